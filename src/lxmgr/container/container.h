@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The container handle behind struct lxmgr_container, its lock and its recorded state.
+ */
+#ifndef LXMGR_CONTAINER_CONTAINER_H
+#define LXMGR_CONTAINER_CONTAINER_H
+
+#include <limits.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "container/config.h"
+#include "lxmgr.h"
+#include "net/net.h"
+
+struct lxmgr_container {
+	char name[64];
+	char path[PATH_MAX]; /* directory of containers */
+	char tag[96];	     /* the name in shared places: NAME, or NAME-<hash of path> */
+	char *rcfile;
+	int dir_fd; /* path/NAME, O_PATH */
+	bool config_loaded;
+	struct config config; /* valid if config_loaded */
+};
+
+/* Read and check the config once; later calls return at once. */
+int container_load_config(struct lxmgr_container *c, struct lxmgr_err *err);
+/* Take the container's lock (path/NAME/lock is 0600; see util/file.h:lock_at); an fd. */
+#define CONTAINER_LOCK_TIMEOUT_MS 30000
+int container_lock(struct lxmgr_container *c, int timeout_ms, struct lxmgr_err *err);
+/* RUNDIR/TAG, made 0700 if `make`; an O_PATH fd. */
+int container_run_dir(const struct lxmgr_container *c, bool make, struct lxmgr_err *err);
+
+/*
+ * The recorded state, RUNDIR/TAG/state: one "key value" per line, appended as things are acquired,
+ * so that teardown after a crash at any instant knows what exists. The last line of a key wins;
+ * `net` lines add up.
+ */
+struct state {
+	enum lxmgr_state state;
+	pid_t monitor_pid, init_pid;
+	uint64_t monitor_start, init_start; /* clock ticks since boot, /proc/PID/stat field 22 */
+	char boot_id[37];
+	int64_t started;		    /* CLOCK_REALTIME seconds */
+	char cgroup[256], cgroup_inner[64]; /* "" if not made */
+	struct idmap idmap;
+	struct net_live net[CONFIG_MAX_NETS];
+	enum net_type net_type[CONFIG_MAX_NETS];
+	unsigned int net_index[CONFIG_MAX_NETS];
+	size_t n_net;
+	char lsm_name[128];
+	bool privileged;
+	bool hooks_started; /* pre-start ran: post-stop must */
+};
+
+/* Read it. -ENOENT: never started. A state of an earlier boot, or whose processes are gone, is
+ * returned with *ret_stale set: what it names may be left over and goes to teardown. */
+int state_read(const struct lxmgr_container *c, struct state *ret, bool *ret_stale,
+	       struct lxmgr_err *err);
+/* A pidfd of init, verified by start time and boot id. -ESRCH: gone. */
+int state_init_pidfd(const struct state *s);
+int state_monitor_pidfd(const struct state *s);
+/* Start time of a process; 0 if it is gone. */
+uint64_t proc_start_time(pid_t pid);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Cgroups behind one small interface with two drivers: pure v2 (cgroup_v2.c) and v1 or hybrid
+ * (cgroup_hybrid.c). Nothing outside these files asks which it is.
+ *
+ * A container has two nested groups: the outer one carries the limits and belongs to the host,
+ * the inner one ("ns") is the root of the container's cgroup namespace and is handed over to the
+ * container's root (v2 tree only). On a hybrid host the v1 groups are the outer ones only.
+ */
+#ifndef LXMGR_KERNEL_CGROUP_H
+#define LXMGR_KERNEL_CGROUP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct lxmgr_err;
+
+#define LIMIT_UNSET UINT64_MAX	     /* not configured */
+#define LIMIT_MAX   (UINT64_MAX - 1) /* configured as "max" */
+
+struct cgroup_raw {
+	char *file; /* "memory.high" or "devices.allow" */
+	char *value;
+	bool v1; /* from lxmgr.cgroup.*, else lxmgr.cgroup2.* */
+};
+
+struct cgroup_device_rule {
+	bool allow;
+	char type;	      /* 'a' all, 'b', 'c' */
+	int64_t major, minor; /* -1: any */
+	bool read, write, mknod;
+};
+
+/* What to make and which limits to set. */
+struct cgroup_spec {
+	char *dir;	     /* lxmgr.cgroup.dir, or NULL: "lxmgr/NAME" */
+	char *dir_container; /* lxmgr.cgroup.dir.container */
+	char *dir_inner;     /* lxmgr.cgroup.dir.container.inner, NULL: "ns" */
+	char *dir_monitor;   /* lxmgr.cgroup.dir.monitor */
+	char *dir_pivot;     /* lxmgr.cgroup.dir.monitor.pivot */
+	bool relative;	     /* below the caller's cgroup */
+	uint64_t memory;     /* bytes */
+	uint64_t swap;	     /* bytes of swap beyond memory */
+	uint64_t cpus_milli; /* 1500: one and a half CPUs */
+	uint64_t cpu_weight; /* 1..10000, 100 is normal */
+	uint64_t pids;	     /* 1.. */
+	struct cgroup_raw *raw;
+	size_t n_raw;
+	struct cgroup_device_rule *devices; /* in the order given */
+	size_t n_devices;
+};
+
+#define CGROUP_MAX_FDS 16
+
+/* A container's groups while it is being made or looked at. Opaque but for size. */
+struct cgroup {
+	const struct cgroup_ops *ops;
+	char path[256]; /* the outer group below each hierarchy's root, without a leading '/' */
+	char inner[64]; /* the inner group's name below it */
+	int fd[CGROUP_MAX_FDS];	     /* driver's: outer group's directories */
+	int join_fd[CGROUP_MAX_FDS]; /* driver's: opened for the child to write "0" */
+	int into_fd; /* for CLONE_INTO_CGROUP: the inner group of the v2 tree, or -1 */
+};
+
+struct cgroup_stats {
+	uint64_t memory, memory_peak, memory_limit; /* bytes; LIMIT_UNSET: not known */
+	uint64_t kmem, swap, swap_limit;
+	uint64_t cpu_ns;
+	uint64_t pids, pids_limit;
+	uint64_t io_read, io_write; /* bytes */
+	uint64_t oom_kills;
+};
+
+struct cgroup_ops {
+	const char *name; /* "v2" or "hybrid" */
+	bool (*is_present)(void);
+	/* Refuse what this driver cannot do, by key: before anything is touched. */
+	int (*check)(const struct cgroup_spec *spec, struct lxmgr_err *err);
+	int (*create)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
+	int (*open)(struct cgroup *cg, struct lxmgr_err *err);
+	int (*apply)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
+	int (*delegate)(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err);
+	int (*join)(struct cgroup *cg, struct lxmgr_err *err);
+	int (*attach)(struct cgroup *cg, pid_t pid, struct lxmgr_err *err);
+	int (*freeze)(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err);
+	int (*is_frozen)(struct cgroup *cg);
+	int (*kill)(struct cgroup *cg, struct lxmgr_err *err);
+	int (*remove)(struct cgroup *cg, struct lxmgr_err *err);
+	int (*stats)(struct cgroup *cg, struct cgroup_stats *ret, struct lxmgr_err *err);
+	int (*get)(struct cgroup *cg, const char *file, char **ret, struct lxmgr_err *err);
+	int (*set)(struct cgroup *cg, const char *file, const char *value, struct lxmgr_err *err);
+	int (*device)(struct cgroup *cg, const struct cgroup_device_rule *rule,
+		      struct lxmgr_err *err);
+};
+
+/* The host's driver, decided once per process; NULL with a reason if there is no usable one. */
+const struct cgroup_ops *cgroup_driver(struct lxmgr_err *err);
+
+/* Refuse limits or raw keys that the host's driver cannot apply. */
+int cgroup_check(const struct cgroup_spec *spec, struct lxmgr_err *err);
+/* Make the groups (outer, inner). name is the default's last component ("web", or "web-1a2b3c4d"
+ * in a tree that is not the default one). An existing group that holds processes is refused
+ * (-EBUSY), an empty one is reused. */
+int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char *name,
+		  struct lxmgr_err *err);
+/* Open the groups of a running container by the path that was recorded. */
+int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct lxmgr_err *err);
+/* Limits, raw keys and device rules (v2: a BPF program that lives with the group). */
+int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
+/* Hand the inner v2 group to the container's root: the files of cgroup_delegate(7). */
+int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err);
+/* Called by the child itself, right after clone and before it makes its cgroup namespace:
+ * writes "0" to descriptors opened before. Async-signal-safe. (Groups entered by
+ * CLONE_INTO_CGROUP are skipped.) */
+int cgroup_join(struct cgroup *cg, struct lxmgr_err *err);
+/* Move another process in, into the inner group where there is one (attach). */
+int cgroup_attach(struct cgroup *cg, pid_t pid, struct lxmgr_err *err);
+int cgroup_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err);
+int cgroup_is_frozen(struct cgroup *cg);
+/* SIGKILL every process in it. */
+int cgroup_kill(struct cgroup *cg, struct lxmgr_err *err);
+/* Kill what is left, wait until empty (a bounded time) and remove all directories, also those the
+ * guest made below. 0 also when they are gone. Never touches a directory above `path`, but for the
+ * shared parent "lxmgr", which is left. */
+int cgroup_remove(struct cgroup *cg, struct lxmgr_err *err);
+int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct lxmgr_err *err);
+/* Read or write one control file of the outer group, as lxmgr-cgroup does; v1 names work on v1. */
+int cgroup_get(struct cgroup *cg, const char *file, char **ret, struct lxmgr_err *err);
+int cgroup_set(struct cgroup *cg, const char *file, const char *value, struct lxmgr_err *err);
+/* Add one device rule to a running container. */
+int cgroup_device(struct cgroup *cg, const struct cgroup_device_rule *rule, struct lxmgr_err *err);
+void cgroup_close(struct cgroup *cg);
+
+/* Parse "c 1:3 rwm", "a", "b *:* m" for allow or deny. */
+int cgroup_device_parse(const char *text, bool allow, struct cgroup_device_rule *ret,
+			struct lxmgr_err *err);
+/* The rules every container starts from (null, zero, full, random, urandom, tty, console, ptmx,
+ * pts, fuse, tun and mknod of anything). *ret_n of them; static. */
+const struct cgroup_device_rule *cgroup_device_defaults(size_t *ret_n);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Mandatory access control: AppArmor and SELinux, each behind lsm_ops. */
+#ifndef LXMGR_KERNEL_LSM_H
+#define LXMGR_KERNEL_LSM_H
+
+#include <stdbool.h>
+
+struct lxmgr_err;
+
+struct lsm_spec {
+	char *apparmor;		  /* NULL or "generated", "unconfined", "unchanged", a name */
+	bool apparmor_incomplete; /* allow_incomplete */
+	bool apparmor_nesting;
+	char **apparmor_raw; /* NULL-terminated or NULL */
+	char *selinux;	     /* context or NULL */
+	char *selinux_keyring;
+};
+
+struct lsm_ops {
+	const char *name; /* "apparmor", "selinux" */
+	bool (*is_enabled)(void);
+	/* Refuse what cannot be applied, before anything is touched. *ret_notice (static text or
+	 * NULL) is for the one tolerated case, `apparmor.profile = generated` without AppArmor. */
+	int (*check)(const struct lsm_spec *spec, const char **ret_notice, struct lxmgr_err *err);
+	/* Host side, before clone: find or load what the label needs. */
+	int (*prepare)(const struct lsm_spec *spec, const char *name, struct lxmgr_err *err);
+	/* In the child or in attach, just before exec: set the label for the next exec. proc_fd is
+	 * an fd of a procfs that the container has not shaped. */
+	int (*apply)(const struct lsm_spec *spec, const char *name, int proc_fd,
+		     struct lxmgr_err *err);
+	void (*release)(const struct lsm_spec *spec, const char *name);
+};
+
+/* All backends, NULL-terminated. */
+extern const struct lsm_ops *const lsm_backends[];
+
+int lsm_check(const struct lsm_spec *spec, const char **ret_notice, struct lxmgr_err *err);
+int lsm_prepare(const struct lsm_spec *spec, const char *name, struct lxmgr_err *err);
+int lsm_apply(const struct lsm_spec *spec, const char *name, int proc_fd, struct lxmgr_err *err);
+void lsm_release(const struct lsm_spec *spec, const char *name);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Links, addresses, routes and neighbours over rtnetlink (libnl-3 builds and parses the messages;
+ * no caches). A struct netlink is one socket in one network namespace.
+ */
+#ifndef LXMGR_KERNEL_NETLINK_H
+#define LXMGR_KERNEL_NETLINK_H
+
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct lxmgr_err;
+struct netlink; /* opaque */
+
+/* An address of either family with a prefix length. */
+struct net_addr {
+	int family; /* AF_INET, AF_INET6; 0: unset */
+	union {
+		struct in_addr v4;
+		struct in6_addr v6;
+	};
+	uint8_t prefix;
+	struct in_addr broadcast; /* v4 only; 0: derived from the prefix */
+};
+
+/* Parse "10.0.0.2/24", "10.0.0.2/24 10.0.0.255", "fd00::2/64" or, with family given, without a
+ * prefix (then /32 or /128). -EINVAL with a reason. */
+int net_addr_parse(const char *text, int family, struct net_addr *ret, struct lxmgr_err *err);
+/* "10.0.0.2/24"; without_prefix: "10.0.0.2". Into buf of INET6_ADDRSTRLEN + 4. */
+const char *net_addr_print(const struct net_addr *a, bool without_prefix, char *buf);
+bool net_addr_equal(const struct net_addr *a, const struct net_addr *b);
+/* True if b lies in a's network. */
+bool net_addr_contains(const struct net_addr *a, const struct net_addr *b);
+/* "00:16:3e:xx:xx:xx" with x's filled at random; a multicast MAC is refused. */
+int mac_parse(const char *text, uint8_t ret[6], struct lxmgr_err *err);
+const char *mac_print(const uint8_t mac[6], char buf[18]);
+
+int netlink_open(struct netlink **ret, struct lxmgr_err *err);
+/* A socket inside the namespace ns_fd, made without leaving this thread there. */
+int netlink_open_in(int ns_fd, struct netlink **ret, struct lxmgr_err *err);
+void netlink_close(struct netlink *nl);
+
+/* What net/ needs of links. Implemented in kernel/netlink.c; see there for each. */
+struct link_info {
+	int index;
+	char name[IFNAMSIZ];
+	uint8_t mac[6];
+	unsigned int flags; /* IFF_* */
+	int master;	    /* ifindex, 0: none */
+	uint32_t mtu;
+	uint64_t rx_bytes, tx_bytes;
+	char kind[16]; /* "veth", "bridge"... or "" */
+};
+int link_get(struct netlink *nl, const char *name, struct link_info *ret); /* -ENODEV */
+int link_list(struct netlink *nl, int (*fn)(const struct link_info *, void *), void *data);
+int addr_list(struct netlink *nl,
+	      int (*fn)(int ifindex, const struct net_addr *, int scope, void *), void *data);
+int link_delete(struct netlink *nl, int index);
+int link_set_up(struct netlink *nl, int index, bool up);
+int link_set_master(struct netlink *nl, int index, int master);
+int link_move(struct netlink *nl, int index, int ns_fd, const char *new_name);
+int addr_add(struct netlink *nl, int ifindex, const struct net_addr *a);
+
+#endif

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/bpf.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "kernel/sys.h"
+
+#define RET(call)                                 \
+	do {                                      \
+		long r_ = (call);                 \
+		return r_ < 0 ? -errno : (int)r_; \
+	} while (0)
+
+int sys_open_tree(int dirfd, const char *path, unsigned int flags)
+{
+	RET(syscall(SYS_open_tree, dirfd, path, flags | OPEN_TREE_CLOEXEC));
+}
+
+int sys_move_mount(int from_dirfd, const char *from, int to_dirfd, const char *to,
+		   unsigned int flags)
+{
+	RET(syscall(SYS_move_mount, from_dirfd, from, to_dirfd, to, flags));
+}
+
+int sys_fsopen(const char *fs)
+{
+	RET(syscall(SYS_fsopen, fs, FSOPEN_CLOEXEC));
+}
+
+int sys_fsconfig(int fs, unsigned int cmd, const char *key, const void *value, int aux)
+{
+	RET(syscall(SYS_fsconfig, fs, cmd, key, value, aux));
+}
+
+int sys_fsmount(int fs, unsigned int attr_flags)
+{
+	RET(syscall(SYS_fsmount, fs, FSMOUNT_CLOEXEC, attr_flags));
+}
+
+int sys_mount_setattr(int dirfd, const char *path, unsigned int flags, struct mount_attr *attr)
+{
+	RET(syscall(SYS_mount_setattr, dirfd, path, flags, attr, sizeof(*attr)));
+}
+
+int sys_umount2(const char *path, int flags)
+{
+	RET(syscall(SYS_umount2, path, flags));
+}
+
+int sys_pivot_root(const char *new_root, const char *put_old)
+{
+	RET(syscall(SYS_pivot_root, new_root, put_old));
+}
+
+int sys_clone3(struct clone_args *args)
+{
+	RET(syscall(SYS_clone3, args, sizeof(*args)));
+}
+
+int sys_pidfd_open(pid_t pid, unsigned int flags)
+{
+	RET(syscall(SYS_pidfd_open, pid, flags));
+}
+
+int sys_pidfd_send_signal(int pidfd, int sig)
+{
+	RET(syscall(SYS_pidfd_send_signal, pidfd, sig, NULL, 0));
+}
+
+int sys_pidfd_getfd(int pidfd, int fd)
+{
+	RET(syscall(SYS_pidfd_getfd, pidfd, fd, 0));
+}
+
+int sys_close_range(unsigned int first, unsigned int last, unsigned int flags)
+{
+	RET(syscall(SYS_close_range, first, last, flags));
+}
+
+int sys_setns(int fd, int flags)
+{
+	RET(syscall(SYS_setns, fd, flags));
+}
+
+int sys_unshare(int flags)
+{
+	RET(syscall(SYS_unshare, flags));
+}
+
+int sys_sethostname(const char *name)
+{
+	RET(syscall(SYS_sethostname, name, strlen(name)));
+}
+
+long sys_keyctl(int op, unsigned long a, unsigned long b, unsigned long c, unsigned long d)
+{
+	long r = syscall(SYS_keyctl, op, a, b, c, d);
+
+	return r < 0 ? -errno : r;
+}
+
+int sys_bpf(int cmd, union bpf_attr *attr, size_t size)
+{
+	RET(syscall(SYS_bpf, cmd, attr, size));
+}
+
+int sys_seccomp(unsigned int op, unsigned int flags, void *args)
+{
+	RET(syscall(SYS_seccomp, op, flags, args));
+}
+
+int sys_memfd_create(const char *name, unsigned int flags)
+{
+	RET(syscall(SYS_memfd_create, name, flags | 1U /* MFD_CLOEXEC */));
+}

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * liblxmgr: create, run and manage system containers. The only installed header.
+ *
+ * Conventions: functions return 0 or a positive result, or a negative errno with *err filled
+ * (err may be NULL). Handles are opaque, used from one thread at a time and closed by their
+ * owner. Strings given in are copied; strings handed out by ret_ parameters are malloc'ed.
+ * `path` arguments name the directory of containers; NULL is the default (/var/lib/lxmgr).
+ * The library prints nothing and does not change the process's working directory, umask or
+ * signal dispositions.
+ */
+#ifndef LXMGR_H
+#define LXMGR_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+#ifndef LXMGR_ERR_DEFINED
+#define LXMGR_ERR_DEFINED
+struct lxmgr_err {
+	int code;	/* negative errno; 0: nothing happened */
+	int status;	/* the exit status a tool ends with, enum lxmgr_status; 0 counts as 1 */
+	char text[504]; /* one line without a newline, always terminated */
+};
+#endif
+
+enum lxmgr_status {
+	LXMGR_FAILED = 1,
+	LXMGR_NOT_RUNNING = 2,
+	LXMGR_NO_CONTAINER = 3,
+	LXMGR_WRONG_STATE = 4,
+	LXMGR_LOCKED = 5,
+	LXMGR_REFUSED = 6,
+	LXMGR_USAGE = 64,
+};
+
+/* LXC's states, and BROKEN: its config cannot be read. */
+enum lxmgr_state {
+	LXMGR_STOPPED,
+	LXMGR_STARTING,
+	LXMGR_RUNNING,
+	LXMGR_STOPPING,
+	LXMGR_ABORTING,
+	LXMGR_FREEZING,
+	LXMGR_FROZEN,
+	LXMGR_THAWED,
+	LXMGR_BROKEN,
+	LXMGR_STATES
+};
+const char *lxmgr_state_name(enum lxmgr_state state); /* "STOPPED" ... static */
+int lxmgr_state_parse(const char *name);	      /* any case; -EINVAL */
+
+const char *lxmgr_version(void);
+/* A host-wide setting of lxmgr.conf(5) or its default ("lxmgr.lxmgrpath"); NULL ends the list of
+ * names from lxmgr_global_key(i). */
+int lxmgr_global_get(const char *key, char **ret, struct lxmgr_err *err);
+const char *lxmgr_global_key(size_t i);
+
+struct lxmgr_container;
+
+/* Open an existing container (LXMGR_NO_CONTAINER if there is none). rcfile (may be NULL) is read
+ * in place of its config. A corrupt config does not fail open: see lxmgr_container_state(). */
+int lxmgr_container_open(const char *path, const char *name, const char *rcfile,
+			 struct lxmgr_container **ret, struct lxmgr_err *err);
+void lxmgr_container_close(struct lxmgr_container *c);
+const char *lxmgr_container_name(const struct lxmgr_container *c);
+const char *lxmgr_container_path(const struct lxmgr_container *c); /* directory of containers */
+
+struct lxmgr_create_opts {
+	const char *template_name;	  /* -t: name, path, or "none" */
+	const char *const *template_args; /* after "--", NULL-terminated */
+	const char *config;		  /* -f: replaces default.conf */
+	const char *backend;		  /* -B; NULL: best */
+	const char *dir;		  /* --dir: root for backend dir */
+	bool privileged;
+	bool quiet;
+	bool flush_cache;
+	const char *const *defines;	 /* KEY=VALUE, saved into the config; NULL-terminated */
+	const char *hostname, *password; /* NULL: as the template leaves it */
+	const char *ssh_key_file;
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+};
+int lxmgr_container_create(const char *path, const char *name, const struct lxmgr_create_opts *opts,
+			   struct lxmgr_err *err);
+
+struct lxmgr_start_opts {
+	bool foreground; /* the caller stays the parent; returns when it stopped */
+	bool dry_run;	 /* only plan; *ret_plan is the text */
+	char **ret_plan;
+	const char *const *argv;    /* instead of init; NULL-terminated or NULL */
+	const char *const *defines; /* KEY=VALUE for this start */
+	const char *console;	    /* -c FILE */
+	const char *console_log;    /* -L FILE */
+	const char *pidfile;	    /* -p FILE: pid of the monitor */
+	const char *share[4];	    /* net, ipc, uts, pid: NAME, PID or path; NULL */
+	bool execute;		    /* argv runs under lxmgr-init (lxmgr-execute) */
+	uid_t uid;		    /* execute -u, -g; (uid_t)-1: unset */
+	gid_t gid;
+	int *ret_status; /* foreground: wait status of init */
+};
+int lxmgr_container_start(struct lxmgr_container *c, const struct lxmgr_start_opts *opts,
+			  struct lxmgr_err *err);
+
+struct lxmgr_stop_opts {
+	bool kill;   /* at once, no clean halt */
+	bool reboot; /* ask init to reboot */
+	bool nokill; /* fail (LXMGR_FAILED) when the time is over instead of killing */
+	bool nowait; /* return once the signal is sent */
+	bool nolock;
+	int timeout_ms; /* of the clean halt; -1: lxmgr.stop.timeout (60 s) */
+};
+int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts *opts,
+			 struct lxmgr_err *err);
+int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshots,
+			    struct lxmgr_err *err);
+int lxmgr_container_freeze(struct lxmgr_container *c, struct lxmgr_err *err);
+int lxmgr_container_unfreeze(struct lxmgr_container *c, struct lxmgr_err *err);
+
+/* The state now; never blocks on a lock. */
+int lxmgr_container_state(struct lxmgr_container *c, enum lxmgr_state *ret, struct lxmgr_err *err);
+/* Wait until the state is in mask (1 << enum lxmgr_state); -1: for ever. -ETIMEDOUT. */
+int lxmgr_container_wait(struct lxmgr_container *c, unsigned int mask, int timeout_ms,
+			 enum lxmgr_state *ret, struct lxmgr_err *err);
+
+struct lxmgr_info_addr {
+	char ifname[16];
+	int family; /* AF_INET, AF_INET6 */
+	char text[46];
+	uint8_t prefix;
+};
+
+struct lxmgr_info_link {
+	char ifname[16], host_ifname[16];
+	uint64_t rx_bytes, tx_bytes; /* as the container sees them */
+	char antispoof[24];	     /* "on", "off", "not enforceable" */
+};
+
+/* LXMGR_UNKNOWN stands where a number cannot be had. */
+#define LXMGR_UNKNOWN UINT64_MAX
+
+struct lxmgr_info {
+	enum lxmgr_state state;
+	pid_t init_pid, monitor_pid; /* 0: none */
+	bool unprivileged, autostart, monitor_alive;
+	uint32_t id_base, id_count; /* first host id of the block */
+	char *groups;		    /* comma separated, "" if none */
+	char *backend, *image;	    /* storage backend, base image digest or "" */
+	struct lxmgr_info_addr *addrs;
+	size_t n_addrs;
+	struct lxmgr_info_link *links;
+	size_t n_links;
+	uint64_t cpu_ns, memory, memory_limit, kmem, swap, pids, pids_limit, io_read, io_write;
+	uint64_t started; /* seconds since the epoch, 0: not running */
+};
+enum {
+	LXMGR_INFO_ADDRS = 1,
+	LXMGR_INFO_STATS = 2,
+	LXMGR_INFO_CONFIG = 4,
+	LXMGR_INFO_ALL = 7,
+};
+int lxmgr_container_info(struct lxmgr_container *c, unsigned int what, struct lxmgr_info **ret,
+			 struct lxmgr_err *err);
+void lxmgr_info_free(struct lxmgr_info *info);
+
+/* All containers below path, sorted by name: defined ones (a directory with a config) and, with
+ * active, those that run without one. The strings belong to the list. */
+int lxmgr_list(const char *path, char ***ret_names, size_t *ret_n, struct lxmgr_err *err);
+void lxmgr_list_free(char **names, size_t n);
+
+/* Config items of the container's (saved) config, as lxc_container has them. */
+int lxmgr_container_get_item(struct lxmgr_container *c, const char *key, char **ret,
+			     struct lxmgr_err *err);
+int lxmgr_container_get_running_item(struct lxmgr_container *c, const char *key, char **ret,
+				     struct lxmgr_err *err);
+int lxmgr_container_set_item(struct lxmgr_container *c, const char *key, const char *value,
+			     struct lxmgr_err *err); /* saves */
+int lxmgr_container_clear_item(struct lxmgr_container *c, const char *key, struct lxmgr_err *err);
+/* The i-th key of the table, NULL behind the last. */
+struct lxmgr_key {
+	const char *name, *type, *help;
+	bool is_list, ours;
+};
+const struct lxmgr_key *lxmgr_config_key(size_t i);
+
+struct lxmgr_attach_opts {
+	const char *const *argv; /* NULL: the user's shell inside */
+	int namespaces;		 /* CLONE_NEW* mask, 0: all of the container's */
+	bool elevated_caps, elevated_cgroup, elevated_lsm; /* -e */
+	bool remount_sys_proc;				   /* -R */
+	bool clear_env;
+	const char *const *keep_vars, *const *set_vars; /* NAME ..., NAME=VALUE ... */
+	uid_t uid;					/* (uid_t)-1: root, or init's */
+	gid_t gid;
+	const char *arch; /* -a */
+	const char *selinux_context;
+	const char *pty_log;
+	bool no_pty; /* keep 0, 1, 2 as they are even on a terminal */
+};
+/* Returns when the command ended; *ret_status is the tool's exit status (125, 126, 127 as
+ * lxmgr(7) says, 128 + signal). */
+int lxmgr_container_attach(struct lxmgr_container *c, const struct lxmgr_attach_opts *opts,
+			   int *ret_status, struct lxmgr_err *err);
+/* Connect fd 0/1 to tty `tty` (0: console, -1: the first free one) until escape + q. */
+int lxmgr_container_console(struct lxmgr_container *c, int tty, int escape, struct lxmgr_err *err);
+
+/* Read (value NULL: *ret) or write a control file of the running container's cgroup. */
+int lxmgr_container_cgroup(struct lxmgr_container *c, const char *file, const char *value,
+			   char **ret, struct lxmgr_err *err);
+/* Add or remove a device node, or move a network interface in or out. */
+int lxmgr_container_device(struct lxmgr_container *c, bool add, const char *dev, const char *dest,
+			   struct lxmgr_err *err);
+
+/* Follow state changes of one container (name) or all (NULL) below path; fn returns non-zero to
+ * end. Uses inotify on the run directory: no daemon. */
+int lxmgr_monitor(const char *path, const char *name,
+		  int (*fn)(const char *name, enum lxmgr_state state, void *arg), void *arg,
+		  struct lxmgr_err *err);
+
+/* What this kernel and host can do. */
+struct lxmgr_check {
+	const char *group; /* "kernel", "cgroup", "network", "storage", "security", "programs" */
+	const char *name;  /* "user namespaces" */
+	int result;	   /* 0 good, 1 notice, 2 missing */
+	char text[160];	   /* what was found */
+	char cure[240];	   /* how to mend it, "" if nothing is to be done */
+};
+int lxmgr_doctor(int (*fn)(const struct lxmgr_check *check, void *arg), void *arg,
+		 struct lxmgr_err *err);
+
+/* Run argv in new namespaces (lxmgr-unshare, lxmgr-usernsexec). map lines as lxmgr.idmap. */
+struct lxmgr_unshare_opts {
+	int namespaces;		  /* CLONE_NEW* */
+	const char *const *idmap; /* NULL-terminated lines or NULL */
+	bool map_self;
+	uid_t uid; /* (uid_t)-1: keep */
+	gid_t gid;
+	const char *hostname;
+	const char *const *ifnames; /* moved into the new network namespace */
+	bool daemonize, remount;
+	const char *const *argv;
+};
+int lxmgr_unshare(const struct lxmgr_unshare_opts *opts, int *ret_status, struct lxmgr_err *err);
+/* "MOUNT|PID", "net,ipc": a mask of CLONE_NEW*. */
+int lxmgr_namespaces_parse(const char *text, int *ret, struct lxmgr_err *err);
+
+/* The trace of library calls: level by LXC's name, to stderr and/or a file descriptor. */
+int lxmgr_log_setup(const char *level, const char *file, bool quiet, struct lxmgr_err *err);
+
+#ifdef __cplusplus
+}
+#endif
+
+#endif
