@@ -24,6 +24,10 @@ struct lxmgr_container {
 	struct config config; /* valid if config_loaded */
 };
 
+/* As lxmgr_container_open(). rcfile "" means no config file at all: every key at its default
+ * (lxmgr-execute without a container); a container that is opened with an rcfile need not have
+ * a directory, dir_fd is -1 then. */
+
 /* Read and check the config once; later calls return at once. */
 int container_load_config(struct lxmgr_container *c, struct lxmgr_err *err);
 /* Take the container's lock (path/NAME/lock is 0600; see util/file.h:lock_at); an fd. */
@@ -54,14 +58,31 @@ struct state {
 	bool hooks_started; /* pre-start ran: post-stop must */
 };
 
-/* Read it. -ENOENT: never started. A state of an earlier boot, or whose processes are gone, is
- * returned with *ret_stale set: what it names may be left over and goes to teardown. */
+/* Read it. -ENOENT: not started (or torn down). A state of an earlier boot, or whose monitor and
+ * init are both gone, is returned with *ret_stale set: what it names may be left over and goes to
+ * teardown. */
 int state_read(const struct lxmgr_container *c, struct state *ret, bool *ret_stale,
 	       struct lxmgr_err *err);
+/* Begin a new state file in run_fd (RUNDIR/TAG); an O_APPEND fd. */
+int state_create(int run_fd, struct lxmgr_err *err);
+/* Append one line (without its newline) with a single write(). */
+int state_add(int state_fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int state_add_idmap(int state_fd, const struct idmap *map);
+int state_add_net(int state_fd, enum net_type type, unsigned int index,
+		  const struct net_live *live);
+/* Record a state for those who watch (freeze, stop): appends to an existing file. -ENOENT. */
+int state_set(const struct lxmgr_container *c, enum lxmgr_state state);
+/* Parse the text of a state file (also for fuzzing): unknown keys are skipped, a malformed value
+ * leaves the default. */
+void state_parse(const char *text, struct state *ret);
+/* The config as it was at start (with -s), RUNDIR/TAG/config; c's own where there is none. */
+int container_load_running_config(struct lxmgr_container *c, struct lxmgr_err *err);
 /* A pidfd of init, verified by start time and boot id. -ESRCH: gone. */
 int state_init_pidfd(const struct state *s);
 int state_monitor_pidfd(const struct state *s);
-/* Start time of a process; 0 if it is gone. */
+/* Start time of a process in clock ticks since boot; 0 if it is gone. */
 uint64_t proc_start_time(pid_t pid);
+/* This boot's id in buf. */
+int boot_id(char buf[37]);
 
 #endif

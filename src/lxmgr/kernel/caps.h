@@ -18,6 +18,9 @@ int caps_last(void);
 /* Reduce the bounding set to keep, clear inheritable and ambient, and set permitted and effective
  * to keep. Only system calls: used after clone. */
 int caps_apply(uint64_t keep, struct lxmgr_err *err);
+/* Only the bounding, inheritable and ambient part of caps_apply(): before a change of uid, which
+ * clears the other sets itself. */
+int caps_drop_bounding(uint64_t keep, struct lxmgr_err *err);
 /* Set effective = permitted again (after a change of fsuid or uid dropped it). */
 int caps_raise_effective(void);
 

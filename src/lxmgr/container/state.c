@@ -1,0 +1,301 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "container/container.h"
+#include "kernel/sys.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/parse.h"
+
+#define STATE_LIMIT (256 * 1024)
+
+uint64_t proc_start_time(pid_t pid)
+{
+	char path[32], buf[1024], *p;
+	unsigned long long ticks = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	if (read_small(AT_FDCWD, path, buf, sizeof(buf)) <= 0)
+		return 0;
+	/* The name may hold blanks and parentheses: fields are counted behind the last one. */
+	p = strrchr(buf, ')');
+	if (!p)
+		return 0;
+	for (int field = 2; field < 22; field++) {
+		p = strchr(p + 1, ' ');
+		if (!p)
+			return 0;
+	}
+	return sscanf(p, " %llu", &ticks) == 1 ? ticks : 0;
+}
+
+int boot_id(char buf[37])
+{
+	ssize_t n = read_small(AT_FDCWD, "/proc/sys/kernel/random/boot_id", buf, 37);
+
+	return n < 0 ? (int)n : n == 36 ? 0 : -EIO;
+}
+
+int state_create(int run_fd, struct lxmgr_err *err)
+{
+	int fd;
+
+	/* A new inode: whoever still reads the old one sees a whole, old state. */
+	unlinkat(run_fd, "state", 0);
+	fd = openat(run_fd, "state", O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+	return fd < 0 ? err_set(err, -errno, "create the state file") : fd;
+}
+
+int state_add(int state_fd, const char *fmt, ...)
+{
+	char line[512];
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(line, sizeof(line) - 1, fmt, ap);
+	va_end(ap);
+	if (n < 0 || n >= (int)sizeof(line) - 1 || strchr(line, '\n'))
+		return -EINVAL;
+	line[n++] = '\n';
+	return write_all(state_fd, line, (size_t)n);
+}
+
+int state_add_idmap(int state_fd, const struct idmap *map)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < map->n_uid && r == 0; i++)
+		r = state_add(state_fd, "idmap u %u %u %u", map->uid[i].inside, map->uid[i].outside,
+			      map->uid[i].count);
+	for (size_t i = 0; i < map->n_gid && r == 0; i++)
+		r = state_add(state_fd, "idmap g %u %u %u", map->gid[i].inside, map->gid[i].outside,
+			      map->gid[i].count);
+	return r;
+}
+
+int state_add_net(int state_fd, enum net_type type, unsigned int index, const struct net_live *live)
+{
+	return state_add(state_fd, "net %u %d %d %s %s %s", index, (int)type, live->host_index,
+			 *live->host_name ? live->host_name : "-", *live->name ? live->name : "-",
+			 *live->moved ? live->moved : "-");
+}
+
+int state_set(const struct lxmgr_container *c, enum lxmgr_state state)
+{
+	cleanup_fd int run = container_run_dir(c, false, NULL);
+	cleanup_fd int fd = -EBADF;
+
+	if (run < 0)
+		return run;
+	fd = openat(run, "state", O_WRONLY | O_APPEND | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return -errno;
+	return state_add(fd, "state %s", lxmgr_state_name(state));
+}
+
+static void parse_state(const char *v, struct state *s)
+{
+	int n = lxmgr_state_parse(v);
+
+	if (n >= 0)
+		s->state = (enum lxmgr_state)n;
+}
+
+static void parse_process(const char *v, pid_t *ret_pid, uint64_t *ret_start)
+{
+	long long pid;
+	unsigned long long start;
+
+	if (sscanf(v, "%lld %llu", &pid, &start) == 2 && pid > 1 && pid <= INT32_MAX) {
+		*ret_pid = (pid_t)pid;
+		*ret_start = start;
+	}
+}
+
+static void parse_monitor(const char *v, struct state *s)
+{
+	parse_process(v, &s->monitor_pid, &s->monitor_start);
+}
+
+static void parse_init(const char *v, struct state *s)
+{
+	parse_process(v, &s->init_pid, &s->init_start);
+}
+
+static void parse_boot(const char *v, struct state *s)
+{
+	snprintf(s->boot_id, sizeof(s->boot_id), "%.36s", v);
+}
+
+static void parse_started(const char *v, struct state *s)
+{
+	parse_i64(v, &s->started);
+}
+
+static void parse_cgroup(const char *v, struct state *s)
+{
+	/* Never "", "/" or something with "..": teardown removes what stands here. */
+	if (*v && *v != '/' && !strstr(v, ".."))
+		snprintf(s->cgroup, sizeof(s->cgroup), "%s", v);
+}
+
+static void parse_cgroup_inner(const char *v, struct state *s)
+{
+	if (*v && !strstr(v, ".."))
+		snprintf(s->cgroup_inner, sizeof(s->cgroup_inner), "%s", v);
+}
+
+static void parse_lsm(const char *v, struct state *s)
+{
+	snprintf(s->lsm_name, sizeof(s->lsm_name), "%s", v);
+}
+
+static void parse_flag(const char *v, struct state *s)
+{
+	if (str_eq(v, "privileged"))
+		s->privileged = true;
+	else if (str_eq(v, "hooks"))
+		s->hooks_started = true;
+}
+
+static void parse_idmap(const char *v, struct state *s)
+{
+	struct idmap *m = &s->idmap;
+	struct idmap_extent e;
+	char kind;
+
+	if (sscanf(v, "%c %" SCNu32 " %" SCNu32 " %" SCNu32, &kind, &e.inside, &e.outside,
+		   &e.count) != 4)
+		return;
+	if (kind == 'u' && m->n_uid < IDMAP_MAX)
+		m->uid[m->n_uid++] = e;
+	else if (kind == 'g' && m->n_gid < IDMAP_MAX)
+		m->gid[m->n_gid++] = e;
+}
+
+static void parse_net(const char *v, struct state *s)
+{
+	struct net_live *l = &s->net[s->n_net];
+	int type;
+
+	if (s->n_net == CONFIG_MAX_NETS)
+		return;
+	memset(l, 0, sizeof(*l));
+	if (sscanf(v, "%u %d %d %15s %15s %15s", &s->net_index[s->n_net], &type, &l->host_index,
+		   l->host_name, l->name, l->moved) != 6 ||
+	    type < 0 || type >= NET_TYPES)
+		return;
+	if (str_eq(l->host_name, "-"))
+		*l->host_name = '\0';
+	if (str_eq(l->name, "-"))
+		*l->name = '\0';
+	if (str_eq(l->moved, "-"))
+		*l->moved = '\0';
+	s->net_type[s->n_net++] = (enum net_type)type;
+}
+
+void state_parse(const char *text, struct state *ret)
+{
+	static const struct {
+		const char *key;
+		void (*parse)(const char *value, struct state *s);
+	} keys[] = {
+		{"state ", parse_state},
+		{"monitor ", parse_monitor},
+		{"init ", parse_init},
+		{"boot ", parse_boot},
+		{"started ", parse_started},
+		{"cgroup ", parse_cgroup},
+		{"cgroup-inner ", parse_cgroup_inner},
+		{"lsm ", parse_lsm},
+		{"flag ", parse_flag},
+		{"idmap ", parse_idmap},
+		{"net ", parse_net},
+	};
+
+	while (*text) {
+		size_t n = strcspn(text, "\n");
+		char line[512];
+
+		/* A line without its newline was cut short by a crash: it does not count. */
+		if (text[n] && n < sizeof(line)) {
+			memcpy(line, text, n);
+			line[n] = '\0';
+			for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+				const char *value = str_after(line, keys[i].key);
+
+				if (value)
+					keys[i].parse(value, ret);
+			}
+		}
+		text += n + (text[n] == '\n');
+	}
+}
+
+static bool process_is(pid_t pid, uint64_t start)
+{
+	return pid > 0 && proc_start_time(pid) == start && start != 0;
+}
+
+static bool boot_is_this(const struct state *s)
+{
+	char id[37];
+
+	return boot_id(id) == 0 && str_eq(id, s->boot_id);
+}
+
+int state_read(const struct lxmgr_container *c, struct state *ret, bool *ret_stale,
+	       struct lxmgr_err *err)
+{
+	cleanup_fd int run = container_run_dir(c, false, err);
+	cleanup_free char *text = NULL;
+	int r;
+
+	memset(ret, 0, sizeof(*ret));
+	*ret_stale = false;
+	if (run < 0)
+		return run;
+	r = read_file_at(run, "state", STATE_LIMIT, &text, NULL);
+	if (r < 0)
+		return r == -ENOENT ? r : err_set(err, r, "read the state of '%s'", c->name);
+	state_parse(text, ret);
+	if (!boot_is_this(ret) || (!process_is(ret->monitor_pid, ret->monitor_start) &&
+				   !process_is(ret->init_pid, ret->init_start)))
+		*ret_stale = true;
+	return 0;
+}
+
+/* Open first, check afterwards: the pidfd pins the process that the check then looks at. */
+static int verified_pidfd(const struct state *s, pid_t pid, uint64_t start)
+{
+	cleanup_fd int fd = -EBADF;
+
+	if (pid <= 0 || !boot_is_this(s))
+		return -ESRCH;
+	fd = sys_pidfd_open(pid, 0);
+	if (fd < 0)
+		return fd == -EINVAL ? -ESRCH : fd;
+	if (!process_is(pid, start))
+		return -ESRCH;
+	return take_fd(&fd);
+}
+
+int state_init_pidfd(const struct state *s)
+{
+	return verified_pidfd(s, s->init_pid, s->init_start);
+}
+
+int state_monitor_pidfd(const struct state *s)
+{
+	return verified_pidfd(s, s->monitor_pid, s->monitor_start);
+}
