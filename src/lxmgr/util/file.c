@@ -97,6 +97,18 @@ const char *fd_path(int fd, char buf[FD_PATH_SIZE])
 	return buf;
 }
 
+int reopen_dir(int fd, const char *path)
+{
+	cleanup_fd int again = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	struct stat a, b;
+
+	if (again < 0 || fstat(fd, &a) < 0 || fstat(again, &b) < 0)
+		return -errno;
+	if (a.st_dev != b.st_dev || a.st_ino != b.st_ino)
+		return -ESTALE;
+	return take_fd(&again);
+}
+
 int read_all(int fd, size_t limit, char **ret, size_t *ret_len)
 {
 	cleanup_free char *buf = NULL;
@@ -188,6 +200,14 @@ int write_small(int dirfd, const char *name, const char *text)
 	return (size_t)n == len ? 0 : -EIO;
 }
 
+/* dirfd may be O_PATH, which fsync() does not take. */
+static int sync_dir(int dirfd)
+{
+	cleanup_fd int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || fsync(fd) < 0 ? -errno : 0;
+}
+
 static int replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
 		   bool sync)
 {
@@ -211,9 +231,7 @@ static int replace(int dirfd, const char *name, const void *data, size_t len, mo
 		unlinkat(dirfd, tmp, 0);
 		return r;
 	}
-	if (sync && fsync(dirfd) < 0)
-		return -errno;
-	return 0;
+	return sync ? sync_dir(dirfd) : 0;
 }
 
 int write_file_atomic(int dirfd, const char *name, const void *data, size_t len, mode_t mode)

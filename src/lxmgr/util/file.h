@@ -38,6 +38,10 @@ int open_parent_in(int dirfd, const char *name, enum open_policy policy, const c
 #define FD_PATH_SIZE 32
 const char *fd_path(int fd, char buf[FD_PATH_SIZE]);
 
+/* Open the directory path again, O_PATH, and make sure that it is what fd is: after a change of the
+ * mount namespace an old descriptor still belongs to the old one. -ESTALE if it is another. */
+int reopen_dir(int fd, const char *path);
+
 /* Read the whole of fd or of a file, at most limit bytes, terminated with NUL, to malloc'ed
  * *ret; *ret_len may be NULL. -EFBIG if there is more. */
 int read_all(int fd, size_t limit, char **ret, size_t *ret_len);

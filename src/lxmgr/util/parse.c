@@ -207,3 +207,8 @@ bool hostname_is_valid(const char *name)
 	}
 	return label && name[n - 1] != '-';
 }
+
+bool name_is_digest(const char *name)
+{
+	return strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;
+}

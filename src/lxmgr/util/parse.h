@@ -29,4 +29,7 @@ bool ifname_is_valid(const char *name);
  * empty, longer than 63 or with '-' at an end. */
 bool hostname_is_valid(const char *name);
 
+/* A digest as image names are: 64 lower-case hex digits. */
+bool name_is_digest(const char *name);
+
 #endif

@@ -89,20 +89,23 @@ fail:
 	_exit(127);
 }
 
-/* Read out until its end or the deadline. Returns 0 or -ETIMEDOUT. */
+/* Read out until its end or the deadline. Returns 0, -ETIMEDOUT or -ECANCELED. */
 static int collect(int out, const struct run_opts *o, int64_t end, struct strbuf *buf)
 {
 	char piece[8192];
 
 	for (;;) {
-		struct pollfd p = {.fd = out, .events = POLLIN};
+		struct pollfd p[2] = {{.fd = out, .events = POLLIN},
+				      {.fd = o->cancel_fd, .events = POLLIN}};
 		int64_t left = end ? end - now_ms() : -1;
 		ssize_t n;
 
 		if (end && left <= 0)
 			return -ETIMEDOUT;
-		if (poll(&p, 1, (int)left) <= 0)
+		if (poll(p, 2, (int)left) <= 0)
 			continue;
+		if (p[1].revents)
+			return -ECANCELED;
 		n = read(out, piece, sizeof(piece));
 		if (n < 0 && errno == EINTR)
 			continue;

@@ -14,6 +14,7 @@ struct run_opts {
 	size_t capture;		/* keep up to this many bytes of output; more is read and dropped */
 	int timeout_ms;		/* 0: none; then SIGKILL to its process group */
 	int dirfd;		/* working directory, -1: "/" */
+	int cancel_fd;		/* readable: kill the program and return -ECANCELED; -1: none */
 	/* Runs in the child just before exec; must be async-signal-safe. Non-zero: exit 126. */
 	int (*prepare)(void *data);
 	void *data;
@@ -24,13 +25,13 @@ struct run_opts {
 
 #define RUN_OPTS_INIT                                                         \
 	{                                                                     \
-		.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .dirfd = -1 \
+		.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .dirfd = -1, .cancel_fd = -1 \
 	}
 
 /*
  * Run argv[0] (with a slash: that path; else searched in PATH) in a process group of its own and
  * wait. Signals are at their defaults in it and nothing but 0, 1, 2 is open. Returns the wait
- * status (see WIFEXITED), -ETIMEDOUT, -ENOENT if it cannot be found, or another negative errno.
+ * status (see WIFEXITED), -ETIMEDOUT, -ECANCELED, -ENOENT if it cannot be found, or another negative errno.
  * *ret_out (may be NULL) is the captured output, terminated, to be freed.
  */
 int run_program(const char *const *argv, const struct run_opts *opts, char **ret_out);
