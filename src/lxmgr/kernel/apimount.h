@@ -19,13 +19,24 @@ struct api_spec {
 	enum api_cgroup cgroup;
 	bool cgroup_full;  /* cgroup-full: */
 	bool cgroup_force; /* ":force" */
-	bool shmounts;	   /* "shmounts:/host/path[:/path]" */
-	char shm_host[256], shm_inside[256];
 };
 
 /* Add the words of one mount.auto line to spec. */
 int api_spec_parse(const char *text, struct api_spec *spec, struct lxmgr_err *err);
 /* The line again, into buf. */
 void api_spec_print(const struct api_spec *spec, char *buf, unsigned long size);
+
+/*
+ * Mount what spec says below rootfd (the container's root, attached in this mount namespace).
+ * proc_fd is a detached procfs (it is attached here), empty_file and empty_dir are our own mask
+ * sources. own_net: the network namespace is the container's, so that sysfs can be its own;
+ * without it the host's /sys is bound read-only.
+ * Namespaces here: all of the container's; the host's tree is still there.
+ */
+struct api_targets {
+	int rootfd, proc_fd, empty_file, empty_dir;
+	bool own_net;
+};
+int api_mount(const struct api_spec *spec, const struct api_targets *t, struct lxmgr_err *err);
 
 #endif

@@ -1,355 +1,571 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netlink.h>
+#include <linux/if_bridge.h>
+#include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/rtnetlink.h>
+#include <linux/veth.h>
+#include <netlink/attr.h>
 #include <netlink/msg.h>
 #include <sched.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
-#include "kernel/netlink.h"
+#include "kernel/netlink_msg.h"
 #include "kernel/sys.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 
-/* So many answers fit in the default receive buffer. */
-#define BATCH	   64
-#define MSG_SIZE   2048
-#define ACK_SIZE   512
-#define REPLY_SIZE 32768
-
-struct request {
-	struct nl_msg *msg;
-	char what[96];
-	int tolerated; /* positive errno */
-};
-
 struct netlink {
 	int fd;
 	uint32_t seq;
-	struct request req[BATCH];
-	size_t n;
-	int failed; /* what went wrong since the last flush */
-	struct lxmgr_err first;
-	char reply[REPLY_SIZE];
+	char why[160]; /* extended ack of the last refusal */
 };
 
-static int open_socket(void)
+int netlink_open(struct netlink **ret, struct lxmgr_err *err)
 {
-	static const struct sockaddr_nl addr = {.nl_family = AF_NETLINK};
-	cleanup_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
-	const int on = 1;
+	struct sockaddr_nl a = {.nl_family = AF_NETLINK};
+	struct netlink *nl = calloc(1, sizeof(*nl));
+	int one = 1, size = 1 << 20;
 
-	if (fd < 0 || bind(fd, (const struct sockaddr *)&addr, sizeof(addr)) < 0)
-		return -errno;
-	/* Short acks, with an explanation; dumps that are filtered by the kernel. */
-	if (setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, &on, sizeof(on)) < 0 ||
-	    setsockopt(fd, SOL_NETLINK, NETLINK_CAP_ACK, &on, sizeof(on)) < 0 ||
-	    setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on, sizeof(on)) < 0)
-		return -errno;
-	return take_fd(&fd);
-}
+	if (!nl)
+		return err_set(err, -ENOMEM, "netlink");
+	nl->fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+	if (nl->fd < 0 || bind(nl->fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
+		int r = err_set(err, -errno, "open a netlink socket");
 
-static int wrap_socket(int fd, struct netlink **ret, struct lxmgr_err *err)
-{
-	struct netlink *nl;
-
-	if (fd < 0)
-		return err_set(err, fd, "open a netlink socket");
-	nl = malloc(sizeof(*nl));
-	if (!nl) {
-		close(fd);
-		return err_set(err, -ENOMEM, "open a netlink socket");
+		netlink_close(nl);
+		return r;
 	}
-	memset(nl, 0, offsetof(struct netlink, reply));
-	nl->fd = fd;
+	setsockopt(nl->fd, SOL_NETLINK, NETLINK_EXT_ACK, &one, sizeof(one));
+	setsockopt(nl->fd, SOL_NETLINK, NETLINK_CAP_ACK, &one, sizeof(one));
+	setsockopt(nl->fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, &one, sizeof(one));
+	setsockopt(nl->fd, SOL_SOCKET, SO_RCVBUF, &size, sizeof(size));
 	*ret = nl;
 	return 0;
 }
 
-int netlink_open(struct netlink **ret, struct lxmgr_err *err)
-{
-	return wrap_socket(open_socket(), ret, err);
-}
-
 int netlink_open_in(int ns_fd, struct netlink **ret, struct lxmgr_err *err)
 {
-	cleanup_fd int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
-	int fd, r;
+	cleanup_fd int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	int r, back;
 
-	if (home < 0)
-		return err_set(err, -errno, "open this process's network namespace");
+	if (own < 0)
+		return err_set(err, -errno, "open the own network namespace");
 	r = sys_setns(ns_fd, CLONE_NEWNET);
 	if (r < 0)
-		return err_set(err, r, "enter the container's network namespace");
-	/* Namespaces here: the container's network, all else the host's. */
-	fd = open_socket();
-	/* Going on in the wrong network would send the host's next request to the guest. */
-	if (sys_setns(home, CLONE_NEWNET) < 0)
+		return err_set(err, r, "enter the network namespace");
+	r = netlink_open(ret, err);
+	back = sys_setns(own, CLONE_NEWNET);
+	/* Nothing may go on in the container's namespace by mistake. */
+	if (back < 0)
 		abort();
-	return wrap_socket(fd, ret, err);
-}
-
-static void forget_requests(struct netlink *nl)
-{
-	for (size_t i = 0; i < nl->n; i++)
-		nlmsg_free(nl->req[i].msg);
-	nl->n = 0;
+	return r;
 }
 
 void netlink_close(struct netlink *nl)
 {
 	if (!nl)
 		return;
-	forget_requests(nl);
-	close(nl->fd);
+	fd_close(&nl->fd);
 	free(nl);
 }
 
-static void fail(struct netlink *nl, int code, const char *what, const char *why)
+const char *netlink_why(const struct netlink *nl)
 {
-	if (nl->failed)
-		return;
-	nl->failed = code;
-	err_set(&nl->first, code, "%s", what);
-	if (why && *why)
-		err_hint(&nl->first, "%s", why);
+	return nl->why;
 }
 
-static struct nl_msg *last(struct netlink *nl)
+static int send_msg(struct netlink *nl, struct nl_msg *m, uint16_t flags)
 {
-	return nl->n ? nl->req[nl->n - 1].msg : NULL;
+	struct nlmsghdr *h = nlmsg_hdr(m);
+	struct sockaddr_nl a = {.nl_family = AF_NETLINK};
+
+	h->nlmsg_flags |= NLM_F_REQUEST | flags;
+	h->nlmsg_seq = ++nl->seq;
+	h->nlmsg_pid = 0;
+	return sendto(nl->fd, h, h->nlmsg_len, 0, (struct sockaddr *)&a, sizeof(a)) < 0 ? -errno
+											: 0;
 }
 
-static void check_put(struct netlink *nl, int r)
+static void keep_why(struct netlink *nl, const struct nlmsghdr *h)
 {
-	if (r < 0)
-		fail(nl, -EMSGSIZE, nl->req[nl->n - 1].what, NULL);
-}
+	const struct nlmsgerr *e = nlmsg_data(h);
+	size_t used = sizeof(*e);
+	struct nlattr *attr;
+	int rem;
 
-static void send_requests(struct netlink *nl);
-
-void netlink_queue(struct netlink *nl, uint16_t type, uint16_t flags, const void *header,
-		   size_t len, const char *fmt, ...)
-{
-	struct request *q;
-	va_list ap;
-
-	if (nl->n == BATCH)
-		send_requests(nl);
-	q = &nl->req[nl->n];
-	va_start(ap, fmt);
-	vsnprintf(q->what, sizeof(q->what), fmt, ap);
-	va_end(ap);
-	q->tolerated = 0;
-	q->msg = nlmsg_alloc_size(MSG_SIZE);
-	if (!q->msg || !nlmsg_put(q->msg, 0, ++nl->seq, type, 0, NLM_F_REQUEST | NLM_F_ACK | flags))
-		fail(nl, -ENOMEM, q->what, NULL);
-	if (!q->msg)
-		return;
-	nl->n++;
-	check_put(nl, nlmsg_append(q->msg, (void *)(uintptr_t)header, len, NLMSG_ALIGNTO));
-}
-
-void netlink_put(struct netlink *nl, int attr, const void *data, size_t len)
-{
-	if (!nl->failed)
-		check_put(nl, nla_put(last(nl), attr, (int)len, data));
-}
-
-void netlink_put_u16(struct netlink *nl, int attr, uint16_t v)
-{
-	netlink_put(nl, attr, &v, sizeof(v));
-}
-
-void netlink_put_u32(struct netlink *nl, int attr, uint32_t v)
-{
-	netlink_put(nl, attr, &v, sizeof(v));
-}
-
-void netlink_put_str(struct netlink *nl, int attr, const char *s)
-{
-	netlink_put(nl, attr, s, strlen(s) + 1);
-}
-
-void netlink_put_addr(struct netlink *nl, int attr, const struct net_addr *a)
-{
-	uint8_t bytes[16];
-
-	netlink_put(nl, attr, bytes, net_addr_bytes(a, bytes));
-}
-
-void netlink_put_raw(struct netlink *nl, const void *data, size_t len)
-{
-	if (!nl->failed)
-		check_put(nl, nlmsg_append(last(nl), (void *)(uintptr_t)data, len, NLMSG_ALIGNTO));
-}
-
-void *netlink_nest(struct netlink *nl, int attr)
-{
-	struct nlattr *nest = nl->failed ? NULL : nla_nest_start(last(nl), attr);
-
-	if (!nest)
-		fail(nl, -EMSGSIZE, nl->n ? nl->req[nl->n - 1].what : "netlink", NULL);
-	return nest;
-}
-
-void netlink_nest_end(struct netlink *nl, void *nest)
-{
-	if (!nl->failed)
-		nla_nest_end_keep_empty(last(nl), nest);
-}
-
-void netlink_tolerate(struct netlink *nl, int error)
-{
-	if (nl->n)
-		nl->req[nl->n - 1].tolerated = error;
-}
-
-/* The text that came with an error answer, or "". */
-static const char *ext_ack_text(const struct nlmsghdr *h)
-{
-	const struct nlmsgerr *e = NLMSG_DATA(h);
-	size_t off = sizeof(*e);
-	struct nlattr *a;
-
+	nl->why[0] = '\0';
 	if (!(h->nlmsg_flags & NLM_F_ACK_TLVS))
-		return "";
+		return;
 	if (!(h->nlmsg_flags & NLM_F_CAPPED))
-		off += e->msg.nlmsg_len - sizeof(e->msg);
-	if (NLMSG_HDRLEN + off > h->nlmsg_len)
-		return "";
-	a = nla_find((struct nlattr *)((char *)NLMSG_DATA(h) + NLMSG_ALIGN(off)),
-		     (int)(h->nlmsg_len - NLMSG_HDRLEN - NLMSG_ALIGN(off)), NLMSGERR_ATTR_MSG);
-	return a && memchr(nla_data(a), 0, (size_t)nla_len(a)) ? nla_get_string(a) : "";
+		used += NLMSG_ALIGN(e->msg.nlmsg_len) - sizeof(e->msg);
+	nla_for_each_attr(attr, (struct nlattr *)((char *)nlmsg_data(h) + used),
+			  nlmsg_datalen(h) - (int)used,
+			  rem) if (nla_type(attr) == NLMSGERR_ATTR_MSG)
+		snprintf(nl->why, sizeof(nl->why), "%.*s", nla_len(attr), (char *)nla_data(attr));
 }
 
-/* Look at one answer; true if it was one to a request of this batch. */
-static bool take_ack(struct netlink *nl, const struct nlmsghdr *h, size_t len)
+int netlink_talk(struct netlink *nl, struct nl_msg *m)
 {
-	const struct nlmsgerr *e = NLMSG_DATA(h);
-	uint32_t i = h->nlmsg_seq - (nl->seq - (uint32_t)nl->n + 1);
+	char buf[8192];
+	int r = m ? send_msg(nl, m, NLM_F_ACK) : -ENOMEM;
 
-	if (!NLMSG_OK(h, len) || h->nlmsg_type != NLMSG_ERROR || i >= nl->n)
-		return false;
-	if (e->error && e->error != -nl->req[i].tolerated)
-		fail(nl, e->error, nl->req[i].what, ext_ack_text(h));
-	return true;
-}
+	nlmsg_free(m);
+	while (r == 0) {
+		ssize_t n = recv(nl->fd, buf, sizeof(buf), 0);
+		struct nlmsghdr *h = (struct nlmsghdr *)(void *)buf;
+		int len = (int)n;
 
-static void send_requests(struct netlink *nl)
-{
-	struct iovec iov[BATCH], ack_iov[BATCH];
-	struct mmsghdr acks[BATCH];
-	char buf[BATCH][ACK_SIZE] __attribute__((aligned(NLMSG_ALIGNTO)));
-	struct msghdr m = {.msg_iov = iov, .msg_iovlen = nl->n};
-	size_t answered = 0;
-
-	for (size_t i = 0; i < nl->n; i++) {
-		struct nlmsghdr *h = nlmsg_hdr(nl->req[i].msg);
-
-		iov[i] = (struct iovec){h, NLMSG_ALIGN(h->nlmsg_len)};
-		ack_iov[i] = (struct iovec){buf[i], ACK_SIZE};
-		acks[i] = (struct mmsghdr){.msg_hdr = {.msg_iov = &ack_iov[i], .msg_iovlen = 1}};
-	}
-	if (!nl->failed && nl->n && sendmsg(nl->fd, &m, 0) < 0)
-		fail(nl, -errno, nl->req[0].what, NULL);
-	else if (!nl->failed)
-		while (answered < nl->n) {
-			int got = recvmmsg(nl->fd, acks, (unsigned int)(nl->n - answered),
-					   MSG_WAITFORONE, NULL);
-
-			if (got < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		for (; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
+			if (h->nlmsg_seq != nl->seq || h->nlmsg_type != NLMSG_ERROR)
 				continue;
-			if (got < 0) {
-				fail(nl, -errno, nl->req[0].what, NULL);
-				break;
-			}
-			for (int i = 0; i < got; i++)
-				answered +=
-					take_ack(nl, (struct nlmsghdr *)buf[i], acks[i].msg_len);
+			keep_why(nl, h);
+			return ((struct nlmsgerr *)nlmsg_data(h))->error;
 		}
-	forget_requests(nl);
-}
-
-int netlink_flush(struct netlink *nl, struct lxmgr_err *err)
-{
-	int r;
-
-	send_requests(nl);
-	r = nl->failed;
-	if (r && err)
-		*err = nl->first;
-	nl->failed = 0;
+	}
 	return r;
 }
 
-/* Once fn had enough, the rest of the answer is still read, so that the socket is clean for the
- * next question. */
-struct taker {
-	int (*fn)(const struct nlmsghdr *, void *);
+int netlink_dump(struct netlink *nl, struct nl_msg *m, int (*fn)(struct nlmsghdr *, void *),
+		 void *data)
+{
+	cleanup_free char *buf = malloc(65536);
+	int r = m && buf ? send_msg(nl, m, NLM_F_DUMP) : -ENOMEM, result = 0;
+
+	nlmsg_free(m);
+	while (r == 0) {
+		ssize_t n = recv(nl->fd, buf, 65536, 0);
+		struct nlmsghdr *h = (struct nlmsghdr *)(void *)buf;
+		int len = (int)n;
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		for (; nlmsg_ok(h, len); h = nlmsg_next(h, &len)) {
+			if (h->nlmsg_seq != nl->seq)
+				continue;
+			if (h->nlmsg_type == NLMSG_DONE)
+				return result;
+			if (h->nlmsg_type == NLMSG_ERROR)
+				return ((struct nlmsgerr *)nlmsg_data(h))->error;
+			/* The rest of the dump is read all the same: the socket stays usable. */
+			if (result == 0)
+				result = fn(h, data);
+		}
+	}
+	return r;
+}
+
+struct nl_msg *netlink_msg(int type, int flags, const void *head, size_t len)
+{
+	struct nl_msg *m = nlmsg_alloc_simple(type, flags);
+
+	if (m && nlmsg_append(m, (void *)head, len, NLMSG_ALIGNTO) < 0) {
+		nlmsg_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+static struct nl_msg *link_msg(int type, int flags, int index, unsigned int up, unsigned int change)
+{
+	struct ifinfomsg head = {.ifi_index = index, .ifi_flags = up, .ifi_change = change};
+
+	return netlink_msg(type, flags, &head, sizeof(head));
+}
+
+static void parse_link(struct nlmsghdr *h, struct link_info *l)
+{
+	const struct ifinfomsg *head = nlmsg_data(h);
+	struct nlattr *attr, *sub;
+	int rem, rem2;
+
+	memset(l, 0, sizeof(*l));
+	l->index = head->ifi_index;
+	l->flags = head->ifi_flags;
+	nlmsg_for_each_attr(attr, h, sizeof(*head), rem)
+	{
+		switch (nla_type(attr)) {
+		case IFLA_IFNAME:
+			snprintf(l->name, sizeof(l->name), "%s", nla_get_string(attr));
+			break;
+		case IFLA_ADDRESS:
+			if (nla_len(attr) == 6)
+				memcpy(l->mac, nla_data(attr), 6);
+			break;
+		case IFLA_MASTER:
+			l->master = (int)nla_get_u32(attr);
+			break;
+		case IFLA_MTU:
+			l->mtu = nla_get_u32(attr);
+			break;
+		case IFLA_STATS64: {
+			struct rtnl_link_stats64 st;
+
+			if ((size_t)nla_len(attr) < offsetof(struct rtnl_link_stats64, rx_errors))
+				break;
+			memcpy(&st, nla_data(attr), offsetof(struct rtnl_link_stats64, rx_errors));
+			l->rx_bytes = st.rx_bytes;
+			l->tx_bytes = st.tx_bytes;
+			break;
+		}
+		case IFLA_LINKINFO:
+			nla_for_each_nested(sub, attr, rem2) if (nla_type(sub) == IFLA_INFO_KIND)
+				snprintf(l->kind, sizeof(l->kind), "%s", nla_get_string(sub));
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+struct link_visit {
+	int (*fn)(const struct link_info *, void *);
 	void *data;
-	int value;
 };
 
-/* Hand the messages of one datagram to fn. 1: the answer is complete. */
-static int take_reply(struct netlink *nl, size_t len, bool dump, struct taker *t)
+static int visit_link(struct nlmsghdr *h, void *data)
 {
-	for (struct nlmsghdr *h = (struct nlmsghdr *)nl->reply; NLMSG_OK(h, len);
-	     h = NLMSG_NEXT(h, len)) {
-		const struct nlmsgerr *e = NLMSG_DATA(h);
+	struct link_visit *v = data;
+	struct link_info l;
 
+	if (h->nlmsg_type != RTM_NEWLINK)
+		return 0;
+	parse_link(h, &l);
+	return v->fn(&l, v->data);
+}
+
+int link_list(struct netlink *nl, int (*fn)(const struct link_info *, void *), void *data)
+{
+	struct link_visit v = {fn, data};
+
+	return netlink_dump(nl, link_msg(RTM_GETLINK, 0, 0, 0, 0), visit_link, &v);
+}
+
+int link_get(struct netlink *nl, const char *name, struct link_info *ret)
+{
+	struct nl_msg *m = link_msg(RTM_GETLINK, 0, 0, 0, 0);
+	char buf[16384];
+	ssize_t n;
+	int r;
+
+	if (!m || nla_put_string(m, IFLA_IFNAME, name) < 0) {
+		nlmsg_free(m);
+		return -ENOMEM;
+	}
+	r = send_msg(nl, m, 0);
+	nlmsg_free(m);
+	if (r < 0)
+		return r;
+	for (;;) {
+		struct nlmsghdr *h = (struct nlmsghdr *)(void *)buf;
+
+		n = recv(nl->fd, buf, sizeof(buf), 0);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
 		if (h->nlmsg_seq != nl->seq)
 			continue;
-		if (h->nlmsg_type == NLMSG_DONE)
-			return 1;
 		if (h->nlmsg_type == NLMSG_ERROR)
-			return e->error ? e->error : 1;
-		if (!t->value)
-			t->value = t->fn(h, t->data);
-		if (!dump)
-			return 1;
+			return ((struct nlmsgerr *)nlmsg_data(h))->error;
+		parse_link(h, ret);
+		return 0;
+	}
+}
+
+struct addr_visit {
+	int (*fn)(int, const struct net_addr *, int, void *);
+	int (*route)(const struct net_addr *, void *);
+	void *data;
+};
+
+static int visit_addr(struct nlmsghdr *h, void *data)
+{
+	const struct ifaddrmsg *head = nlmsg_data(h);
+	struct addr_visit *v = data;
+	struct net_addr a = {.family = head->ifa_family, .prefix = head->ifa_prefixlen};
+	bool local = false;
+	struct nlattr *attr;
+	int rem;
+
+	if (h->nlmsg_type != RTM_NEWADDR || (a.family != AF_INET && a.family != AF_INET6))
+		return 0;
+	nlmsg_for_each_attr(attr, h, sizeof(*head), rem)
+	{
+		size_t len = a.family == AF_INET ? 4 : 16;
+
+		/* On a point-to-point link IFA_ADDRESS is the peer's. */
+		if ((nla_type(attr) != IFA_LOCAL && (nla_type(attr) != IFA_ADDRESS || local)) ||
+		    (size_t)nla_len(attr) != len)
+			continue;
+		local |= nla_type(attr) == IFA_LOCAL;
+		memcpy(&a.v6, nla_data(attr), len);
+	}
+	return v->fn((int)head->ifa_index, &a, head->ifa_scope, v->data);
+}
+
+int addr_list(struct netlink *nl,
+	      int (*fn)(int ifindex, const struct net_addr *, int scope, void *), void *data)
+{
+	struct ifaddrmsg head = {.ifa_family = AF_UNSPEC};
+	struct addr_visit v = {.fn = fn, .data = data};
+
+	return netlink_dump(nl, netlink_msg(RTM_GETADDR, 0, &head, sizeof(head)), visit_addr, &v);
+}
+
+static int visit_route(struct nlmsghdr *h, void *data)
+{
+	const struct rtmsg *head = nlmsg_data(h);
+	struct addr_visit *v = data;
+	struct net_addr a = {.family = head->rtm_family, .prefix = head->rtm_dst_len};
+	struct nlattr *attr;
+	int rem;
+
+	if (h->nlmsg_type != RTM_NEWROUTE || head->rtm_type != RTN_UNICAST || !head->rtm_dst_len)
+		return 0;
+	nlmsg_for_each_attr(attr, h, sizeof(*head),
+			    rem) if (nla_type(attr) == RTA_DST &&
+				     nla_len(attr) == (head->rtm_family == AF_INET ? 4 : 16))
+		memcpy(&a.v6, nla_data(attr), (size_t)nla_len(attr));
+	return v->route(&a, v->data);
+}
+
+int route_list(struct netlink *nl, int (*fn)(const struct net_addr *, void *), void *data)
+{
+	static const unsigned char families[] = {AF_INET, AF_INET6};
+	struct addr_visit v = {.route = fn, .data = data};
+
+	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
+		struct rtmsg head = {.rtm_family = families[i]};
+		int r = netlink_dump(nl, netlink_msg(RTM_GETROUTE, 0, &head, sizeof(head)),
+				     visit_route, &v);
+
+		if (r)
+			return r;
 	}
 	return 0;
 }
 
-static int read_replies(struct netlink *nl, bool dump, struct taker *t)
+int link_delete(struct netlink *nl, int index)
 {
-	int r;
-
-	do {
-		ssize_t len = recv(nl->fd, nl->reply, sizeof(nl->reply), 0);
-
-		if (len < 0 && errno == EINTR) {
-			r = 0;
-			continue;
-		}
-		if (len < 0)
-			return -errno;
-		r = take_reply(nl, (size_t)len, dump, t);
-	} while (r == 0);
-	return r < 0 ? r : 0;
+	return netlink_talk(nl, link_msg(RTM_DELLINK, 0, index, 0, 0));
 }
 
-int netlink_ask(struct netlink *nl, const struct netlink_query *q,
-		int (*fn)(const struct nlmsghdr *, void *), void *data)
+int link_set_up(struct netlink *nl, int index, bool up)
 {
-	struct taker taker = {fn, data, 0};
-	struct nl_msg *msg = nlmsg_alloc_size(MSG_SIZE);
-	int r = -ENOMEM;
+	return netlink_talk(nl, link_msg(RTM_NEWLINK, 0, index, up ? IFF_UP : 0, IFF_UP));
+}
 
-	if (msg && nlmsg_put(msg, 0, ++nl->seq, q->type, 0, NLM_F_REQUEST | q->flags) &&
-	    nlmsg_append(msg, (void *)(uintptr_t)q->header, q->header_len, NLMSG_ALIGNTO) == 0 &&
-	    (!q->attr_str || nla_put_string(msg, q->attr_str, q->str) == 0) &&
-	    (!q->attr_u32 || nla_put_u32(msg, q->attr_u32, q->u32) == 0)) {
-		r = send(nl->fd, nlmsg_hdr(msg), nlmsg_hdr(msg)->nlmsg_len, 0) < 0 ? -errno : 0;
+static int link_attr(struct netlink *nl, int index, int attr, const void *data, int len)
+{
+	struct nl_msg *m = link_msg(RTM_NEWLINK, 0, index, 0, 0);
+
+	if (m && nla_put(m, attr, len, data) < 0) {
+		nlmsg_free(m);
+		m = NULL;
 	}
-	nlmsg_free(msg);
-	if (r < 0)
-		return r;
-	r = read_replies(nl, q->flags & NLM_F_DUMP, &taker);
-	return r < 0 ? r : taker.value;
+	return netlink_talk(nl, m);
+}
+
+int link_set_master(struct netlink *nl, int index, int master)
+{
+	return link_attr(nl, index, IFLA_MASTER, &master, sizeof(master));
+}
+
+int link_set_mtu(struct netlink *nl, int index, uint32_t mtu)
+{
+	return link_attr(nl, index, IFLA_MTU, &mtu, sizeof(mtu));
+}
+
+int link_rename(struct netlink *nl, int index, const char *name)
+{
+	return link_attr(nl, index, IFLA_IFNAME, name, (int)strlen(name) + 1);
+}
+
+int link_set_mac(struct netlink *nl, int index, const uint8_t mac[6])
+{
+	return link_attr(nl, index, IFLA_ADDRESS, mac, 6);
+}
+
+int link_move(struct netlink *nl, int index, int ns_fd, const char *new_name)
+{
+	struct nl_msg *m = link_msg(RTM_NEWLINK, 0, index, 0, 0);
+
+	if (m && (nla_put_u32(m, IFLA_NET_NS_FD, (uint32_t)ns_fd) < 0 ||
+		  (new_name && nla_put_string(m, IFLA_IFNAME, new_name) < 0))) {
+		nlmsg_free(m);
+		m = NULL;
+	}
+	return netlink_talk(nl, m);
+}
+
+int addr_add(struct netlink *nl, int ifindex, const struct net_addr *a)
+{
+	struct ifaddrmsg head = {.ifa_family = (unsigned char)a->family,
+				 .ifa_prefixlen = a->prefix,
+				 .ifa_flags = IFA_F_PERMANENT,
+				 .ifa_index = (unsigned int)ifindex};
+	int len = a->family == AF_INET ? 4 : 16;
+	struct in_addr bc = a->broadcast;
+	struct nl_msg *m;
+
+	/* Nobody else can have it: without duplicate detection it is usable at once. */
+	if (a->family == AF_INET6)
+		head.ifa_flags |= IFA_F_NODAD;
+	if (a->family == AF_INET && !bc.s_addr && a->prefix < 31)
+		bc.s_addr = a->v4.s_addr | htonl(0xffffffffU >> a->prefix);
+	m = netlink_msg(RTM_NEWADDR, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof(head));
+	if (m &&
+	    (nla_put(m, IFA_LOCAL, len, &a->v6) < 0 || nla_put(m, IFA_ADDRESS, len, &a->v6) < 0 ||
+	     (a->family == AF_INET && bc.s_addr && nla_put(m, IFA_BROADCAST, 4, &bc) < 0))) {
+		nlmsg_free(m);
+		m = NULL;
+	}
+	return netlink_talk(nl, m);
+}
+
+int route_add(struct netlink *nl, int ifindex, const struct net_addr *dst,
+	      const struct net_addr *gw)
+{
+	int family = dst && dst->family ? dst->family : gw->family;
+	struct rtmsg head = {.rtm_family = (unsigned char)family,
+			     .rtm_dst_len = dst && dst->family ? dst->prefix : 0,
+			     .rtm_table = RT_TABLE_MAIN,
+			     .rtm_protocol = RTPROT_STATIC,
+			     .rtm_scope = gw ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+			     .rtm_type = RTN_UNICAST};
+	int len = family == AF_INET ? 4 : 16;
+	struct nl_msg *m =
+		netlink_msg(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof(head));
+
+	if (m && ((head.rtm_dst_len && nla_put(m, RTA_DST, len, &dst->v6) < 0) ||
+		  (gw && nla_put(m, RTA_GATEWAY, len, &gw->v6) < 0) ||
+		  nla_put_u32(m, RTA_OIF, (uint32_t)ifindex) < 0)) {
+		nlmsg_free(m);
+		m = NULL;
+	}
+	return netlink_talk(nl, m);
+}
+
+int neigh_proxy_add(struct netlink *nl, int ifindex, const struct net_addr *a)
+{
+	struct ndmsg head = {.ndm_family = (unsigned char)a->family,
+			     .ndm_ifindex = ifindex,
+			     .ndm_state = NUD_PERMANENT,
+			     .ndm_flags = NTF_PROXY};
+	struct nl_msg *m =
+		netlink_msg(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof(head));
+
+	if (m && nla_put(m, NDA_DST, a->family == AF_INET ? 4 : 16, &a->v6) < 0) {
+		nlmsg_free(m);
+		m = NULL;
+	}
+	return netlink_talk(nl, m);
+}
+
+static int bridge_vlan(struct netlink *nl, int type, int ifindex, uint16_t vlan, bool pvid)
+{
+	struct ifinfomsg head = {.ifi_family = AF_BRIDGE, .ifi_index = ifindex};
+	struct bridge_vlan_info info = {
+		.vid = vlan,
+		.flags = pvid ? BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED : 0,
+	};
+	struct nl_msg *m = netlink_msg(type, 0, &head, sizeof(head));
+	struct nlattr *spec = m ? nla_nest_start(m, IFLA_AF_SPEC) : NULL;
+
+	if (!spec || nla_put(m, IFLA_BRIDGE_VLAN_INFO, sizeof(info), &info) < 0) {
+		nlmsg_free(m);
+		return -ENOMEM;
+	}
+	nla_nest_end(m, spec);
+	return netlink_talk(nl, m);
+}
+
+int bridge_vlan_add(struct netlink *nl, int ifindex, uint16_t vlan, bool pvid)
+{
+	return bridge_vlan(nl, RTM_SETLINK, ifindex, vlan, pvid);
+}
+
+int bridge_vlan_del(struct netlink *nl, int ifindex, uint16_t vlan)
+{
+	return bridge_vlan(nl, RTM_DELLINK, ifindex, vlan, false);
+}
+
+static int put_kind_data(struct nl_msg *m, const struct link_new *l)
+{
+	struct nlattr *data = nla_nest_start(m, IFLA_INFO_DATA), *peer;
+	struct ifinfomsg head = {.ifi_flags = 0};
+	int r = 0;
+
+	if (!data)
+		return -ENOMEM;
+	if (!strcmp(l->kind, "veth")) {
+		peer = nla_nest_start(m, VETH_INFO_PEER);
+		if (!peer || nlmsg_append(m, &head, sizeof(head), NLMSG_ALIGNTO) < 0)
+			return -ENOMEM;
+		r |= nla_put_string(m, IFLA_IFNAME, l->peer_name);
+		if (l->peer_mac)
+			r |= nla_put(m, IFLA_ADDRESS, 6, l->peer_mac);
+		if (l->mtu)
+			r |= nla_put_u32(m, IFLA_MTU, l->mtu);
+		if (l->rxqueues)
+			r |= nla_put_u32(m, IFLA_NUM_RX_QUEUES, l->rxqueues);
+		if (l->txqueues)
+			r |= nla_put_u32(m, IFLA_NUM_TX_QUEUES, l->txqueues);
+		r |= nla_put_u32(m, IFLA_NET_NS_FD, (uint32_t)l->peer_ns_fd);
+		nla_nest_end(m, peer);
+	} else if (!strcmp(l->kind, "macvlan")) {
+		r |= nla_put_u32(m, IFLA_MACVLAN_MODE, l->mode);
+	} else if (!strcmp(l->kind, "ipvlan")) {
+		r |= nla_put_u16(m, IFLA_IPVLAN_MODE, (uint16_t)l->mode);
+		r |= nla_put_u16(m, IFLA_IPVLAN_FLAGS, l->flags);
+	} else if (!strcmp(l->kind, "vlan")) {
+		r |= nla_put_u16(m, IFLA_VLAN_ID, l->vlan_id);
+	} else if (!strcmp(l->kind, "bridge")) {
+		/* Forwarding at once: nothing else is on it that could make a loop. */
+		r |= nla_put_u32(m, IFLA_BR_FORWARD_DELAY, 0);
+	}
+	nla_nest_end(m, data);
+	return r ? -ENOMEM : 0;
+}
+
+int link_create(struct netlink *nl, const struct link_new *l)
+{
+	struct nl_msg *m = link_msg(RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, l->up ? IFF_UP : 0,
+				    l->up ? IFF_UP : 0);
+	struct nlattr *info;
+	int r = m ? nla_put_string(m, IFLA_IFNAME, l->name) : -ENOMEM;
+
+	if (r == 0 && l->mac)
+		r = nla_put(m, IFLA_ADDRESS, 6, l->mac);
+	if (r == 0 && l->mtu)
+		r = nla_put_u32(m, IFLA_MTU, l->mtu);
+	if (r == 0 && l->parent)
+		r = nla_put_u32(m, IFLA_LINK, (uint32_t)l->parent);
+	if (r == 0 && l->master)
+		r = nla_put_u32(m, IFLA_MASTER, (uint32_t)l->master);
+	if (r == 0 && l->rxqueues)
+		r = nla_put_u32(m, IFLA_NUM_RX_QUEUES, l->rxqueues);
+	if (r == 0 && l->txqueues)
+		r = nla_put_u32(m, IFLA_NUM_TX_QUEUES, l->txqueues);
+	if (r == 0 && l->ns_fd >= 0)
+		r = nla_put_u32(m, IFLA_NET_NS_FD, (uint32_t)l->ns_fd);
+	info = r == 0 ? nla_nest_start(m, IFLA_LINKINFO) : NULL;
+	if (!info || nla_put_string(m, IFLA_INFO_KIND, l->kind) < 0 || put_kind_data(m, l) < 0) {
+		nlmsg_free(m);
+		return -ENOMEM;
+	}
+	nla_nest_end(m, info);
+	return netlink_talk(nl, m);
 }

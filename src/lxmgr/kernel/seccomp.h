@@ -13,18 +13,16 @@ struct lxmgr_err;
 struct sock_filter;
 
 struct seccomp_program {
-	struct sock_filter *insns; /* malloc'ed or mapped: seccomp_free() knows */
+	struct sock_filter *insns; /* malloc'ed */
 	size_t n;		   /* instructions, at most BPF_MAXINSNS */
-	size_t map_len;
-	bool wants_notify;
 };
 
 /* Compile (or take from cache_dirfd, -1: no cache) the policy text. `file` names it in errors. */
 int seccomp_compile(const char *text, const char *file, bool allow_nesting, int cache_dirfd,
 		    struct seccomp_program *ret, struct lxmgr_err *err);
 /* Load it into the calling process. Only system calls; needs CAP_SYS_ADMIN or no_new_privs.
- * *ret_notify_fd (may be NULL unless wants_notify) gets the listener. */
-int seccomp_load(const struct seccomp_program *p, int *ret_notify_fd, struct lxmgr_err *err);
+ */
+int seccomp_load(const struct seccomp_program *p, struct lxmgr_err *err);
 void seccomp_free(struct seccomp_program *p);
 
 #endif

@@ -1,0 +1,503 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What both cgroup drivers share: choice, dispatch, device rules, and work on the v2 tree. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/cgroup_tree.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/parse.h"
+#include "util/str.h"
+
+#define REMOVE_TIMEOUT_MS 10000
+
+static const struct cgroup_ops *const drivers[] = {&cgroup_v2, &cgroup_hybrid};
+
+const struct cgroup_ops *cgroup_driver(struct lxmgr_err *err)
+{
+	static const struct cgroup_ops *found;
+
+	for (size_t i = 0; !found && i < ARRAY_SIZE(drivers); i++)
+		if (drivers[i]->is_present())
+			found = drivers[i];
+	if (!found)
+		err_msg(err, -ENODEV,
+			"no usable cgroups: cgroup2 is mounted neither at /sys/fs/cgroup nor at "
+			"/sys/fs/cgroup/unified");
+	return found;
+}
+
+int cgroup_check(const struct cgroup_spec *spec, struct lxmgr_err *err)
+{
+	const struct cgroup_ops *ops = cgroup_driver(err);
+
+	return ops ? ops->check(spec, err) : -ENODEV;
+}
+
+void cgroup_init(struct cgroup *cg)
+{
+	memset(cg, 0, sizeof(*cg));
+	cg->into_fd = -EBADF;
+	for (int i = 0; i < CGROUP_MAX_FDS; i++)
+		cg->fd[i] = cg->join_fd[i] = -EBADF;
+}
+
+static int check_path(const char *path, struct lxmgr_err *err)
+{
+	if (!*path || *path == '/' || strstr(path, "..") || strlen(path) > 200)
+		return err_msg(err, -EINVAL, "'%s' is no path of a cgroup (lxmgr.cgroup.dir)",
+			       path);
+	return 0;
+}
+
+int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char *name,
+		  struct lxmgr_err *err)
+{
+	const char *inner = spec->dir_inner ? spec->dir_inner : "ns";
+	int r;
+
+	cgroup_init(cg);
+	cg->ops = cgroup_driver(err);
+	if (!cg->ops)
+		return -ENODEV;
+	if (spec->dir_container || spec->dir)
+		snprintf(cg->path, sizeof(cg->path), "%s",
+			 spec->dir_container ? spec->dir_container : spec->dir);
+	else
+		snprintf(cg->path, sizeof(cg->path), "lxmgr/%s", name);
+	r = check_path(cg->path, err);
+	if (r < 0)
+		return r;
+	if (!name_is_valid(inner))
+		return err_msg(err, -EINVAL, "'%s' is no name of a cgroup", inner);
+	snprintf(cg->inner, sizeof(cg->inner), "%s", inner);
+	r = cg->ops->create(cg, spec, err);
+	if (r < 0)
+		cgroup_close(cg);
+	return r;
+}
+
+int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct lxmgr_err *err)
+{
+	int r;
+
+	cgroup_init(cg);
+	cg->ops = cgroup_driver(err);
+	if (!cg->ops)
+		return -ENODEV;
+	r = check_path(path, err);
+	if (r < 0)
+		return r;
+	snprintf(cg->path, sizeof(cg->path), "%s", path);
+	snprintf(cg->inner, sizeof(cg->inner), "%s", inner);
+	r = cg->ops->open(cg, err);
+	if (r < 0)
+		cgroup_close(cg);
+	return r;
+}
+
+void cgroup_close(struct cgroup *cg)
+{
+	for (int i = 0; i < CGROUP_MAX_FDS; i++) {
+		fd_close(&cg->fd[i]);
+		fd_close(&cg->join_fd[i]);
+	}
+	fd_close(&cg->into_fd);
+}
+
+int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
+{
+	return cg->ops->apply(cg, spec, err);
+}
+
+int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err)
+{
+	return cg->ops->delegate(cg, uid, gid, err);
+}
+
+int cgroup_join(struct cgroup *cg, struct lxmgr_err *err)
+{
+	return cg->ops->join(cg, err);
+}
+
+int cgroup_attach(struct cgroup *cg, pid_t pid, struct lxmgr_err *err)
+{
+	return cg->ops->attach(cg, pid, err);
+}
+
+int cgroup_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err)
+{
+	return cg->ops->freeze(cg, freeze, timeout_ms, err);
+}
+
+int cgroup_is_frozen(struct cgroup *cg)
+{
+	return cg->ops->is_frozen(cg);
+}
+
+int cgroup_kill(struct cgroup *cg, struct lxmgr_err *err)
+{
+	return cg->ops->kill(cg, err);
+}
+
+int cgroup_remove(struct cgroup *cg, struct lxmgr_err *err)
+{
+	return cg->ops->remove(cg, err);
+}
+
+int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct lxmgr_err *err)
+{
+	memset(ret, 0xff, sizeof(*ret)); /* LIMIT_UNSET everywhere */
+	return cg->ops->stats(cg, ret, err);
+}
+
+/* A control file's name: no path. */
+static int check_file(const char *file, struct lxmgr_err *err)
+{
+	if (!*file || strchr(file, '/') || *file == '.')
+		return err_msg(err, -EINVAL, "'%s' is no cgroup control file", file);
+	return 0;
+}
+
+int cgroup_get(struct cgroup *cg, const char *file, char **ret, struct lxmgr_err *err)
+{
+	int r = check_file(file, err);
+
+	return r < 0 ? r : cg->ops->get(cg, file, ret, err);
+}
+
+int cgroup_set(struct cgroup *cg, const char *file, const char *value, struct lxmgr_err *err)
+{
+	int r = check_file(file, err);
+
+	return r < 0 ? r : cg->ops->set(cg, file, value, err);
+}
+
+int cgroup_device(struct cgroup *cg, const struct cgroup_device_rule *rule, struct lxmgr_err *err)
+{
+	return cg->ops->device(cg, rule, err);
+}
+
+static int parse_number(const char *s, int64_t *ret)
+{
+	uint32_t n;
+
+	if (str_eq(s, "*")) {
+		*ret = -1;
+		return 0;
+	}
+	if (parse_u32(s, &n) < 0)
+		return -EINVAL;
+	*ret = n;
+	return 0;
+}
+
+int cgroup_device_parse(const char *text, bool allow, struct cgroup_device_rule *ret,
+			struct lxmgr_err *err)
+{
+	struct cgroup_device_rule d = {.allow = allow, .major = -1, .minor = -1};
+	cleanup_strlist struct strlist w = {0};
+	char *colon;
+
+	if (strlist_split(&w, text, " \t") < 0)
+		return err_set(err, -ENOMEM, "device rule");
+	if (w.n >= 1 && str_eq(w.v[0], "a")) {
+		d.type = 'a';
+		d.read = d.write = d.mknod = true;
+		*ret = d;
+		return 0;
+	}
+	if (w.n != 3 || !strchr("bc", w.v[0][0]) || w.v[0][1] || !(colon = strchr(w.v[1], ':')))
+		goto bad;
+	d.type = w.v[0][0];
+	*colon = '\0';
+	if (parse_number(w.v[1], &d.major) < 0 || parse_number(colon + 1, &d.minor) < 0)
+		goto bad;
+	for (const char *p = w.v[2]; *p; p++) {
+		if (*p == 'r')
+			d.read = true;
+		else if (*p == 'w')
+			d.write = true;
+		else if (*p == 'm')
+			d.mknod = true;
+		else
+			goto bad;
+	}
+	*ret = d;
+	return 0;
+bad:
+	return err_msg(err, -EINVAL,
+		       "'%s' is no device rule: 'a', or 'b|c MAJOR:MINOR rwm' with * for any",
+		       text);
+}
+
+const struct cgroup_device_rule *cgroup_device_defaults(size_t *ret_n)
+{
+#define ALLOW(t, maj, min, r, w)                                                             \
+	{                                                                                    \
+		.allow = true, .type = t, .major = maj, .minor = min, .read = r, .write = w, \
+		.mknod = true                                                                \
+	}
+	static const struct cgroup_device_rule rules[] = {
+		{.allow = false,
+		 .type = 'a',
+		 .major = -1,
+		 .minor = -1,
+		 .read = true,
+		 .write = true,
+		 .mknod = true},
+		ALLOW('c', -1, -1, false, false), /* mknod of anything: what counts is open */
+		ALLOW('b', -1, -1, false, false),
+		ALLOW('c', 1, 3, true, true),	 /* null */
+		ALLOW('c', 1, 5, true, true),	 /* zero */
+		ALLOW('c', 1, 7, true, true),	 /* full */
+		ALLOW('c', 1, 8, true, true),	 /* random */
+		ALLOW('c', 1, 9, true, true),	 /* urandom */
+		ALLOW('c', 5, 0, true, true),	 /* tty */
+		ALLOW('c', 5, 1, true, true),	 /* console */
+		ALLOW('c', 5, 2, true, true),	 /* ptmx */
+		ALLOW('c', 136, -1, true, true), /* pts */
+		ALLOW('c', 10, 229, true, true), /* fuse */
+		ALLOW('c', 10, 200, true, true), /* net/tun */
+	};
+#undef ALLOW
+	*ret_n = ARRAY_SIZE(rules);
+	return rules;
+}
+
+int cgroup_tree_make(int rootfd, const char *path, void (*prepare)(int dirfd),
+		     struct lxmgr_err *err)
+{
+	cleanup_fd int cur = fcntl(rootfd, F_DUPFD_CLOEXEC, 3);
+	char part[256];
+
+	while (cur >= 0 && *(path += strspn(path, "/"))) {
+		size_t n = strcspn(path, "/");
+		int next;
+
+		if (n >= sizeof(part))
+			return err_set(err, -ENAMETOOLONG, "cgroup '%s'", path);
+		memcpy(part, path, n);
+		part[n] = '\0';
+		path += n;
+		if (mkdirat(cur, part, 0755) == 0) {
+			next = openat(cur, part, O_PATH | O_DIRECTORY | O_CLOEXEC);
+			if (next >= 0 && prepare)
+				prepare(next);
+		} else if (errno == EEXIST) {
+			next = openat(cur, part, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		} else {
+			return err_set(err, -errno, "make the cgroup '%s'", part);
+		}
+		if (next < 0)
+			return err_set(err, -errno, "open the cgroup '%s'", part);
+		fd_close(&cur);
+		cur = next;
+	}
+	return cur < 0 ? err_set(err, -errno, "open a cgroup") : take_fd(&cur);
+}
+
+int cgroup_tree_read(int dirfd, const char *file, uint64_t *ret)
+{
+	char buf[64];
+	ssize_t n = read_small(dirfd, file, buf, sizeof(buf));
+
+	if (n < 0)
+		return (int)n;
+	if (str_eq(buf, "max")) {
+		*ret = LIMIT_MAX;
+		return 0;
+	}
+	return parse_u64(buf, ret);
+}
+
+/* The value of a key in a flat keyed file ("oom_kill 3"). */
+int cgroup_tree_keyed(int dirfd, const char *file, const char *key, uint64_t *ret)
+{
+	cleanup_free char *text = NULL;
+	size_t n = strlen(key);
+	int r = read_file_at(dirfd, file, 65536, &text, NULL);
+
+	if (r < 0)
+		return r;
+	for (const char *p = text; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL)
+		if (!strncmp(p, key, n) && p[n] == ' ')
+			return sscanf(p + n, "%lu", ret) == 1 ? 0 : -EINVAL;
+	return -ENOENT;
+}
+
+/* Wait until key of cgroup.events has the value. */
+static int wait_event(int dirfd, const char *key, uint64_t want, int timeout_ms)
+{
+	cleanup_fd int fd = openat(dirfd, "cgroup.events", O_RDONLY | O_CLOEXEC);
+	int64_t end = now_ms() + timeout_ms;
+	char buf[256], *p;
+
+	if (fd < 0)
+		return -errno;
+	for (;;) {
+		struct pollfd pfd = {.fd = fd, .events = POLLPRI};
+		int64_t left = end - now_ms();
+		uint64_t have = 0;
+		ssize_t n = pread(fd, buf, sizeof(buf) - 1, 0);
+
+		if (n < 0)
+			return -errno;
+		buf[n] = '\0';
+		p = strstr(buf, key);
+		if (!p)
+			return -ENOENT;
+		if (sscanf(p + strlen(key), "%lu", &have) == 1 && have == want)
+			return 0;
+		if (left <= 0)
+			return -ETIMEDOUT;
+		poll(&pfd, 1, (int)left);
+	}
+}
+
+int cgroup_tree_freeze(int dirfd, bool freeze, int timeout_ms, struct lxmgr_err *err)
+{
+	int r = write_small(dirfd, "cgroup.freeze", freeze ? "1" : "0");
+
+	if (r < 0)
+		return err_set(err, r, "write cgroup.freeze");
+	r = wait_event(dirfd, "frozen", freeze, timeout_ms);
+	if (r == -ETIMEDOUT)
+		return err_msg(err, r, "not %s after %d ms: a process cannot be stopped now",
+			       freeze ? "frozen" : "thawed", timeout_ms);
+	return r < 0 ? err_set(err, r, "wait for the freezer") : 0;
+}
+
+int cgroup_tree_is_frozen(int dirfd)
+{
+	uint64_t v;
+	int r = cgroup_tree_keyed(dirfd, "cgroup.events", "frozen", &v);
+
+	return r < 0 ? r : v != 0;
+}
+
+int cgroup_tree_kill(int dirfd, struct lxmgr_err *err)
+{
+	int r = write_small(dirfd, "cgroup.kill", "1");
+
+	return r < 0 && r != -ENOENT ? err_set(err, r, "write cgroup.kill") : 0;
+}
+
+int cgroup_tree_wait_empty(int dirfd, struct lxmgr_err *err)
+{
+	int r = wait_event(dirfd, "populated", 0, REMOVE_TIMEOUT_MS);
+
+	if (r == -ETIMEDOUT)
+		return err_msg(err, r, "processes in the cgroup do not die");
+	/* -ENODEV: removed meanwhile. */
+	return r < 0 && r != -ENOENT && r != -ENODEV ? err_set(err, r, "wait for the cgroup") : 0;
+}
+
+static int remove_children(int dirfd, int depth)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	/* cgroup.max.depth is not limited by default; rmdir of a busy parent tells anyway. */
+	if (!d || depth > 64) {
+		if (!d && fd >= 0)
+			close(fd);
+		return -ELOOP;
+	}
+	while ((e = readdir(d))) {
+		cleanup_fd int sub = -EBADF;
+
+		if (e->d_type != DT_DIR || e->d_name[0] == '.')
+			continue;
+		if (unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0)
+			continue;
+		sub = openat(fd, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (sub >= 0)
+			remove_children(sub, depth + 1);
+		unlinkat(fd, e->d_name, AT_REMOVEDIR);
+	}
+	return 0;
+}
+
+int cgroup_tree_remove(int rootfd, const char *path, struct lxmgr_err *err)
+{
+	int64_t end = now_ms() + REMOVE_TIMEOUT_MS;
+	int r;
+
+	for (;;) {
+		cleanup_fd int dir = -EBADF;
+
+		if (unlinkat(rootfd, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			return 0;
+		r = -errno;
+		if (r != -EBUSY && r != -ENOTEMPTY)
+			break;
+		dir = openat(rootfd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (dir >= 0)
+			remove_children(dir, 0);
+		if (unlinkat(rootfd, path, AT_REMOVEDIR) == 0)
+			return 0;
+		if (now_ms() > end)
+			break;
+		/* The last process is dead but not yet taken out of the group. */
+		poll(NULL, 0, 1);
+	}
+	return err_set(err, r, "remove the cgroup '%s'", path);
+}
+
+int cgroup_tree_delegate(int inner, uid_t uid, gid_t gid, struct lxmgr_err *err)
+{
+	static const char *const files[] = {"cgroup.procs", "cgroup.threads",
+					    "cgroup.subtree_control", "memory.oom.group"};
+
+	if (fchownat(inner, "", uid, gid, AT_EMPTY_PATH) < 0)
+		return err_set(err, -errno, "hand the cgroup over");
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (fchownat(inner, files[i], uid, gid, 0) < 0 && errno != ENOENT)
+			return err_set(err, -errno, "hand over %s", files[i]);
+	return 0;
+}
+
+int cgroup_tree_get(int dirfd, const char *file, char **ret, struct lxmgr_err *err)
+{
+	size_t len;
+	int r = read_file_at(dirfd, file, 1 << 20, ret, &len);
+
+	if (r < 0)
+		return err_set(err, r, "read the control file '%s'", file);
+	if (len && (*ret)[len - 1] == '\n')
+		(*ret)[len - 1] = '\0';
+	return 0;
+}
+
+int cgroup_tree_set(int dirfd, const char *file, const char *value, struct lxmgr_err *err)
+{
+	int r = write_small(dirfd, file, value);
+
+	return r < 0 ? err_set(err, r, "write '%s' to the control file '%s'", value, file) : 0;
+}
+
+int cgroup_write_limit(int dirfd, const char *file, uint64_t value, const char *max,
+		       const char *key, struct lxmgr_err *err)
+{
+	char text[32];
+	int r;
+
+	if (value == LIMIT_UNSET)
+		return 0;
+	if (value == LIMIT_MAX)
+		snprintf(text, sizeof(text), "%s", max);
+	else
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
+	r = write_small(dirfd, file, text);
+	return r < 0 ? err_set(err, r, "apply lxmgr.%s = %s (%s)", key, text, file) : 0;
+}

@@ -1,0 +1,508 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The v1 or hybrid layout: controllers in hierarchies of their own, a v2 tree without controllers
+ * at unified/. The limits stay in the v1 groups, which the guest does not see; its own tree is the
+ * inner group of the v2 hierarchy.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "kernel/cgroup_tree.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/str.h"
+
+#define MAX_HIERARCHIES (CGROUP_MAX_FDS - 1)
+#define UNIFIED		(CGROUP_MAX_FDS - 1) /* slot of the v2 tree in cg->fd */
+
+static struct {
+	struct {
+		char controllers[64]; /* "cpu,cpuacct" or "name=systemd" */
+		int root;	      /* O_PATH */
+	} v1[MAX_HIERARCHIES];
+	size_t n;
+	int unified;
+	bool scanned;
+} hosts = {.unified = -1};
+
+/* Mount options that are no controllers. */
+static bool is_option(const char *w)
+{
+	static const char *const options[] = {
+		"rw", "ro", "xattr", "clone_children", "noprefix", "cpuset_v2_mode"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
+		if (str_eq(w, options[i]))
+			return true;
+	return str_has_prefix(w, "release_agent");
+}
+
+/* One line of mountinfo: "... MOUNTPOINT ... - cgroup cgroup rw,cpu". */
+static void scan_line(char *line)
+{
+	cleanup_strlist struct strlist words = {0};
+	char *sep = strstr(line, " - "), *point = NULL;
+
+	if (!sep)
+		return;
+	*sep = '\0';
+	sep += 3;
+	point = line;
+	for (int i = 0; i < 4 && point; i++)
+		point = strchr(point, ' ') ? strchr(point, ' ') + 1 : NULL;
+	if (!point || !strchr(point, ' '))
+		return;
+	*strchr(point, ' ') = '\0';
+	if (str_has_prefix(sep, "cgroup2 ")) {
+		if (hosts.unified < 0)
+			hosts.unified = open(point, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		return;
+	}
+	if (!str_has_prefix(sep, "cgroup ") || hosts.n == MAX_HIERARCHIES)
+		return;
+	if (strlist_split(&words, strrchr(sep, ' ') + 1, ",") < 0)
+		return;
+	for (size_t i = 0; i < words.n; i++) {
+		char *have = hosts.v1[hosts.n].controllers;
+		size_t len = strlen(have);
+
+		if (is_option(words.v[i]))
+			continue;
+		snprintf(have + len, sizeof(hosts.v1[0].controllers) - len, "%s%s", len ? "," : "",
+			 words.v[i]);
+	}
+	hosts.v1[hosts.n].root = open(point, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (hosts.v1[hosts.n].root >= 0)
+		hosts.n++;
+}
+
+static void scan(void)
+{
+	cleanup_strlist struct strlist lines = {0};
+	cleanup_free char *text = NULL;
+
+	if (hosts.scanned)
+		return;
+	hosts.scanned = true;
+	if (read_file_at(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &text, NULL) < 0 ||
+	    strlist_split(&lines, text, "\n") < 0)
+		return;
+	for (size_t i = 0; i < lines.n; i++)
+		if (strstr(lines.v[i], " - cgroup"))
+			scan_line(lines.v[i]);
+}
+
+static bool has_word(const char *list, const char *word, size_t n)
+{
+	while (*list) {
+		size_t len = strcspn(list, ",");
+
+		if (len == n && !strncmp(list, word, n))
+			return true;
+		list += len + (list[len] == ',');
+	}
+	return false;
+}
+
+/* The hierarchy of a controller, by name or by a control file's prefix; -1: none. */
+static int find(const char *file)
+{
+	size_t n = strcspn(file, ".");
+
+	for (size_t i = 0; i < hosts.n; i++)
+		if (has_word(hosts.v1[i].controllers, file, n))
+			return (int)i;
+	return -1;
+}
+
+static bool is_present(void)
+{
+	scan();
+	return hosts.n > 0 && hosts.unified >= 0;
+}
+
+static int refuse(const char *key, const char *controller, struct lxmgr_err *err)
+{
+	return err_msg(err, -EOPNOTSUPP,
+		       "lxmgr.%s cannot act on this host: the controller '%s' is not mounted", key,
+		       controller);
+}
+
+static int check_swap(const struct cgroup_spec *s, struct lxmgr_err *err)
+{
+	int m = find("memory");
+
+	if (s->swap == LIMIT_UNSET)
+		return 0;
+	if (m < 0 || faccessat(hosts.v1[m].root, "memory.memsw.usage_in_bytes", F_OK, 0) < 0)
+		return err_msg(err, -EOPNOTSUPP,
+			       "lxmgr.limit.swap cannot act on this host: its kernel does not "
+			       "account swap on cgroup v1");
+	if (s->memory == LIMIT_UNSET)
+		return err_msg(err, -EINVAL,
+			       "lxmgr.limit.swap needs lxmgr.limit.memory beside it on cgroup v1");
+	return 0;
+}
+
+static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
+{
+	const struct {
+		uint64_t value;
+		const char *key, *controller;
+	} limits[] = {
+		{s->memory, "limit.memory", "memory"},
+		{s->cpus_milli, "limit.cpus", "cpu"},
+		{s->cpu_weight, "limit.cpu.weight", "cpu"},
+		{s->pids, "limit.pids", "pids"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		if (limits[i].value != LIMIT_UNSET && find(limits[i].controller) < 0)
+			return refuse(limits[i].key, limits[i].controller, err);
+	for (size_t i = 0; i < s->n_raw; i++) {
+		const struct cgroup_raw *raw = &s->raw[i];
+
+		if (raw->v1 && find(raw->file) < 0)
+			return err_msg(
+				err, -EOPNOTSUPP,
+				"lxmgr.cgroup.%s cannot act on this host: no such controller",
+				raw->file);
+		if (!raw->v1 && !str_has_prefix(raw->file, "cgroup."))
+			return err_msg(err, -EOPNOTSUPP,
+				       "lxmgr.cgroup2.%s cannot act on this host: its controllers "
+				       "are on cgroup v1 (use lxmgr.limit.* or lxmgr.cgroup.*)",
+				       raw->file);
+	}
+	if (s->relative)
+		return err_msg(err, -EOPNOTSUPP,
+			       "lxmgr.cgroup.relative cannot act on this host: cgroup v1 has a "
+			       "place of the caller's in each hierarchy");
+	return check_swap(s, err);
+}
+
+/* A new cpuset has no CPUs and no memory nodes: nothing can run in it. */
+static void prepare_cpuset(int dir)
+{
+	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+	cleanup_fd int parent = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char buf[1024];
+
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (read_small(parent, files[i], buf, sizeof(buf)) > 0)
+			write_small(dir, files[i], buf);
+}
+
+static int is_busy(int dir)
+{
+	char buf[32];
+
+	return read_small(dir, "cgroup.procs", buf, sizeof(buf)) > 0;
+}
+
+static int make_unified(struct cgroup *cg, struct lxmgr_err *err)
+{
+	cleanup_fd int inner = -EBADF;
+
+	cg->fd[UNIFIED] = cgroup_tree_make(hosts.unified, cg->path, NULL, err);
+	if (cg->fd[UNIFIED] < 0)
+		return cg->fd[UNIFIED];
+	if (mkdirat(cg->fd[UNIFIED], cg->inner, 0755) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "make the cgroup '%s/%s'", cg->path, cg->inner);
+	inner = openat(cg->fd[UNIFIED], cg->inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (inner < 0)
+		return err_set(err, -errno, "open the cgroup '%s/%s'", cg->path, cg->inner);
+	if (is_busy(inner))
+		return err_msg(err, -EBUSY, "the cgroup '%s' holds processes already", cg->path);
+	cg->into_fd = take_fd(&inner);
+	return 0;
+}
+
+static int create(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
+{
+	for (size_t i = 0; i < hosts.n; i++) {
+		bool cpuset = has_word(hosts.v1[i].controllers, "cpuset", 6);
+
+		cg->fd[i] = cgroup_tree_make(hosts.v1[i].root, cg->path,
+					     cpuset ? prepare_cpuset : NULL, err);
+		if (cg->fd[i] < 0)
+			return cg->fd[i];
+		cg->join_fd[i] = openat(cg->fd[i], "tasks", O_WRONLY | O_CLOEXEC);
+		if (cg->join_fd[i] < 0)
+			return err_set(err, -errno, "open the cgroup's tasks");
+	}
+	return make_unified(cg, err);
+}
+
+static int hybrid_open(struct cgroup *cg, struct lxmgr_err *err)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < hosts.n; i++) {
+		cg->fd[i] = openat(hosts.v1[i].root, cg->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		any |= cg->fd[i] >= 0;
+	}
+	cg->fd[UNIFIED] = openat(hosts.unified, cg->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (!any && cg->fd[UNIFIED] < 0)
+		return err_msg(err, -ENOENT, "the cgroup '%s' is gone", cg->path);
+	return 0;
+}
+
+static int apply_raw(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
+{
+	for (size_t i = 0; i < spec->n_raw; i++) {
+		const struct cgroup_raw *raw = &spec->raw[i];
+		int h = raw->v1 ? find(raw->file) : UNIFIED;
+		int r = h < 0 ? -EOPNOTSUPP : write_small(cg->fd[h], raw->file, raw->value);
+
+		if (r < 0)
+			return err_set(err, r, "apply lxmgr.cgroup%s.%s = %s", raw->v1 ? "" : "2",
+				       raw->file, raw->value);
+	}
+	return 0;
+}
+
+static int device(struct cgroup *cg, const struct cgroup_device_rule *d, struct lxmgr_err *err)
+{
+	char text[64], major[24] = "*", minor[24] = "*";
+	int h = find("devices"), r;
+
+	if (h < 0)
+		return err_msg(err, -EOPNOTSUPP, "the devices controller is not mounted");
+	if (d->major >= 0)
+		snprintf(major, sizeof(major), "%lld", (long long)d->major);
+	if (d->minor >= 0)
+		snprintf(minor, sizeof(minor), "%lld", (long long)d->minor);
+	if (d->type == 'a')
+		snprintf(text, sizeof(text), "a");
+	else
+		snprintf(text, sizeof(text), "%c %s:%s %s%s%s", d->type, major, minor,
+			 d->read ? "r" : "", d->write ? "w" : "", d->mknod ? "m" : "");
+	r = write_small(cg->fd[h], d->allow ? "devices.allow" : "devices.deny", text);
+	return r < 0 ? err_set(err, r, "%s the devices '%s'", d->allow ? "allow" : "deny", text)
+		     : 0;
+}
+
+static int apply_devices(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
+{
+	size_t n = spec->n_devices;
+	const struct cgroup_device_rule *rules = n ? spec->devices : cgroup_device_defaults(&n);
+
+	if (find("devices") < 0)
+		return spec->n_devices ? refuse("cgroup.devices", "devices", err) : 0;
+	for (size_t i = 0; i < n; i++) {
+		int r = device(cg, &rules[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
+{
+	int mem = find("memory"), cpu = find("cpu"), pids = find("pids"), r = 0;
+	uint64_t quota = s->cpus_milli, shares = s->cpu_weight, memsw = s->swap;
+
+	if (quota < LIMIT_MAX)
+		quota *= 100; /* of a period of 100 ms */
+	if (shares < LIMIT_MAX)
+		shares = shares * 1024 / 100 < 2 ? 2 : shares * 1024 / 100;
+	if (memsw < LIMIT_MAX)
+		memsw = s->memory < LIMIT_MAX ? memsw + s->memory : LIMIT_MAX;
+	if (mem >= 0) {
+		r = cgroup_write_limit(cg->fd[mem], "memory.limit_in_bytes", s->memory, "-1",
+				       "limit.memory", err);
+		if (r == 0)
+			r = cgroup_write_limit(cg->fd[mem], "memory.memsw.limit_in_bytes", memsw,
+					       "-1", "limit.swap", err);
+	}
+	if (r == 0 && cpu >= 0) {
+		r = cgroup_write_limit(cg->fd[cpu], "cpu.cfs_quota_us", quota, "-1", "limit.cpus",
+				       err);
+		if (r == 0)
+			r = cgroup_write_limit(cg->fd[cpu], "cpu.shares", shares, "1024",
+					       "limit.cpu.weight", err);
+	}
+	if (r == 0 && pids >= 0)
+		r = cgroup_write_limit(cg->fd[pids], "pids.max", s->pids, "max", "limit.pids", err);
+	if (r == 0)
+		r = apply_raw(cg, s, err);
+	return r < 0 ? r : apply_devices(cg, s, err);
+}
+
+static int delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err)
+{
+	return cgroup_tree_delegate(cg->into_fd, uid, gid, err);
+}
+
+/* Writing "0" moves the writer itself: by pid it takes a lock that costs 7 ms over nine
+ * hierarchies. */
+static int join(struct cgroup *cg, struct lxmgr_err *err)
+{
+	for (size_t i = 0; i < hosts.n; i++) {
+		if (cg->join_fd[i] >= 0 && write(cg->join_fd[i], "0", 1) < 0)
+			return err_set(err, -errno, "join the cgroup (%s)",
+				       hosts.v1[i].controllers);
+		fd_close(&cg->join_fd[i]);
+	}
+	return 0;
+}
+
+static int attach(struct cgroup *cg, pid_t pid, struct lxmgr_err *err)
+{
+	char text[16], path[100];
+
+	snprintf(text, sizeof(text), "%d", pid);
+	for (size_t i = 0; i < hosts.n; i++) {
+		int r = cg->fd[i] < 0 ? 0 : write_small(cg->fd[i], "tasks", text);
+
+		if (r < 0)
+			return err_set(err, r, "join the cgroup (%s)%s", hosts.v1[i].controllers,
+				       r == -EAGAIN ? ": the limit of processes is reached" : "");
+	}
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cg->inner);
+	if (cg->fd[UNIFIED] >= 0) {
+		int r = write_small(cg->fd[UNIFIED], path, text);
+
+		if (r < 0)
+			return err_set(err, r, "join the cgroup '%s/%s'", cg->path, cg->inner);
+	}
+	return 0;
+}
+
+static int hybrid_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err)
+{
+	return cgroup_tree_freeze(cg->fd[UNIFIED], freeze, timeout_ms, err);
+}
+
+static int hybrid_is_frozen(struct cgroup *cg)
+{
+	return cgroup_tree_is_frozen(cg->fd[UNIFIED]);
+}
+
+static int hybrid_kill(struct cgroup *cg, struct lxmgr_err *err)
+{
+	return cg->fd[UNIFIED] < 0 ? 0 : cgroup_tree_kill(cg->fd[UNIFIED], err);
+}
+
+static int hybrid_remove(struct cgroup *cg, struct lxmgr_err *err)
+{
+	struct lxmgr_err why = {0};
+	int r = hybrid_kill(cg, err), first = 0;
+
+	if (r == 0 && cg->fd[UNIFIED] >= 0)
+		r = cgroup_tree_wait_empty(cg->fd[UNIFIED], err);
+	if (r < 0)
+		return r;
+	cgroup_close(cg);
+	for (size_t i = 0; i < hosts.n; i++) {
+		r = cgroup_tree_remove(hosts.v1[i].root, cg->path, &why);
+		if (r < 0 && first == 0) {
+			first = r;
+			if (err)
+				*err = why;
+		}
+	}
+	r = cgroup_tree_remove(hosts.unified, cg->path, first ? NULL : err);
+	return first ? first : r;
+}
+
+/* "Total N" or the sum of the lines that end in the word. */
+static int blkio(int dir, uint64_t *ret_read, uint64_t *ret_write)
+{
+	cleanup_free char *text = NULL;
+	unsigned long long n;
+	char op[16];
+
+	if (read_file_at(dir, "blkio.throttle.io_service_bytes_recursive", 1 << 20, &text, NULL) <
+	    0)
+		return -ENOENT;
+	*ret_read = *ret_write = 0;
+	for (const char *p = text; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL) {
+		if (sscanf(p, "%*s %15s %llu", op, &n) != 2)
+			continue;
+		if (str_eq(op, "Read"))
+			*ret_read += n;
+		else if (str_eq(op, "Write"))
+			*ret_write += n;
+	}
+	return 0;
+}
+
+static int stats(struct cgroup *cg, struct cgroup_stats *s, struct lxmgr_err *err)
+{
+	int mem = find("memory"), acct = find("cpuacct"), pids = find("pids"), blk = find("blkio");
+
+	if (mem >= 0 && cg->fd[mem] >= 0) {
+		uint64_t memsw;
+
+		cgroup_tree_read(cg->fd[mem], "memory.usage_in_bytes", &s->memory);
+		cgroup_tree_read(cg->fd[mem], "memory.max_usage_in_bytes", &s->memory_peak);
+		cgroup_tree_read(cg->fd[mem], "memory.kmem.usage_in_bytes", &s->kmem);
+		if (cgroup_tree_read(cg->fd[mem], "memory.limit_in_bytes", &s->memory_limit) == 0 &&
+		    s->memory_limit > 1ULL << 60)
+			s->memory_limit = LIMIT_MAX;
+		if (cgroup_tree_read(cg->fd[mem], "memory.memsw.usage_in_bytes", &memsw) == 0 &&
+		    s->memory != LIMIT_UNSET)
+			s->swap = memsw > s->memory ? memsw - s->memory : 0;
+		cgroup_tree_keyed(cg->fd[mem], "memory.oom_control", "oom_kill", &s->oom_kills);
+	}
+	if (acct >= 0 && cg->fd[acct] >= 0)
+		cgroup_tree_read(cg->fd[acct], "cpuacct.usage", &s->cpu_ns);
+	if (pids >= 0 && cg->fd[pids] >= 0) {
+		cgroup_tree_read(cg->fd[pids], "pids.current", &s->pids);
+		cgroup_tree_read(cg->fd[pids], "pids.max", &s->pids_limit);
+	}
+	if (blk >= 0 && cg->fd[blk] >= 0)
+		blkio(cg->fd[blk], &s->io_read, &s->io_write);
+	return 0;
+}
+
+static int pick(struct cgroup *cg, const char *file, struct lxmgr_err *err)
+{
+	int h = str_has_prefix(file, "cgroup.") ? UNIFIED : find(file);
+
+	if (h < 0 || cg->fd[h] < 0)
+		return err_msg(err, -ENOENT, "no control file '%s': no such controller here", file);
+	return cg->fd[h];
+}
+
+static int get(struct cgroup *cg, const char *file, char **ret, struct lxmgr_err *err)
+{
+	int dir = pick(cg, file, err);
+
+	return dir < 0 ? dir : cgroup_tree_get(dir, file, ret, err);
+}
+
+static int set(struct cgroup *cg, const char *file, const char *value, struct lxmgr_err *err)
+{
+	int dir = pick(cg, file, err);
+
+	return dir < 0 ? dir : cgroup_tree_set(dir, file, value, err);
+}
+
+const struct cgroup_ops cgroup_hybrid = {
+	.name = "hybrid",
+	.is_present = is_present,
+	.check = check,
+	.create = create,
+	.open = hybrid_open,
+	.apply = apply,
+	.delegate = delegate,
+	.join = join,
+	.attach = attach,
+	.freeze = hybrid_freeze,
+	.is_frozen = hybrid_is_frozen,
+	.kill = hybrid_kill,
+	.remove = hybrid_remove,
+	.stats = stats,
+	.get = get,
+	.set = set,
+	.device = device,
+};

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the two cgroup drivers share. Private to cgroup*.c. */
+#ifndef LXMGR_KERNEL_CGROUP_TREE_H
+#define LXMGR_KERNEL_CGROUP_TREE_H
+
+#include "kernel/cgroup.h"
+
+extern const struct cgroup_ops cgroup_v2, cgroup_hybrid;
+
+void cgroup_init(struct cgroup *cg);
+/* mkdir -p below rootfd; prepare (may be NULL) is called for each new directory. An O_PATH fd. */
+int cgroup_tree_make(int rootfd, const char *path, void (*prepare)(int dirfd),
+		     struct lxmgr_err *err);
+int cgroup_tree_read(int dirfd, const char *file, uint64_t *ret);
+int cgroup_tree_keyed(int dirfd, const char *file, const char *key, uint64_t *ret);
+int cgroup_tree_freeze(int dirfd, bool freeze, int timeout_ms, struct lxmgr_err *err);
+int cgroup_tree_is_frozen(int dirfd);
+int cgroup_tree_kill(int dirfd, struct lxmgr_err *err);
+int cgroup_tree_wait_empty(int dirfd, struct lxmgr_err *err);
+/* Remove path below rootfd with all below it; waits for the last process to leave. */
+int cgroup_tree_remove(int rootfd, const char *path, struct lxmgr_err *err);
+int cgroup_tree_delegate(int inner, uid_t uid, gid_t gid, struct lxmgr_err *err);
+int cgroup_tree_get(int dirfd, const char *file, char **ret, struct lxmgr_err *err);
+int cgroup_tree_set(int dirfd, const char *file, const char *value, struct lxmgr_err *err);
+/* Write a limit where it is set; max is the text for LIMIT_MAX, key the config key for errors. */
+int cgroup_write_limit(int dirfd, const char *file, uint64_t value, const char *max,
+		       const char *key, struct lxmgr_err *err);
+
+/* devices_bpf.c: the device rules of a v2 group, as a BPF program with a map of rules. */
+int devices_bpf_attach(int cgroup_dir, const struct cgroup_device_rule *rules, size_t n,
+		       struct lxmgr_err *err);
+int devices_bpf_add(int cgroup_dir, const struct cgroup_device_rule *rule, struct lxmgr_err *err);
+
+#endif

@@ -1,0 +1,299 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Pure cgroup v2: one tree. The outer group carries the limits, the inner one ("ns") is what the
+ * container owns; processes are only in the inner one and below.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/vfs.h>
+#include <unistd.h>
+
+#include "kernel/cgroup_tree.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/str.h"
+
+#define ROOT "/sys/fs/cgroup"
+
+static bool is_present(void)
+{
+	struct statfs st;
+
+	return statfs(ROOT, &st) == 0 && st.f_type == CGROUP2_SUPER_MAGIC;
+}
+
+static bool has_controller(int dir, const char *name)
+{
+	cleanup_strlist struct strlist words = {0};
+	char buf[512];
+
+	return read_small(dir, "cgroup.controllers", buf, sizeof(buf)) > 0 &&
+	       strlist_split(&words, buf, " ") == 0 && strlist_has(&words, name);
+}
+
+static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
+{
+	cleanup_fd int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct {
+		uint64_t value;
+		const char *key, *controller;
+	} limits[] = {
+		{s->memory, "limit.memory", "memory"}, {s->swap, "limit.swap", "memory"},
+		{s->cpus_milli, "limit.cpus", "cpu"},  {s->cpu_weight, "limit.cpu.weight", "cpu"},
+		{s->pids, "limit.pids", "pids"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
+		if (limits[i].value != LIMIT_UNSET && !has_controller(root, limits[i].controller))
+			return err_msg(err, -EOPNOTSUPP,
+				       "lxmgr.%s cannot act on this host: the controller '%s' is "
+				       "not available",
+				       limits[i].key, limits[i].controller);
+	for (size_t i = 0; i < s->n_raw; i++)
+		if (s->raw[i].v1)
+			return err_msg(err, -EOPNOTSUPP,
+				       "lxmgr.cgroup.%s cannot act on this host: it has cgroup v2 "
+				       "only (use lxmgr.limit.* or lxmgr.cgroup2.*)",
+				       s->raw[i].file);
+	return 0;
+}
+
+/* Hand every controller that is there on to the children. One write per controller: one that
+ * cannot be enabled must not keep back the others. */
+static void enable_controllers(int dir)
+{
+	static const char *const want[] = {"+cpu", "+cpuset", "+io", "+memory", "+pids"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		write_small(dir, "cgroup.subtree_control", want[i]);
+}
+
+static int base_path(const struct cgroup_spec *s, struct cgroup *cg, struct lxmgr_err *err)
+{
+	char buf[512], rel[sizeof(cg->path)], *own;
+
+	if (!s->relative)
+		return 0;
+	if (read_small(AT_FDCWD, "/proc/self/cgroup", buf, sizeof(buf)) < 0 ||
+	    !(own = strstr(buf, "0::/")))
+		return err_msg(err, -EIO, "cannot tell the cgroup of this process");
+	own += 4;
+	own[strcspn(own, "\n")] = '\0';
+	if (!*own)
+		return 0;
+	snprintf(rel, sizeof(rel), "%s", cg->path);
+	if ((size_t)snprintf(cg->path, sizeof(cg->path), "%s/%s", own, rel) >= sizeof(cg->path))
+		return err_msg(err, -ENAMETOOLONG, "the cgroup's path is too long");
+	return 0;
+}
+
+static int create(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
+{
+	cleanup_fd int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	char buf[32];
+	int r;
+
+	if (root < 0)
+		return err_set(err, -errno, "open '%s'", ROOT);
+	r = base_path(spec, cg, err);
+	if (r < 0)
+		return r;
+	enable_controllers(root);
+	cg->fd[0] = cgroup_tree_make(root, cg->path, enable_controllers, err);
+	if (cg->fd[0] < 0)
+		return cg->fd[0];
+	enable_controllers(cg->fd[0]);
+	if (mkdirat(cg->fd[0], cg->inner, 0755) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "make the cgroup '%s/%s'", cg->path, cg->inner);
+	cg->into_fd = openat(cg->fd[0], cg->inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (cg->into_fd < 0)
+		return err_set(err, -errno, "open the cgroup '%s/%s'", cg->path, cg->inner);
+	if (read_small(cg->into_fd, "cgroup.procs", buf, sizeof(buf)) > 0)
+		return err_msg(err, -EBUSY, "the cgroup '%s' holds processes already", cg->path);
+	return 0;
+}
+
+static int v2_open(struct cgroup *cg, struct lxmgr_err *err)
+{
+	cleanup_fd int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	cg->fd[0] = openat(root, cg->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (cg->fd[0] < 0)
+		return err_set(err, -errno, "open the cgroup '%s'", cg->path);
+	return 0;
+}
+
+static int apply_cpu(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
+{
+	char text[64];
+	int r;
+
+	if (s->cpus_milli == LIMIT_UNSET)
+		return 0;
+	if (s->cpus_milli == LIMIT_MAX)
+		snprintf(text, sizeof(text), "max 100000");
+	else
+		snprintf(text, sizeof(text), "%llu 100000",
+			 (unsigned long long)s->cpus_milli * 100);
+	r = write_small(cg->fd[0], "cpu.max", text);
+	return r < 0 ? err_set(err, r, "apply lxmgr.limit.cpus (cpu.max)") : 0;
+}
+
+static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
+{
+	size_t n = s->n_devices;
+	const struct cgroup_device_rule *rules = n ? s->devices : cgroup_device_defaults(&n);
+	int r = cgroup_write_limit(cg->fd[0], "memory.max", s->memory, "max", "limit.memory", err);
+
+	if (r == 0)
+		r = cgroup_write_limit(cg->fd[0], "memory.swap.max", s->swap, "max", "limit.swap",
+				       err);
+	if (r == 0)
+		r = apply_cpu(cg, s, err);
+	if (r == 0)
+		r = cgroup_write_limit(cg->fd[0], "cpu.weight", s->cpu_weight, "100",
+				       "limit.cpu.weight", err);
+	if (r == 0)
+		r = cgroup_write_limit(cg->fd[0], "pids.max", s->pids, "max", "limit.pids", err);
+	for (size_t i = 0; r == 0 && i < s->n_raw; i++) {
+		r = write_small(cg->fd[0], s->raw[i].file, s->raw[i].value);
+		if (r < 0)
+			err_set(err, r, "apply lxmgr.cgroup2.%s = %s", s->raw[i].file,
+				s->raw[i].value);
+	}
+	return r < 0 ? r : devices_bpf_attach(cg->fd[0], rules, n, err);
+}
+
+static int delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err)
+{
+	return cgroup_tree_delegate(cg->into_fd, uid, gid, err);
+}
+
+/* CLONE_INTO_CGROUP did it. */
+static int join(struct cgroup *cg, struct lxmgr_err *err)
+{
+	return 0;
+}
+
+static int attach(struct cgroup *cg, pid_t pid, struct lxmgr_err *err)
+{
+	char text[16], path[100];
+	int r;
+
+	snprintf(text, sizeof(text), "%d", pid);
+	snprintf(path, sizeof(path), "%s/cgroup.procs", cg->inner);
+	r = write_small(cg->fd[0], path, text);
+	if (r == -EBUSY || r == -EOPNOTSUPP) {
+		/* The guest's init made groups below and moved itself: the inner one may hold no
+		 * processes now. Beside systemd's own there is room. */
+		snprintf(path, sizeof(path), "%s/lxmgr.attach", cg->inner);
+		if (mkdirat(cg->fd[0], path, 0755) < 0 && errno != EEXIST)
+			return err_set(err, -errno, "make a cgroup for the command");
+		snprintf(path, sizeof(path), "%s/lxmgr.attach/cgroup.procs", cg->inner);
+		r = write_small(cg->fd[0], path, text);
+	}
+	return r < 0 ? err_set(err, r, "join the cgroup '%s'%s", cg->path,
+			       r == -EAGAIN ? ": the limit of processes is reached" : "")
+		     : 0;
+}
+
+static int v2_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err)
+{
+	return cgroup_tree_freeze(cg->fd[0], freeze, timeout_ms, err);
+}
+
+static int v2_is_frozen(struct cgroup *cg)
+{
+	return cgroup_tree_is_frozen(cg->fd[0]);
+}
+
+static int v2_kill(struct cgroup *cg, struct lxmgr_err *err)
+{
+	return cgroup_tree_kill(cg->fd[0], err);
+}
+
+static int v2_remove(struct cgroup *cg, struct lxmgr_err *err)
+{
+	cleanup_fd int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int r = v2_kill(cg, err);
+
+	if (r == 0)
+		r = cgroup_tree_wait_empty(cg->fd[0], err);
+	cgroup_close(cg);
+	return r < 0 ? r : cgroup_tree_remove(root, cg->path, err);
+}
+
+static void io_sum(int dir, uint64_t *ret_read, uint64_t *ret_write)
+{
+	cleanup_free char *text = NULL;
+	const char *p;
+
+	if (read_file_at(dir, "io.stat", 1 << 20, &text, NULL) < 0)
+		return;
+	*ret_read = *ret_write = 0;
+	for (p = text; (p = strstr(p, "rbytes=")); p += 7)
+		*ret_read += strtoull(p + 7, NULL, 10);
+	for (p = text; (p = strstr(p, "wbytes=")); p += 7)
+		*ret_write += strtoull(p + 7, NULL, 10);
+}
+
+static int stats(struct cgroup *cg, struct cgroup_stats *s, struct lxmgr_err *err)
+{
+	uint64_t usec;
+	int d = cg->fd[0];
+
+	cgroup_tree_read(d, "memory.current", &s->memory);
+	cgroup_tree_read(d, "memory.peak", &s->memory_peak);
+	cgroup_tree_read(d, "memory.max", &s->memory_limit);
+	cgroup_tree_read(d, "memory.swap.current", &s->swap);
+	cgroup_tree_read(d, "memory.swap.max", &s->swap_limit);
+	cgroup_tree_keyed(d, "memory.stat", "kernel", &s->kmem);
+	cgroup_tree_keyed(d, "memory.events", "oom_kill", &s->oom_kills);
+	cgroup_tree_read(d, "pids.current", &s->pids);
+	cgroup_tree_read(d, "pids.max", &s->pids_limit);
+	if (cgroup_tree_keyed(d, "cpu.stat", "usage_usec", &usec) == 0)
+		s->cpu_ns = usec * 1000;
+	io_sum(d, &s->io_read, &s->io_write);
+	return 0;
+}
+
+static int get(struct cgroup *cg, const char *file, char **ret, struct lxmgr_err *err)
+{
+	return cgroup_tree_get(cg->fd[0], file, ret, err);
+}
+
+static int set(struct cgroup *cg, const char *file, const char *value, struct lxmgr_err *err)
+{
+	return cgroup_tree_set(cg->fd[0], file, value, err);
+}
+
+static int device(struct cgroup *cg, const struct cgroup_device_rule *rule, struct lxmgr_err *err)
+{
+	return devices_bpf_add(cg->fd[0], rule, err);
+}
+
+const struct cgroup_ops cgroup_v2 = {
+	.name = "v2",
+	.is_present = is_present,
+	.check = check,
+	.create = create,
+	.open = v2_open,
+	.apply = apply,
+	.delegate = delegate,
+	.join = join,
+	.attach = attach,
+	.freeze = v2_freeze,
+	.is_frozen = v2_is_frozen,
+	.kill = v2_kill,
+	.remove = v2_remove,
+	.stats = stats,
+	.get = get,
+	.set = set,
+	.device = device,
+};

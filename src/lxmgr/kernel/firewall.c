@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "kernel/firewall.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/paths.h"
+#include "util/run.h"
+#include "util/str.h"
+
+#define HELPER LIBEXECDIR "/lxmgr-nft"
+
+bool firewall_nat_is_there(void)
+{
+	struct {
+		struct nlmsghdr h;
+		struct nfgenmsg g;
+		struct nlattr a;
+		char name[8];
+	} q = {
+		.h = {.nlmsg_len = sizeof(q),
+		      .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,
+		      .nlmsg_flags = NLM_F_REQUEST,
+		      .nlmsg_seq = 1},
+		.g = {.nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0},
+		.a = {.nla_len = sizeof(q.a) + sizeof(FIREWALL_TABLE), .nla_type = NFTA_TABLE_NAME},
+		.name = FIREWALL_TABLE,
+	};
+	cleanup_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
+	char buf[1024];
+	struct nlmsghdr *h = (struct nlmsghdr *)(void *)buf;
+
+	if (fd < 0 || send(fd, &q, sizeof(q), 0) < 0)
+		return true;
+	if (recv(fd, buf, sizeof(buf), 0) < (ssize_t)sizeof(*h))
+		return true;
+	return h->nlmsg_type != NLMSG_ERROR;
+}
+
+static int run_helper(const char *verb, struct lxmgr_err *err)
+{
+	const char *argv[] = {HELPER, verb, NULL};
+	struct run_opts o = RUN_OPTS_INIT;
+	cleanup_free char *out = NULL;
+	int r;
+
+	o.capture = 2048;
+	o.timeout_ms = 20000;
+	r = run_program(argv, &o, &out);
+	if (r < 0)
+		return err_set(err, r, "run '%s'", HELPER);
+	return r ? err_msg(err, -EIO, "%s", out && *out ? str_strip(out) : "lxmgr-nft failed") : 0;
+}
+
+int firewall_nat_ensure(struct lxmgr_err *err)
+{
+	return run_helper("ensure", err);
+}
+
+int firewall_nat_remove(struct lxmgr_err *err)
+{
+	return run_helper("remove", err);
+}
+
+bool firewall_forward_blocked(const char *bridge, char *why, size_t why_size, char *cure,
+			      size_t cure_size)
+{
+	const char *argv[] = {HELPER, "forward", bridge, NULL};
+	struct run_opts o = RUN_OPTS_INIT;
+	cleanup_free char *out = NULL;
+	char *tab;
+
+	o.capture = 2048;
+	o.timeout_ms = 20000;
+	if (run_program(argv, &o, &out) != 0 || !out || !*str_strip(out))
+		return false;
+	tab = strchr(out, '\t');
+	if (tab)
+		*tab++ = '\0';
+	snprintf(why, why_size, "%s", str_strip(out));
+	snprintf(cure, cure_size, "%s", tab ? str_strip(tab) : "");
+	return true;
+}
