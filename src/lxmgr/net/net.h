@@ -105,8 +105,7 @@ int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, co
 void net_destroy(struct netlink *nl, enum net_type type, const struct net_live *live, int netns_fd);
 /* In the container's network namespace (the child calls it): lo up, then names, MAC, MTU,
  * addresses, up, routes, all in as few sends as possible. */
-int net_configure_inside(const struct net_spec *specs, const struct net_live *live, size_t n,
-			 struct lxmgr_err *err);
+int net_configure_inside(const struct net_spec *specs, size_t n, struct lxmgr_err *err);
 
 /*
  * The managed bridge (net/bridge.c): lxmgrbr0, or what lxmgr.conf names. Its subnets are chosen

@@ -1,0 +1,213 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The address manager: STATEDIR/leases, a line per interface, "ID<TAB>INDEX V4 V6 MAC". The file is
+ * read and replaced as a whole under a lock.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "net/net.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/paths.h"
+#include "util/str.h"
+
+#define FILE_NAME "leases"
+#define LIMIT	  (16 << 20)
+
+struct leases {
+	int dir, lock;
+	char *text;
+};
+
+static void leases_close(struct leases *l)
+{
+	fd_close(&l->dir);
+	fd_close(&l->lock);
+	free(l->text);
+}
+
+static int leases_open(struct leases *l, bool exclusive, struct lxmgr_err *err)
+{
+	int r = mkdir_p(STATEDIR, 0711);
+
+	l->lock = -EBADF;
+	l->text = NULL;
+	l->dir = r < 0 ? r : open(STATEDIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (l->dir < 0)
+		return err_set(err, r < 0 ? r : -errno, "open '%s'", STATEDIR);
+	if (exclusive) {
+		l->lock = lock_at(l->dir, ".leases.lock", true, 10000, NULL);
+		if (l->lock < 0)
+			return err_set(err, l->lock, "lock '%s/%s'", STATEDIR, FILE_NAME);
+	}
+	r = read_file_at(l->dir, FILE_NAME, LIMIT, &l->text, NULL);
+	if (r == -ENOENT && (l->text = strdup("")))
+		r = 0;
+	return r < 0 ? err_set(err, r, "read '%s/%s'", STATEDIR, FILE_NAME) : 0;
+}
+
+/* Parse the part behind the tab. */
+static int parse_lease(const char *s, unsigned int *ret_index, struct ipam_lease *l)
+{
+	char v4[64], v6[64], mac[32];
+
+	memset(l, 0, sizeof(*l));
+	if (sscanf(s, "%u %63s %63s %31s", ret_index, v4, v6, mac) != 4)
+		return -EINVAL;
+	if (net_addr_parse(v4, AF_INET, &l->v4, NULL) < 0 ||
+	    net_addr_parse(v6, AF_INET6, &l->v6, NULL) < 0 || mac_parse(mac, l->mac, NULL) < 0)
+		return -EINVAL;
+	return 0;
+}
+
+/* The next line: its id (not terminated, *n bytes) and what is behind the tab. */
+static const char *next_lease(const char *p, const char **ret_id, size_t *ret_n,
+			      const char **ret_rest)
+{
+	if (!*p)
+		return NULL;
+	*ret_id = p;
+	*ret_n = strcspn(p, "\t\n");
+	*ret_rest = p + *ret_n + (p[*ret_n] == '\t');
+	p += strcspn(p, "\n");
+	return p + (*p == '\n');
+}
+
+static bool id_is(const char *id, size_t n, const char *want)
+{
+	return strlen(want) == n && !memcmp(id, want, n);
+}
+
+static int find(const struct leases *l, const char *id, unsigned int index, struct ipam_lease *ret)
+{
+	const char *p = l->text, *have, *rest;
+	unsigned int i;
+	size_t n;
+
+	while ((p = next_lease(p, &have, &n, &rest)))
+		if (id_is(have, n, id) && parse_lease(rest, &i, ret) == 0 && i == index)
+			return 0;
+	return -ENOENT;
+}
+
+int ipam_lookup(const char *id, unsigned int net_index, struct ipam_lease *ret)
+{
+	struct leases l __attribute__((cleanup(leases_close))) = {.dir = -EBADF, .lock = -EBADF};
+	int r = leases_open(&l, false, NULL);
+
+	return r < 0 ? r : find(&l, id, net_index, ret);
+}
+
+/* The offset of an address in the bridge's network. */
+static uint32_t offset_of(const struct bridge_conf *c, const struct net_addr *a)
+{
+	return ntohl(a->v4.s_addr) & (0xffffffffU >> c->v4.prefix);
+}
+
+/* The first offset nobody has: 0 is the network, 1 the bridge, the last the broadcast. */
+static int choose(const struct bridge_conf *c, const struct leases *l, uint32_t *ret)
+{
+	uint32_t size = 0xffffffffU >> c->v4.prefix;
+	cleanup_free uint8_t *used = calloc(size / 8 + 1, 1);
+	const char *p = l->text, *id, *rest;
+	struct ipam_lease have;
+	unsigned int index;
+	size_t n;
+
+	if (!used)
+		return -ENOMEM;
+	while ((p = next_lease(p, &id, &n, &rest)))
+		if (parse_lease(rest, &index, &have) == 0 && net_addr_contains(&c->v4, &have.v4)) {
+			uint32_t o = offset_of(c, &have.v4);
+
+			used[o / 8] |= (uint8_t)(1 << o % 8);
+		}
+	for (uint32_t o = 2; o < size; o++)
+		if (!(used[o / 8] >> o % 8 & 1) && o != offset_of(c, &c->v4)) {
+			*ret = o;
+			return 0;
+		}
+	return -EADDRNOTAVAIL;
+}
+
+static void make_lease(const struct bridge_conf *c, const char *id, unsigned int index, uint32_t o,
+		       struct ipam_lease *l)
+{
+	unsigned long long h = str_hash(id, strlen(id)) + index * 0x9e3779b97f4a7c15ULL;
+	uint32_t net = ntohl(c->v4.v4.s_addr) & ~(0xffffffffU >> c->v4.prefix);
+
+	memset(l, 0, sizeof(*l));
+	l->v4 = (struct net_addr){.family = AF_INET, .prefix = c->v4.prefix};
+	l->v4.v4.s_addr = htonl(net | o);
+	l->v6 = c->v6;
+	l->v6.v6.s6_addr[14] = (uint8_t)(o >> 8);
+	l->v6.v6.s6_addr[15] = (uint8_t)o;
+	/* The prefix is LXC's; the address's offset makes it unique on the bridge. */
+	l->mac[0] = 0x10;
+	l->mac[1] = 0x66;
+	l->mac[2] = 0x6a;
+	l->mac[3] = (uint8_t)h;
+	l->mac[4] = (uint8_t)(o >> 8);
+	l->mac[5] = (uint8_t)o;
+}
+
+int ipam_acquire(const struct bridge_conf *conf, const char *id, unsigned int net_index,
+		 struct ipam_lease *ret, struct lxmgr_err *err)
+{
+	struct leases l __attribute__((cleanup(leases_close))) = {.dir = -EBADF, .lock = -EBADF};
+	char v4[INET6_ADDRSTRLEN + 4], v6[INET6_ADDRSTRLEN + 4], mac[18];
+	cleanup_strbuf struct strbuf b = {0};
+	uint32_t o;
+	int r;
+
+	/* The usual case needs no lock: the file is replaced as a whole. */
+	if (ipam_lookup(id, net_index, ret) == 0 && net_addr_contains(&conf->v4, &ret->v4))
+		return 0;
+	if (strpbrk(id, "\t\n"))
+		return err_msg(err, -EINVAL, "'%s' cannot be recorded as a path", id);
+	r = leases_open(&l, true, err);
+	if (r < 0)
+		return r;
+	r = choose(conf, &l, &o);
+	if (r < 0)
+		return err_msg(err, r, "no address is left in the network of '%s'", conf->name);
+	make_lease(conf, id, net_index, o, ret);
+	strbuf_addf(&b, "%s%s\t%u %s %s %s\n", l.text, id, net_index,
+		    net_addr_print(&ret->v4, false, v4), net_addr_print(&ret->v6, false, v6),
+		    mac_print(ret->mac, mac));
+	if (b.failed)
+		return err_set(err, -ENOMEM, "address");
+	r = write_file_atomic(l.dir, FILE_NAME, b.s, b.len, 0600);
+	return r < 0 ? err_set(err, r, "write '%s/%s'", STATEDIR, FILE_NAME) : 0;
+}
+
+int ipam_release(const char *id, struct lxmgr_err *err)
+{
+	struct leases l __attribute__((cleanup(leases_close))) = {.dir = -EBADF, .lock = -EBADF};
+	cleanup_strbuf struct strbuf b = {0};
+	const char *p, *line, *have, *rest;
+	bool any = false;
+	size_t n;
+	int r = leases_open(&l, true, err);
+
+	if (r < 0)
+		return r;
+	for (line = p = l.text; (p = next_lease(p, &have, &n, &rest)); line = p) {
+		if (id_is(have, n, id))
+			any = true;
+		else
+			strbuf_add(&b, line, (size_t)(p - line));
+	}
+	if (!any)
+		return 0;
+	if (b.failed)
+		return err_set(err, -ENOMEM, "address");
+	r = write_file_replace(l.dir, FILE_NAME, b.s ? b.s : "", b.len, 0600);
+	return r < 0 ? err_set(err, r, "write '%s/%s'", STATEDIR, FILE_NAME) : 0;
+}

@@ -1,0 +1,159 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The table of types, checks over all interfaces, and what happens inside the container. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "net/net_types.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/log.h"
+#include "util/str.h"
+
+const struct net_ops *const net_types[NET_TYPES] = {
+	[NET_EMPTY] = &net_empty,     [NET_NONE] = &net_none,	  [NET_VETH] = &net_veth,
+	[NET_MACVLAN] = &net_macvlan, [NET_IPVLAN] = &net_ipvlan, [NET_PHYS] = &net_phys,
+	[NET_VLAN] = &net_vlan,
+};
+
+int net_fail(struct netlink *nl, int r, struct lxmgr_err *err, const char *what, const char *name)
+{
+	err_set(err, r, "%s '%s'", what, name);
+	if (*netlink_why(nl))
+		err_hint(err, "%s", netlink_why(nl));
+	return r;
+}
+
+int net_parent(struct netlink *nl, const struct net_spec *n, struct link_info *ret,
+	       struct lxmgr_err *err)
+{
+	int r;
+
+	if (!*n->link)
+		return err_msg(err, -EINVAL, "an interface of type %s needs lxmgr.net.%u.link",
+			       net_types[n->type]->name, n->index);
+	r = link_get(nl, n->link, ret);
+	if (r == -ENODEV)
+		return err_msg(err, r, "the interface '%s' does not exist (lxmgr.net.%u.link)",
+			       n->link, n->index);
+	return r < 0 ? net_fail(nl, r, err, "look up", n->link) : 0;
+}
+
+const char *net_inside_name(const struct net_spec *n, char buf[IFNAMSIZ])
+{
+	if (*n->name || n->type == NET_PHYS)
+		snprintf(buf, IFNAMSIZ, "%s", *n->name ? n->name : n->link);
+	else
+		snprintf(buf, IFNAMSIZ, "eth%u", n->index % 10000);
+	return buf;
+}
+
+int net_check(const struct net_spec *specs, size_t n, struct lxmgr_err *err)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct net_ops *ops = net_types[specs[i].type];
+		int r = ops->check ? ops->check(&specs[i], err) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, const char *tag,
+	       struct net_live *live, struct lxmgr_err *err)
+{
+	const struct net_ops *ops = net_types[spec->type];
+
+	(void)tag;
+	memset(live, 0, sizeof(*live));
+	net_inside_name(spec, live->name);
+	return ops->create ? ops->create(nl, spec, netns_fd, live, err) : 0;
+}
+
+void net_destroy(struct netlink *nl, enum net_type type, const struct net_live *live, int netns_fd)
+{
+	if (net_types[type]->destroy)
+		net_types[type]->destroy(nl, live, netns_fd);
+}
+
+static int add_gateway(struct netlink *nl, int index, const struct net_spec *n,
+		       enum net_gateway mode, const struct net_addr *gw, int family,
+		       struct lxmgr_err *err)
+{
+	struct net_addr any = {.family = family}, host = *gw;
+	bool reachable = false;
+	int r = 0;
+
+	if (mode == NET_GW_NONE || mode == NET_GW_AUTO)
+		return 0;
+	if (mode == NET_GW_DEV) {
+		any.prefix = 0;
+		r = route_add(nl, index, &any, NULL);
+		return r < 0 ? net_fail(nl, r, err, "add the default route of", n->link) : 0;
+	}
+	for (size_t i = 0; i < n->n_addr; i++)
+		reachable |= net_addr_contains(&n->addr[i], gw);
+	if (!reachable) {
+		/* Router mode: the gateway is told to be on the link. */
+		host.prefix = family == AF_INET ? 32 : 128;
+		r = route_add(nl, index, &host, NULL);
+	}
+	if (r == 0)
+		r = route_add(nl, index, NULL, gw);
+	return r < 0 ? net_fail(nl, r, err, "add the default route of", n->name) : 0;
+}
+
+/* Namespaces here: the container's network. */
+static int configure_one(struct netlink *nl, const struct net_spec *n, struct lxmgr_err *err)
+{
+	char name[IFNAMSIZ];
+	struct link_info l;
+	int r;
+
+	if (n->type == NET_EMPTY || n->type == NET_NONE)
+		return 0;
+	net_inside_name(n, name);
+	r = link_get(nl, name, &l);
+	if (r < 0)
+		return net_fail(nl, r, err, "look up", name);
+	if (n->has_mac && memcmp(l.mac, n->mac, 6)) {
+		r = link_set_mac(nl, l.index, n->mac);
+		if (r < 0)
+			return net_fail(nl, r, err, "set the MAC of", name);
+	}
+	if (n->mtu && l.mtu != n->mtu) {
+		r = link_set_mtu(nl, l.index, n->mtu);
+		if (r < 0)
+			return net_fail(nl, r, err, "set the MTU of", name);
+	}
+	for (size_t i = 0; i < n->n_addr; i++) {
+		r = addr_add(nl, l.index, &n->addr[i]);
+		if (r < 0)
+			return net_fail(nl, r, err, "add an address to", name);
+	}
+	if (!n->up && !n->n_addr && n->type != NET_VETH)
+		return 0;
+	r = link_set_up(nl, l.index, true);
+	if (r < 0)
+		return net_fail(nl, r, err, "set up", name);
+	r = add_gateway(nl, l.index, n, n->gw4_mode, &n->gw4, AF_INET, err);
+	return r < 0 ? r : add_gateway(nl, l.index, n, n->gw6_mode, &n->gw6, AF_INET6, err);
+}
+
+int net_configure_inside(const struct net_spec *specs, size_t n, struct lxmgr_err *err)
+{
+	struct netlink *nl = NULL;
+	int r = netlink_open(&nl, err);
+
+	if (r < 0)
+		return r;
+	/* lo has index 1 in every network namespace. */
+	r = link_set_up(nl, 1, true);
+	if (r < 0)
+		net_fail(nl, r, err, "set up", "lo");
+	for (size_t i = 0; r == 0 && i < n; i++)
+		r = configure_one(nl, &specs[i], err);
+	netlink_close(nl);
+	return r;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the types of interfaces share. Private to net/. */
+#ifndef LXMGR_NET_NET_TYPES_H
+#define LXMGR_NET_NET_TYPES_H
+
+#include "net/net.h"
+
+extern const struct net_ops net_empty, net_none, net_veth, net_macvlan, net_ipvlan, net_phys,
+	net_vlan;
+
+/* Fill err for a refused request, with the kernel's own words; returns r. */
+int net_fail(struct netlink *nl, int r, struct lxmgr_err *err, const char *what, const char *name);
+/* The interface that n->link names. */
+int net_parent(struct netlink *nl, const struct net_spec *n, struct link_info *ret,
+	       struct lxmgr_err *err);
+/* The name inside, in buf. */
+const char *net_inside_name(const struct net_spec *n, char buf[IFNAMSIZ]);
+
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "kernel/antispoof.h"
+#include "net/net_types.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/str.h"
+
+static int check(const struct net_spec *n, struct lxmgr_err *err)
+{
+	if (n->veth_mode == NET_VETH_ROUTER && !n->n_addr)
+		return err_msg(err, -EINVAL,
+			       "veth in router mode needs an address (lxmgr.net.%u.ipv4.address)",
+			       n->index);
+	if (n->veth_mode == NET_VETH_ROUTER && (n->veth_vlan_id >= 0 || n->n_vlan_tagged))
+		return err_msg(err, -EINVAL, "VLANs are for bridge mode (lxmgr.net.%u.veth.vlan)",
+			       n->index);
+	return 0;
+}
+
+/* A fresh name at each start: the old link may still be dying when the next start comes. */
+static void host_name(const struct net_spec *n, char name[IFNAMSIZ])
+{
+	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
+	uint8_t rnd[8] = {0};
+
+	if (*n->veth_pair) {
+		snprintf(name, IFNAMSIZ, "%s", n->veth_pair);
+		return;
+	}
+	if (getrandom(rnd, sizeof(rnd), 0) < 0)
+		log_debug("no random bytes for an interface name, ignoring");
+	memcpy(name, "veth", 4);
+	for (int i = 0; i < 8; i++)
+		name[4 + i] = digits[rnd[i] % 36];
+	name[12] = '\0';
+}
+
+static int write_sysctl(const char *family, const char *name, const char *key, const char *value,
+			struct lxmgr_err *err)
+{
+	char path[128];
+	int r;
+
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, name, key);
+	r = write_small(AT_FDCWD, path, value);
+	return r < 0 ? err_set(err, r, "write '%s'", path) : 0;
+}
+
+/* Router mode: the host answers for the gateway and routes to the container. */
+static int router(struct netlink *nl, const struct net_spec *n, const struct net_live *live,
+		  struct lxmgr_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n->n_addr && r == 0; i++) {
+		struct net_addr dst = n->addr[i];
+		bool v4 = dst.family == AF_INET;
+
+		dst.prefix = v4 ? 32 : 128;
+		r = write_sysctl(v4 ? "ipv4" : "ipv6", live->host_name, "forwarding", "1", err);
+		if (r == 0)
+			r = write_sysctl(v4 ? "ipv4" : "ipv6", live->host_name,
+					 v4 ? "proxy_arp" : "proxy_ndp", "1", err);
+		if (r == 0) {
+			r = route_add(nl, live->host_index, &dst, NULL);
+			if (r < 0)
+				net_fail(nl, r, err, "route to the container through",
+					 live->host_name);
+		}
+		if (r == 0 && !v4 && n->gw6_mode == NET_GW_ADDR) {
+			r = neigh_proxy_add(nl, live->host_index, &n->gw6);
+			if (r < 0)
+				net_fail(nl, r, err, "answer for the gateway on", live->host_name);
+		}
+		if (r == 0 && n->l2proxy && *n->link) {
+			struct link_info parent;
+
+			r = net_parent(nl, n, &parent, err);
+			if (r == 0)
+				r = neigh_proxy_add(nl, parent.index, &n->addr[i]);
+		}
+	}
+	return r;
+}
+
+static int bridge_port(struct netlink *nl, const struct net_spec *n, const struct net_live *live,
+		       struct lxmgr_err *err)
+{
+	int r = 0;
+
+	if (n->veth_vlan_id >= 0) {
+		/* The bridge's default VLAN is 1. */
+		r = bridge_vlan_del(nl, live->host_index, 1);
+		if (r == -ENOENT)
+			r = 0;
+	}
+	if (r == 0 && n->veth_vlan_id > 0)
+		r = bridge_vlan_add(nl, live->host_index, (uint16_t)n->veth_vlan_id, true);
+	for (size_t i = 0; r == 0 && i < n->n_vlan_tagged; i++)
+		r = bridge_vlan_add(nl, live->host_index, n->veth_vlan_tagged[i], false);
+	return r < 0 ? net_fail(nl, r, err, "set the VLANs of", live->host_name) : 0;
+}
+
+static int antispoof(const struct net_spec *n, const struct net_live *live, struct netlink *nl,
+		     const uint8_t mac[6], struct lxmgr_err *err)
+{
+	struct antispoof_spec a = {.tagged_vlans = n->n_vlan_tagged > 0};
+
+	if (!n->antispoof)
+		return 0;
+	memcpy(a.mac, mac, 6);
+	for (size_t i = 0; i < n->n_addr; i++) {
+		if (n->addr[i].family == AF_INET && a.n_v4 < ANTISPOOF_MAX)
+			a.v4[a.n_v4++] = n->addr[i].v4;
+		else if (n->addr[i].family == AF_INET6 && a.n_v6 < ANTISPOOF_MAX)
+			a.v6[a.n_v6++] = n->addr[i].v6;
+	}
+	/* Nobody told which addresses it has (DHCP): the MAC alone is checked, and servers. */
+	a.any_v4 = !a.n_v4;
+	a.any_v6 = !a.n_v6;
+	return antispoof_attach(nl, live->host_index, &a, err);
+}
+
+static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, struct net_live *live,
+		  struct lxmgr_err *err)
+{
+	struct link_info master = {0}, made;
+	struct link_new l = {.kind = "veth",
+			     .name = live->host_name,
+			     .mtu = n->mtu,
+			     .up = true,
+			     .ns_fd = -1,
+			     .peer_name = live->name,
+			     .peer_ns_fd = netns_fd,
+			     .rxqueues = n->n_rxqueues,
+			     .txqueues = n->n_txqueues};
+	uint8_t mac[6];
+	int r;
+
+	if (n->veth_mode == NET_VETH_BRIDGE && *n->link) {
+		r = net_parent(nl, n, &master, err);
+		if (r < 0)
+			return r;
+		l.master = master.index;
+	}
+	if (n->has_mac)
+		memcpy(mac, n->mac, 6);
+	else if (mac_parse("10:66:6a:xx:xx:xx", mac, err) < 0)
+		return -EIO;
+	l.peer_mac = mac;
+	host_name(n, live->host_name);
+	r = link_create(nl, &l);
+	if (r == -EEXIST) {
+		*live->host_name = '\0';
+		return err_msg(err, r, "the interface '%s' exists already (lxmgr.net.%u.veth.pair)",
+			       l.name, n->index);
+	}
+	if (r < 0) {
+		char name[IFNAMSIZ];
+
+		snprintf(name, sizeof(name), "%s", live->host_name);
+		*live->host_name = '\0';
+		return net_fail(nl, r, err, "make the veth pair", name);
+	}
+	r = link_get(nl, live->host_name, &made);
+	if (r < 0)
+		return net_fail(nl, r, err, "look up", live->host_name);
+	live->host_index = made.index;
+	r = antispoof(n, live, nl, mac, err);
+	if (r == 0)
+		r = n->veth_mode == NET_VETH_ROUTER ? router(nl, n, live, err)
+						    : bridge_port(nl, n, live, err);
+	for (size_t i = 0; r == 0 && i < n->n_route; i++) {
+		r = route_add(nl, live->host_index, &n->route[i], NULL);
+		if (r < 0)
+			net_fail(nl, r, err, "add the host's route through", live->host_name);
+	}
+	return r;
+}
+
+/* The namespace's death removes the pair; deleting it costs 25 ms. Only a pair whose name was
+ * asked for is waited for: the next start wants it. */
+static void destroy(struct netlink *nl, const struct net_live *live, int netns_fd)
+{
+	struct link_info l;
+
+	if (!*live->host_name || str_has_prefix(live->host_name, "veth"))
+		return;
+	if (link_get(nl, live->host_name, &l) == 0 && l.index == live->host_index)
+		link_delete(nl, l.index);
+}
+
+const struct net_ops net_veth = {
+	.name = "veth",
+	.check = check,
+	.create = create,
+	.destroy = destroy,
+};
