@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The cache of golden images. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
+
+#include "image/image.h"
+#include "image/cache.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/parse.h"
+#include "util/paths.h"
+#include "util/str.h"
+
+int image_cache_open(struct lxmgr_err *err)
+{
+	int r = mkdir_p(IMAGE_CACHE, 0711), fd;
+
+	if (r < 0)
+		return err_set(err, r, "make '%s'", IMAGE_CACHE);
+	/* An image is mapped at start: the container's root must be able to pass, not to list. */
+	fd = open(IMAGE_CACHE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? err_set(err, -errno, "open '%s'", IMAGE_CACHE) : fd;
+}
+
+int image_open_in(int cache, const char *digest, struct image *ret)
+{
+	cleanup_fd int dir = openat(cache, digest, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int root = -EBADF, lock = -EBADF;
+
+	if (dir < 0)
+		return -errno;
+	root = openat(dir, "rootfs", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (root < 0)
+		return -errno;
+	lock = lock_at(dir, "lock", false, 1000, NULL);
+	if (lock < 0)
+		return lock;
+	snprintf(ret->digest, sizeof(ret->digest), "%s", digest);
+	ret->root_fd = take_fd(&root);
+	ret->lock_fd = take_fd(&lock);
+	return 0;
+}
+
+int image_open(const char *digest, struct image *ret, struct lxmgr_err *err)
+{
+	cleanup_fd int cache = image_cache_open(err);
+	int r;
+
+	if (cache < 0)
+		return cache;
+	if (!name_is_digest(digest))
+		return err_msg(err, -EINVAL, "'%s' is no image digest", digest);
+	r = image_open_in(cache, digest, ret);
+	return r < 0 ? err_set(err, r, "open the image %.12s", digest) : 0;
+}
+
+void image_close(struct image *img)
+{
+	fd_close(&img->root_fd);
+	fd_close(&img->lock_fd);
+}
+
+int image_list(int (*fn)(const char *digest, int dirfd, void *arg), void *arg)
+{
+	cleanup_fd int cache = image_cache_open(NULL);
+	cleanup_dir DIR *d = NULL;
+	struct dirent *e;
+	int r = 0, fd;
+
+	if (cache < 0)
+		return cache;
+	fd = dup(cache);
+	d = fdopendir(fd);
+	while (d && r == 0 && (e = readdir(d))) {
+		cleanup_fd int dir = -EBADF;
+
+		if (!name_is_digest(e->d_name))
+			continue;
+		dir = openat(cache, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (dir >= 0)
+			r = fn(e->d_name, dir, arg);
+	}
+	return r;
+}
+
+int image_delete(const char *digest, struct lxmgr_err *err)
+{
+	cleanup_fd int cache = image_cache_open(err), dir = -EBADF, lock = -EBADF;
+	char dead[IMAGE_DIGEST_LEN + 16];
+	int r;
+
+	if (cache < 0)
+		return cache;
+	if (!name_is_digest(digest))
+		return err_msg(err, -EINVAL, "'%s' is no image digest", digest);
+	dir = openat(cache, digest, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT ? 0 : err_set(err, -errno, "open the image %.12s", digest);
+	lock = lock_at(dir, "lock", true, 0, NULL);
+	if (lock < 0)
+		return err_msg(err, -EBUSY, "the image %.12s is in use", digest);
+	snprintf(dead, sizeof(dead), ".%s.dead", digest);
+	if (renameat(cache, digest, cache, dead) < 0)
+		return err_set(err, -errno, "remove the image %.12s", digest);
+	r = remove_tree_at(cache, dead);
+	return r < 0 ? err_set(err, r, "delete the image %.12s", digest) : 0;
+}
+
+/* What a killed build left: a temporary directory whose lock nobody holds. */
+void image_clean(int cache)
+{
+	int fd = dup(cache);
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		cleanup_fd int dir = -EBADF, lock = -EBADF;
+
+		if (e->d_name[0] != '.' ||
+		    (!str_has_suffix(e->d_name, ".new") && !str_has_suffix(e->d_name, ".dead")))
+			continue;
+		dir = openat(cache, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (dir < 0)
+			continue;
+		lock = lock_at(dir, "lock", true, 0, NULL);
+		if (lock < 0)
+			continue;
+		log_info("removing the unfinished image %s", e->d_name);
+		if (remove_tree_at(cache, e->d_name) < 0)
+			log_warn("cannot remove %s, ignoring", e->d_name);
+	}
+}

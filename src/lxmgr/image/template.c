@@ -1,0 +1,346 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Running a template: once per distinct set of arguments, into a golden image. */
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/signalfd.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "image/cache.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/parse.h"
+#include "util/paths.h"
+#include "util/run.h"
+#include "util/str.h"
+
+#define TEMPLATES	DATADIR "/templates"
+#define TEMPLATE_LIMIT	(4 << 20)
+#define DEFAULT_TIMEOUT 3600000
+#define TAIL_SIZE	600
+
+/* A name is one of ours; a path is the user's own. */
+static int find_template(const char *name, char *path, size_t size, struct lxmgr_err *err)
+{
+	if (*name == '/')
+		snprintf(path, size, "%s", name);
+	else if (!name_is_valid(name))
+		return err_msg(err, -EINVAL, "'%s' is no template name", name);
+	else
+		snprintf(path, size, "%s/%s", TEMPLATES, name);
+	if (access(path, X_OK) < 0)
+		return err_msg(err, -errno, "template '%s' does not exist (%s)", name, path);
+	return 0;
+}
+
+/* sha256sum is always there, and 1 ms is nothing beside what it decides. */
+static int digest_of(const char *path, const struct template_run *t, char ret[65],
+		     struct lxmgr_err *err)
+{
+	static const char *const argv[] = {"sha256sum", NULL};
+	cleanup_strbuf struct strbuf b = {0};
+	struct run_opts o = RUN_OPTS_INIT;
+	cleanup_free char *text = NULL, *out = NULL;
+	cleanup_fd int in = -EBADF;
+	size_t len;
+	int r = read_file_at(AT_FDCWD, path, TEMPLATE_LIMIT, &text, &len);
+
+	if (r < 0)
+		return err_set(err, r, "read the template '%s'", path);
+	strbuf_addf(&b, "lxmgr image 1\n%s\n", path);
+	strbuf_add(&b, text, len);
+	for (size_t i = 0; t->args && t->args[i]; i++)
+		strbuf_add(&b, t->args[i], strlen(t->args[i]) + 1);
+	if (b.failed)
+		return err_set(err, -ENOMEM, "template");
+	in = memfd_create("template", MFD_CLOEXEC);
+	if (in < 0 || write_all(in, b.s, b.len) < 0 || lseek(in, 0, SEEK_SET) < 0)
+		return err_set(err, -errno, "digest of the template");
+	o.stdin_fd = in;
+	o.capture = 256;
+	o.timeout_ms = 30000;
+	r = run_program(argv, &o, &out);
+	if (r != 0 || strlen(out) < 64)
+		return err_msg(err, -EIO, "sha256sum failed");
+	memcpy(ret, out, 64);
+	ret[64] = '\0';
+	return name_is_digest(ret) ? 0 : err_msg(err, -EIO, "sha256sum printed no digest");
+}
+
+/* Progress lines of the template, and the tail of its output for the error. */
+struct output {
+	const struct template_run *t;
+	char line[256];
+	size_t len;
+	char tail[TAIL_SIZE];
+};
+
+static void end_line(struct output *o)
+{
+	const char *rest;
+	char shown[512];
+	int permille = -1;
+
+	o->line[o->len] = '\0';
+	o->len = 0;
+	rest = str_after(o->line, "progress: ");
+	if (rest) {
+		permille = (int)strtol(rest, (char **)&rest, 10);
+		if (permille < 0 || permille > 1000)
+			permille = -1;
+		rest += *rest == ' ';
+	} else {
+		size_t have = strlen(o->tail), n = strlen(o->line);
+
+		rest = o->line;
+		log_info("template: %s", rest);
+		if (!n)
+			return;
+		if (have + n + 2 > sizeof(o->tail))
+			have = 0;
+		snprintf(o->tail + have, sizeof(o->tail) - have, "%s%s", have ? "; " : "", o->line);
+	}
+	if (o->t->progress)
+		o->t->progress(str_escape(shown, sizeof(shown), rest), permille,
+			       o->t->progress_arg);
+}
+
+static void on_output(const char *data, size_t n, void *arg)
+{
+	struct output *o = arg;
+
+	for (size_t i = 0; i < n; i++) {
+		if (data[i] == '\n' || data[i] == '\r')
+			end_line(o);
+		else if (o->len + 1 < sizeof(o->line))
+			o->line[o->len++] = data[i];
+	}
+}
+
+/* In the child: when this tool is killed, the template goes too. */
+static int die_with_parent(void *data)
+{
+	umask(022);
+	return prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
+/* The template's own namespaces: what it mounts or leaves running ends with it. */
+static int make_argv(const char *path, const struct template_run *t, const char *dir,
+		     struct strlist *argv)
+{
+	static const char *const head[] = {"unshare",
+					   "--mount",
+					   "--pid",
+					   "--ipc",
+					   "--uts",
+					   "--fork",
+					   "--kill-child=SIGKILL",
+					   "--mount-proc",
+					   "--propagation",
+					   "private",
+					   "--"};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(head); i++)
+		r |= strlist_add(argv, head[i]);
+	r |= strlist_add(argv, path);
+	r |= strlist_addf(argv, "--name=%s", t->container ? t->container : "image");
+	r |= strlist_addf(argv, "--path=%s", dir);
+	r |= strlist_addf(argv, "--rootfs=%s/rootfs", dir);
+	for (size_t i = 0; t->args && t->args[i]; i++)
+		r |= strlist_add(argv, t->args[i]);
+	return r;
+}
+
+static int run_template(const char *path, const struct template_run *t, const char *dir,
+			int cancel_fd, struct lxmgr_err *err)
+{
+	static const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+					  "/sbin:/bin",
+					  "LC_ALL=C.UTF-8",
+					  "HOME=/root",
+					  "DEBIAN_FRONTEND=noninteractive",
+					  "LXMGR_CONFIG_DIR=" DATADIR "/config",
+					  NULL};
+	cleanup_strlist struct strlist argv = {0};
+	struct run_opts o = RUN_OPTS_INIT;
+	struct output out = {.t = t};
+	char text[64];
+	int r;
+
+	if (make_argv(path, t, dir, &argv))
+		return err_set(err, -ENOMEM, "template");
+	o.env = env;
+	o.on_output = on_output;
+	o.on_output_arg = &out;
+	o.timeout_ms = t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT;
+	o.cancel_fd = cancel_fd;
+	o.prepare = die_with_parent;
+	r = run_program((const char *const *)argv.v, &o, NULL);
+	if (r == 0)
+		return 0;
+	if (r == -ETIMEDOUT)
+		return err_msg(err, r, "template '%s' was killed after %d s", t->name,
+			       o.timeout_ms / 1000);
+	if (r == -ECANCELED)
+		return err_msg(err, r, "interrupted");
+	if (r < 0)
+		return err_set(err, r, "run the template '%s'", t->name);
+	err_msg(err, -EIO, "template '%s' failed with %s", t->name,
+		run_status_text(r, text, sizeof(text)));
+	if (*out.tail)
+		err_hint(err, "%.300s",
+			 out.tail + (strlen(out.tail) > 300 ? strlen(out.tail) - 300 : 0));
+	return -EIO;
+}
+
+static int write_meta(int dir, const struct template_run *t, struct lxmgr_err *err)
+{
+	cleanup_strbuf struct strbuf b = {0};
+	int r;
+
+	strbuf_addf(&b, "version = 1\ntemplate = %s\ncreated = %lld\n", t->name,
+		    (long long)time(NULL));
+	for (size_t i = 0; t->args && t->args[i]; i++)
+		if (!strpbrk(t->args[i], "\n\r"))
+			strbuf_addf(&b, "arg = %s\n", t->args[i]);
+	if (b.failed)
+		return err_set(err, -ENOMEM, "image");
+	r = write_file_atomic(dir, "meta", b.s, b.len, 0600);
+	return r < 0 ? err_set(err, r, "write the image's metadata") : 0;
+}
+
+/* Build in `tmp` of the cache. */
+static int build_in(int cache, const char *tmp, const char *path, const struct template_run *t,
+		    int cancel_fd, struct lxmgr_err *err)
+{
+	cleanup_fd int dir = openat(cache, tmp, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int lock = -EBADF, root = -EBADF;
+	char full[300];
+	int r;
+
+	if (dir < 0)
+		return err_set(err, -errno, "open the new image");
+	lock = lock_at(dir, "lock", true, 0, NULL);
+	if (lock < 0)
+		return err_set(err, lock, "lock the new image");
+	if (mkdirat(dir, "rootfs", 0755) < 0)
+		return err_set(err, -errno, "make the image's root");
+	snprintf(full, sizeof(full), "%s/%s", IMAGE_CACHE, tmp);
+	r = run_template(path, t, full, cancel_fd, err);
+	if (r < 0)
+		return r;
+	root = openat(dir, "rootfs", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (root < 0)
+		return err_msg(err, -ENOTDIR,
+			       "the template '%s' put something else in place of "
+			       "the root directory",
+			       t->name);
+	r = image_verify_tree(root, err);
+	return r < 0 ? r : write_meta(dir, t, err);
+}
+
+static int build(int cache, const char *path, const char *digest, const struct template_run *t,
+		 int cancel_fd, struct lxmgr_err *err)
+{
+	char tmp[IMAGE_DIGEST_LEN + 16];
+	int r;
+
+	snprintf(tmp, sizeof(tmp), ".%s.new", digest);
+	r = remove_tree_at(cache, tmp);
+	if (r < 0 || mkdirat(cache, tmp, 0711) < 0)
+		return err_set(err, r < 0 ? r : -errno, "make a place for the image");
+	r = build_in(cache, tmp, path, t, cancel_fd, err);
+	if (r == 0) {
+		/* All of the tree reaches the disk before its name does. */
+		if (syncfs(cache) < 0)
+			r = err_set(err, -errno, "write the image to disk");
+		else if (renameat2(cache, tmp, cache, digest, RENAME_NOREPLACE) < 0)
+			r = err_set(err, -errno, "put the image in place");
+		else
+			fsync(cache);
+	}
+	if (r < 0 && remove_tree_at(cache, tmp) < 0)
+		log_warn("cannot remove the unfinished image, ignoring");
+	return r;
+}
+
+/* Ctrl-C and a terminating signal end the template, not us: what it left is removed first. */
+static int block_signals(sigset_t *saved)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, saved);
+	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+static int build_interruptible(int cache, const char *path, const char *digest,
+			       const struct template_run *t, struct lxmgr_err *err)
+{
+	struct signalfd_siginfo si = {0};
+	sigset_t saved;
+	cleanup_fd int cancel = block_signals(&saved);
+	int r = build(cache, path, digest, t, cancel, err);
+	bool caught = read(cancel, &si, sizeof(si)) > 0;
+
+	sigprocmask(SIG_SETMASK, &saved, NULL);
+	if (caught && r < 0)
+		raise((int)si.ssi_signo);
+	return r;
+}
+
+int image_from_template(const struct template_run *t, struct image *ret, struct lxmgr_err *err)
+{
+	cleanup_fd int cache = -EBADF, lock = -EBADF;
+	char path[512], digest[65], lock_name[96];
+	pid_t holder = 0;
+	int r;
+
+	ret->root_fd = ret->lock_fd = -EBADF;
+	r = find_template(t->name, path, sizeof(path), err);
+	if (r == 0)
+		r = digest_of(path, t, digest, err);
+	if (r < 0)
+		return r;
+	cache = image_cache_open(err);
+	if (cache < 0)
+		return cache;
+	if (!t->flush_cache && image_open_in(cache, digest, ret) == 0)
+		return 0;
+	snprintf(lock_name, sizeof(lock_name), ".%s.lock", digest);
+	lock = lock_at(cache, lock_name, true, t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT,
+		       &holder);
+	if (lock < 0)
+		return err_status(err, STATUS_LOCKED, lock,
+				  "another process (%d) still builds this image", holder);
+	image_clean(cache);
+	if (t->flush_cache) {
+		r = image_delete(digest, err);
+		if (r < 0)
+			return r;
+	} else if (image_open_in(cache, digest, ret) == 0) {
+		return 0;
+	}
+	r = build_interruptible(cache, path, digest, t, err);
+	if (r == 0) {
+		r = image_open_in(cache, digest, ret);
+		if (r < 0)
+			err_set(err, r, "open the new image");
+	}
+	unlinkat(cache, lock_name, 0);
+	return r;
+}
