@@ -21,6 +21,9 @@
 extern "C" {
 #endif
 
+/* Everything else in the library is built hidden. */
+#pragma GCC visibility push(default)
+
 #ifndef LXMGR_ERR_DEFINED
 #define LXMGR_ERR_DEFINED
 struct lxmgr_err {
@@ -234,6 +237,10 @@ struct lxmgr_check {
 int lxmgr_doctor(int (*fn)(const struct lxmgr_check *check, void *arg), void *arg,
 		 struct lxmgr_err *err);
 
+/* The same rows for the kernel's configuration; file NULL: /proc/config.gz or /boot/config-*. */
+int lxmgr_checkconfig(const char *file, int (*fn)(const struct lxmgr_check *check, void *arg),
+		      void *arg, struct lxmgr_err *err);
+
 /* Run argv in new namespaces (lxmgr-unshare, lxmgr-usernsexec). map lines as lxmgr.idmap. */
 struct lxmgr_unshare_opts {
 	int namespaces;		  /* CLONE_NEW* */
@@ -252,6 +259,8 @@ int lxmgr_namespaces_parse(const char *text, int *ret, struct lxmgr_err *err);
 
 /* The trace of library calls: level by LXC's name, to stderr and/or a file descriptor. */
 int lxmgr_log_setup(const char *level, const char *file, bool quiet, struct lxmgr_err *err);
+
+#pragma GCC visibility pop
 
 #ifdef __cplusplus
 }

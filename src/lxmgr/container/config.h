@@ -156,8 +156,9 @@ int config_get(const struct config *c, const char *key, char **ret, struct lxmgr
 /* All that differs from the defaults as a file: lxmgr. prefix, one key per line. */
 int config_print(const struct config *c, char **ret, struct lxmgr_err *err);
 /* Checks across keys (a gateway inside its subnet, keep and drop together, ...) and of keys
- * that this build refuses. Pure. name is the container's. */
-int config_check(const struct config *c, const char *name, struct lxmgr_err *err);
+ * that this build refuses; sets what follows (managed networks, fstab entries). name is the
+ * container's. */
+int config_check(struct config *c, const char *name, struct lxmgr_err *err);
 /* Where a key was set last ("web/config:14") or NULL: for errors found later. */
 const char *config_where(const struct config *c, const char *key);
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The control socket of a running container: RUNDIR/TAG/control, SOCK_SEQPACKET, in a 0700
- * directory of root. The monitor (helpers/lxmgr-monitor.c) answers; one request a message, one
+ * directory of root. The monitor (helpers/lxmgr-supervise.c) answers; one request a message, one
  * reply a message.
  */
 #ifndef LXMGR_CONTAINER_CONTROL_H

@@ -144,7 +144,7 @@ static int set_privileges(const struct enter_spec *s, struct lxmgr_err *err)
 	if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return err_set(err, -errno, "set no_new_privs");
 	if (filter && !s->no_new_privs) {
-		r = seccomp_load(s->seccomp, NULL, err);
+		r = seccomp_load(s->seccomp, err);
 		if (r < 0)
 			return r;
 	}
@@ -159,7 +159,7 @@ static int set_privileges(const struct enter_spec *s, struct lxmgr_err *err)
 			r = set_ids(s, err);
 	}
 	if (r == 0 && filter && s->no_new_privs)
-		r = seccomp_load(s->seccomp, NULL, err);
+		r = seccomp_load(s->seccomp, err);
 	return r;
 }
 

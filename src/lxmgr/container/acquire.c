@@ -1,0 +1,464 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the monitor does between the fork and a running init: steps in fixed order. */
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "container/enter.h"
+#include "container/hooks.h"
+#include "container/start.h"
+#include "kernel/lsm.h"
+#include "kernel/sys.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/msg.h"
+
+int start_send(int sock, enum start_msg_kind kind, int value, const struct lxmgr_err *err,
+	       const int *fds, size_t n)
+{
+	struct start_msg m = {.kind = kind, .value = value};
+
+	if (err)
+		m.err = *err;
+	return msg_send(sock, &m, sizeof(m), fds, n);
+}
+
+int start_expect(int sock, enum start_msg_kind kind, int *fds, size_t *n, struct lxmgr_err *err)
+{
+	struct start_msg m;
+	ssize_t len = msg_recv(sock, &m, sizeof(m), fds, n);
+
+	if (len == 0)
+		return err_msg(err, -EPIPE, "the other side ended without a word (was it killed?)");
+	if (len != sizeof(m))
+		return err_set(err, len < 0 ? (int)len : -EPROTO, "receive a start message");
+	if (m.kind == START_FAILED) {
+		m.err.text[sizeof(m.err.text) - 1] = '\0';
+		if (err)
+			*err = m.err;
+		return m.err.code < 0 ? m.err.code : -EIO;
+	}
+	if (m.kind != kind)
+		return err_msg(err, -EPROTO, "unexpected start message %u", m.kind);
+	return m.value;
+}
+
+int start_run_steps(struct start *s, const struct start_step *steps, size_t n,
+		    struct lxmgr_err *err)
+{
+	const char *fail = getenv("LXMGR_FAIL_AT");
+
+	for (size_t i = 0; i < n; i++) {
+		int64_t begin = now_us();
+		int r;
+
+		if (fail && str_eq(fail, steps[i].name))
+			r = err_msg(err, -EIO, "step '%s' made to fail (LXMGR_FAIL_AT)",
+				    steps[i].name);
+		else
+			r = steps[i].run(s, err);
+		if (r < 0) {
+			log_error("step %s: %s", steps[i].name, err->text);
+			return r;
+		}
+		log_debug("step %s: %lld us", steps[i].name, (long long)(now_us() - begin));
+	}
+	return 0;
+}
+
+static int record(struct start *s, int r, struct lxmgr_err *err)
+{
+	return r < 0 ? err_set(err, r, "write the state of '%s'", s->c->name) : 0;
+}
+
+static int step_state(struct start *s, struct lxmgr_err *err)
+{
+	char id[37];
+	int r;
+
+	s->run_fd = container_run_dir(s->c, true, err);
+	if (s->run_fd < 0)
+		return s->run_fd;
+	s->state_fd = state_create(s->run_fd, err);
+	if (s->state_fd < 0)
+		return s->state_fd;
+	r = boot_id(id);
+	if (r == 0)
+		r = state_add(s->state_fd, "boot %s", id);
+	if (r == 0)
+		r = state_add(s->state_fd, "monitor %d %llu", getpid(),
+			      (unsigned long long)proc_start_time(getpid()));
+	if (r == 0 && !s->plan.map.n_uid)
+		r = state_add(s->state_fd, "flag privileged");
+	if (r == 0)
+		r = state_add_idmap(s->state_fd, &s->plan.map);
+	if (r == 0)
+		r = state_add(s->state_fd, "state STARTING");
+	return record(s, r, err);
+}
+
+/* The config as it is now, with -s: what attach, info and a reboot go by. */
+static int step_config(struct start *s, struct lxmgr_err *err)
+{
+	cleanup_free char *text = NULL;
+	int r = config_print(&s->c->config, &text, err);
+
+	if (r < 0)
+		return r;
+	r = write_file_replace(s->run_fd, "config", text, strlen(text), 0600);
+	return r < 0 ? err_set(err, r, "write the running config") : 0;
+}
+
+static int step_pre_start(struct start *s, struct lxmgr_err *err)
+{
+	struct hook_env h = HOOK_ENV_INIT(s->c, &s->c->config);
+	int r = state_add(s->state_fd, "flag hooks");
+
+	return r < 0 ? record(s, r, err) : hooks_run(HOOK_PRE_START, &h, err);
+}
+
+static int step_cgroup(struct start *s, struct lxmgr_err *err)
+{
+	int r = cgroup_create(&s->cg, &s->c->config.cgroup, s->c->tag, err);
+
+	if (r < 0)
+		return r;
+	s->has_cgroup = true;
+	r = state_add(s->state_fd, "cgroup %s", s->cg.path);
+	if (r == 0 && *s->cg.inner)
+		r = state_add(s->state_fd, "cgroup-inner %s", s->cg.inner);
+	return record(s, r, err);
+}
+
+static int step_limits(struct start *s, struct lxmgr_err *err)
+{
+	return cgroup_apply(&s->cg, &s->c->config.cgroup, err);
+}
+
+static int step_seccomp(struct start *s, struct lxmgr_err *err)
+{
+	return enter_seccomp(&s->c->config, &s->seccomp, err);
+}
+
+static int step_lsm(struct start *s, struct lxmgr_err *err)
+{
+	int r = state_add(s->state_fd, "lsm %s", s->plan.lsm_name);
+
+	return r < 0 ? record(s, r, err) : lsm_prepare(&s->c->config.lsm, s->plan.lsm_name, err);
+}
+
+static int step_control(struct start *s, struct lxmgr_err *err)
+{
+	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	const char *log = s->c->config.console_logfile;
+
+	unlinkat(s->run_fd, "control", 0);
+	s->control_fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/control", s->run_fd);
+	if (s->control_fd < 0 || bind(s->control_fd, (struct sockaddr *)&a, sizeof(a)) < 0 ||
+	    listen(s->control_fd, 16) < 0)
+		return err_set(err, -errno, "make the control socket");
+	if (!log)
+		return 0;
+	s->log_fd = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
+			 0640);
+	if (s->log_fd < 0)
+		return err_set(err, -errno, "open the console log '%s' (lxmgr.console.logfile)",
+			       log);
+	return 0;
+}
+
+/* The namespace that is shared, from a PID or a path (NAME was resolved by the verb). */
+static int open_share(struct start *s, int type, struct lxmgr_err *err)
+{
+	const char *what = s->plan.share[type];
+	char path[PATH_MAX];
+
+	if (*what == '/')
+		snprintf(path, sizeof(path), "%s", what);
+	else
+		snprintf(path, sizeof(path), "/proc/%s/ns/%s", what, ns_table[type].proc);
+	s->share_fd[type] = open(path, O_RDONLY | O_CLOEXEC);
+	if (s->share_fd[type] < 0)
+		return err_set(err, -errno, "open the %s namespace '%s' to share it",
+			       ns_table[type].name, what);
+	return 0;
+}
+
+static int step_share(struct start *s, struct lxmgr_err *err)
+{
+	for (int i = 0; i < NS_COUNT; i++) {
+		int r = *s->plan.share[i] ? open_share(s, i, err) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+/* Step into what is shared around the clone, and back: only the child shall be there. */
+static int switch_shared(struct start *s, const int own[NS_COUNT], bool into, struct lxmgr_err *err)
+{
+	for (int i = 0; i < NS_COUNT; i++) {
+		int r;
+
+		if (s->share_fd[i] < 0)
+			continue;
+		r = sys_setns(into ? s->share_fd[i] : own[i], ns_table[i].flag);
+		if (r < 0)
+			return err_set(err, r, "%s the shared %s namespace",
+				       into ? "enter" : "leave", ns_table[i].name);
+	}
+	return 0;
+}
+
+static int do_clone(struct start *s, struct lxmgr_err *err)
+{
+	struct clone_args args = {
+		.flags = CLONE_PIDFD | (uint64_t)(s->plan.ns_new &
+						  ~(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWTIME)),
+		.pidfd = (uint64_t)(uintptr_t)&s->pidfd,
+		.exit_signal = SIGCHLD,
+	};
+	int r;
+
+	if (s->cg.into_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)s->cg.into_fd;
+	}
+	r = sys_clone3(&args);
+	if (r == 0)
+		child_main(s);
+	return r < 0 ? err_set(err, r, "clone the container's first process") : r;
+}
+
+static int step_clone(struct start *s, struct lxmgr_err *err)
+{
+	int own[NS_COUNT] = {-1, -1, -1, -1, -1, -1, -1, -1};
+	int pair[2], r = msg_pair(pair);
+
+	if (r < 0)
+		return err_set(err, r, "make a socket pair");
+	s->sock = pair[0];
+	s->child_sock = pair[1];
+	for (int i = 0; i < NS_COUNT; i++)
+		if (s->share_fd[i] >= 0)
+			own[i] = ns_open(getpid(), (enum ns_type)i);
+	r = switch_shared(s, own, true, err);
+	if (r == 0)
+		r = do_clone(s, err);
+	if (switch_shared(s, own, false, r < 0 ? NULL : err) < 0 && r >= 0)
+		r = -EIO;
+	for (int i = 0; i < NS_COUNT; i++)
+		fd_close(&own[i]);
+	fd_close(&s->child_sock);
+	if (r < 0)
+		return r;
+	s->pid = r;
+	r = state_add(s->state_fd, "init %d %llu", s->pid,
+		      (unsigned long long)proc_start_time(s->pid));
+	return record(s, r, err);
+}
+
+static int step_idmap(struct start *s, struct lxmgr_err *err)
+{
+	int r = 0;
+
+	if (s->plan.map.n_uid) {
+		r = idmap_write(s->pid, &s->plan.map, err);
+		if (r < 0)
+			return r;
+		s->userns_fd = ns_open(s->pid, NS_USER);
+		if (s->userns_fd < 0)
+			return err_set(err, s->userns_fd, "open the user namespace");
+	}
+	if (s->has_cgroup)
+		r = cgroup_delegate(&s->cg, s->plan.root_uid, s->plan.root_gid, err);
+	return r;
+}
+
+static int step_proc(struct start *s, struct lxmgr_err *err)
+{
+	const struct config *cfg = &s->c->config;
+
+	for (size_t i = 0; i < cfg->n_prlimits; i++) {
+		int r = rlimit_apply(s->pid, &cfg->prlimits[i], err);
+
+		if (r < 0)
+			return r;
+	}
+	for (size_t i = 0; i < cfg->proc.n; i++) {
+		int r = procfile_write(s->pid, cfg->proc.v[i].name, cfg->proc.v[i].value, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int step_pre_mount(struct start *s, struct lxmgr_err *err)
+{
+	struct hook_env h = HOOK_ENV_INIT(s->c, &s->c->config);
+
+	h.rootfs_mount = s->plan.mountpoint;
+	return hooks_run(HOOK_PRE_MOUNT, &h, err);
+}
+
+static int step_network(struct start *s, struct lxmgr_err *err)
+{
+	struct hook_env h = HOOK_ENV_INIT(s->c, &s->c->config);
+	int r;
+
+	if (!(s->plan.ns_new & CLONE_NEWNET) || !s->n_nets)
+		return 0;
+	s->netns_fd = ns_open(s->pid, NS_NET);
+	if (s->netns_fd < 0)
+		return err_set(err, s->netns_fd, "open the network namespace");
+	for (size_t i = 0; i < s->n_nets; i++) {
+		const struct net_spec *n = &s->nets[i];
+
+		r = net_create(s->nl, n, s->netns_fd, s->c->tag, &s->live[i], err);
+		/* Recorded also when it failed halfway: what has a name is to be taken back. */
+		if (r == 0 || *s->live[i].host_name || *s->live[i].moved) {
+			int rec = state_add_net(s->state_fd, n->type, n->index, &s->live[i]);
+
+			if (r == 0)
+				r = record(s, rec, err);
+		}
+		if (r == 0)
+			r = hooks_net_script(true, &h, n, &s->live[i], err);
+		if (r < 0)
+			return err_hint(err, "lxmgr.net.%u", n->index), r;
+	}
+	return 0;
+}
+
+/* The child goes its way and comes back ready, with the masters of its terminals. */
+static int step_go(struct start *s, struct lxmgr_err *err)
+{
+	size_t have = 0;
+	int r = start_send(s->sock, START_GO, 0, NULL, NULL, 0);
+
+	if (r < 0)
+		return err_set(err, r, "tell the container to go on");
+	s->n_ttys = s->c->config.tty_max < START_MAX_TTYS ? s->c->config.tty_max : START_MAX_TTYS;
+	while (have <= s->n_ttys) {
+		int fds[16];
+		size_t n = 16;
+
+		r = start_expect(s->sock, START_READY, fds, &n, err);
+		if (r < 0)
+			return r;
+		for (size_t i = 0; i < n; i++) {
+			if ((size_t)r + i <= s->n_ttys)
+				s->tty_fd[(size_t)r + i] = fds[i];
+			else
+				close(fds[i]);
+		}
+		have = (size_t)r + (n ? n : 1);
+	}
+	return 0;
+}
+
+static int step_start_host(struct start *s, struct lxmgr_err *err)
+{
+	struct hook_env h = HOOK_ENV_INIT(s->c, &s->c->config);
+
+	return hooks_run(HOOK_START_HOST, &h, err);
+}
+
+static int step_exec(struct start *s, struct lxmgr_err *err)
+{
+	struct start_msg m;
+	ssize_t len;
+	int r = start_send(s->sock, START_EXEC, 0, NULL, NULL, 0);
+
+	if (r < 0)
+		return err_set(err, r, "tell the container to run its init");
+	/* The end of the stream is the success: exec closed the socket. */
+	len = msg_recv(s->sock, &m, sizeof(m), NULL, NULL);
+	if (len == 0)
+		return 0;
+	if (len != sizeof(m))
+		return err_set(err, len < 0 ? (int)len : -EPROTO, "wait for init");
+	m.err.text[sizeof(m.err.text) - 1] = '\0';
+	*err = m.err;
+	return m.err.code < 0 ? m.err.code : -EIO;
+}
+
+static int step_running(struct start *s, struct lxmgr_err *err)
+{
+	int r = state_add(s->state_fd, "started %lld", (long long)time(NULL));
+
+	if (r == 0)
+		r = state_add(s->state_fd, "state RUNNING");
+	return record(s, r, err);
+}
+
+const struct start_step start_steps[] = {
+	{"state", step_state},
+	{"config", step_config},
+	{"pre-start", step_pre_start},
+	{"cgroup", step_cgroup},
+	{"limits", step_limits},
+	{"seccomp", step_seccomp},
+	{"lsm", step_lsm},
+	{"control", step_control},
+	{"addresses", start_resolve_nets},
+	{"share", step_share},
+	{"stage", stage_enter},
+	{"clone", step_clone},
+	{"idmap", step_idmap},
+	{"proc", step_proc},
+	{"pre-mount", step_pre_mount},
+	{"rootfs", stage_root},
+	{"dev", stage_dev},
+	{"mounts", stage_mounts},
+	{"guest-files", stage_guest},
+	{"network", step_network},
+	{"go", step_go},
+	{"start-host", step_start_host},
+	{"exec", step_exec},
+	{"leave-stage", stage_leave},
+	{"running", step_running},
+};
+const size_t start_n_steps = ARRAY_SIZE(start_steps);
+
+int start_acquire(struct start *s, struct lxmgr_err *err)
+{
+	int r = start_run_steps(s, start_steps, start_n_steps, err);
+
+	if (r >= 0)
+		return 0;
+	if (s->pid > 0) {
+		struct lxmgr_err why = {0};
+		struct start_msg m;
+
+		/* When the child failed first, its own words say more than a broken pipe here. */
+		if ((r == -EPIPE || r == -ECONNRESET) &&
+		    recv(s->sock, &m, sizeof(m), MSG_DONTWAIT) == sizeof(m) &&
+		    m.kind == START_FAILED) {
+			m.err.text[sizeof(m.err.text) - 1] = '\0';
+			why = m.err;
+			*err = why;
+			r = why.code < 0 ? why.code : r;
+		}
+		sys_pidfd_send_signal(s->pidfd, SIGKILL);
+		waitpid(s->pid, NULL, 0);
+		s->pid = 0;
+	}
+	stage_leave(s, NULL);
+	return r;
+}

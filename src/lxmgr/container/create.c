@@ -1,0 +1,384 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The create verb: everything is checked first, built under a temporary name, then renamed. */
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "container/container.h"
+#include "container/idalloc.h"
+#include "container/personalize.h"
+#include "image/image.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/parse.h"
+#include "util/paths.h"
+
+#define CONFIG_LIMIT (1 << 20)
+
+struct create {
+	const char *name;
+	char path[PATH_MAX]; /* the directory of containers */
+	char id[PATH_MAX + 80];
+	char tmp[96];
+	int path_fd, dir_fd, lock;
+	const struct lxmgr_create_opts *o;
+	struct config config; /* of the new container, checked */
+	bool has_config, has_ids, has_address;
+	char *text; /* its config file */
+	struct image image;
+};
+
+static int open_path(struct create *c, const char *path, struct lxmgr_err *err)
+{
+	int r = mkdir_p(path, 0711);
+	struct stat st;
+
+	if (r < 0)
+		return err_set(err, r, "make '%s'", path);
+	if (!realpath(path, c->path))
+		return err_set(err, -errno, "resolve '%s'", path);
+	c->path_fd = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (c->path_fd < 0 || fstat(c->path_fd, &st) < 0)
+		return err_set(err, -errno, "open '%s'", c->path);
+	if (st.st_uid != geteuid() || (st.st_mode & 022))
+		return err_status(err, STATUS_REFUSED, -EPERM,
+				  "'%s' must belong to root and be writable by nobody else",
+				  c->path);
+	return 0;
+}
+
+static int set_line(struct create *c, const char *key, const char *value, struct lxmgr_err *err)
+{
+	char *text;
+	int r = config_edit(c->text, key, value, &text, err);
+
+	if (r < 0)
+		return r;
+	free(c->text);
+	c->text = text;
+	return 0;
+}
+
+static int add_define(struct create *c, const char *define, struct lxmgr_err *err)
+{
+	const char *eq = strchr(define, '=');
+	cleanup_free char *copy = strdup(define);
+	char *key, *value;
+
+	if (!copy || !eq)
+		return err_status(err, STATUS_USAGE, -EINVAL, "'%s' is not KEY=VALUE", define);
+	copy[eq - define] = '\0';
+	key = str_strip(copy);
+	value = str_strip(copy + (eq - define) + 1);
+	return set_line(c, key, value, err);
+}
+
+/* The text of the config file: default.conf or -f, and what the options say. */
+static int make_config(struct create *c, struct lxmgr_err *err)
+{
+	const char *base = c->o->config ? c->o->config : SYSCONFDIR "/default.conf";
+	const char *display = base;
+	int r = read_file_at(AT_FDCWD, base, CONFIG_LIMIT, &c->text, NULL);
+
+	if (r == -ENOENT && !c->o->config && (c->text = strdup("")))
+		r = 0;
+	if (r < 0)
+		return err_set(err, r, "read '%s'", base);
+	/* The file as it is first, so that an error names its own line. */
+	config_init(&c->config);
+	c->has_config = true;
+	r = config_read_text(&c->config, c->text, strlen(c->text), display, err);
+	if (r == 0 && c->o->template_name && !str_eq(c->o->template_name, "none"))
+		r = set_line(c, "lxmgr.template", c->o->template_name, err);
+	if (r == 0 && c->o->privileged) {
+		r = set_line(c, "lxmgr.idmap", NULL, err);
+		if (r == 0)
+			r = set_line(c, "lxmgr.idmap", "none", err);
+	}
+	if (r == 0 && c->o->hostname)
+		r = set_line(c, "lxmgr.uts.name", c->o->hostname, err);
+	if (r == 0 && c->o->dir) {
+		cleanup_free char *dir = str_printf("dir:%s", c->o->dir);
+
+		r = dir ? set_line(c, "lxmgr.rootfs.path", dir, err) : -ENOMEM;
+	}
+	for (size_t i = 0; r == 0 && c->o->defines && c->o->defines[i]; i++)
+		r = add_define(c, c->o->defines[i], err);
+	if (r < 0)
+		return r;
+	config_free(&c->config);
+	config_init(&c->config);
+	r = config_read_text(&c->config, c->text, strlen(c->text), "new config", err);
+	return r < 0 ? r : config_check(&c->config, c->name, err);
+}
+
+/* Left by a create or destroy that was killed: nobody holds its lock. */
+static void clean_stale(int path_fd)
+{
+	int fd = dup(path_fd);
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		cleanup_fd int dir = -EBADF, lock = -EBADF;
+
+		if (e->d_name[0] != '.' ||
+		    (!strstr(e->d_name, ".new-") && !strstr(e->d_name, ".dead-")))
+			continue;
+		dir = openat(path_fd, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		lock = dir < 0 ? -EBADF : lock_at(dir, "lock", true, 0, NULL);
+		if (lock < 0)
+			continue;
+		log_info("removing the unfinished '%s'", e->d_name);
+		if (remove_tree_at(path_fd, e->d_name) < 0)
+			log_warn("cannot remove '%s', ignoring", e->d_name);
+	}
+}
+
+static int make_dir(struct create *c, struct lxmgr_err *err)
+{
+	struct stat st;
+
+	if (fstatat(c->path_fd, c->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
+		return err_status(err, STATUS_WRONG_STATE, -EEXIST,
+				  "container '%s' exists already in %s", c->name, c->path);
+	clean_stale(c->path_fd);
+	snprintf(c->tmp, sizeof(c->tmp), ".%s.new-%d", c->name, getpid());
+	if (mkdirat(c->path_fd, c->tmp, 0700) < 0)
+		return err_set(err, -errno, "make '%s/%s'", c->path, c->name);
+	c->dir_fd = openat(c->path_fd, c->tmp, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (c->dir_fd < 0)
+		return err_set(err, -errno, "open '%s/%s'", c->path, c->name);
+	c->lock = lock_at(c->dir_fd, "lock", true, 0, NULL);
+	return c->lock < 0 ? err_set(err, c->lock, "lock the new container") : 0;
+}
+
+/* --password and --ssh-key belong to the container, not to the image: they are taken out of the
+ * template's arguments, where LXC's users put them. */
+static int split_args(const struct lxmgr_create_opts *o, struct strlist *ret, const char **password,
+		      const char **ssh_key)
+{
+	const char *v;
+
+	for (size_t i = 0; o->template_args && o->template_args[i]; i++) {
+		const char *a = o->template_args[i];
+		const char **to = NULL;
+
+		if ((v = str_after(a, "--password=")))
+			*password = v;
+		else if ((v = str_after(a, "--ssh-key=")) || (v = str_after(a, "--auth-key=")))
+			*ssh_key = v;
+		else if (str_eq(a, "--password"))
+			to = password;
+		else if (str_eq(a, "--ssh-key") || str_eq(a, "--auth-key") || str_eq(a, "-S"))
+			to = ssh_key;
+		else if (strlist_add(ret, a) < 0)
+			return -ENOMEM;
+		if (to && o->template_args[i + 1])
+			*to = o->template_args[++i];
+	}
+	return 0;
+}
+
+static int get_image(struct create *c, const struct strlist *args, struct lxmgr_err *err)
+{
+	struct template_run t = {
+		.name = c->o->template_name,
+		.args = (const char *const *)args->v,
+		.container = c->name,
+		.flush_cache = c->o->flush_cache,
+		.quiet = c->o->quiet,
+		.progress = c->o->progress,
+		.progress_arg = c->o->progress_arg,
+	};
+
+	if (!t.name || str_eq(t.name, "none"))
+		return 0;
+	return image_from_template(&t, &c->image, err);
+}
+
+/* What a template may say about its containers: it is as hostile as its root. */
+static int add_image_config(struct create *c, struct lxmgr_err *err)
+{
+	static const char *const allowed[] = {"lxmgr.signal.halt", "lxmgr.signal.reboot",
+					      "lxmgr.init.cmd", "lxmgr.arch"};
+	cleanup_strlist struct strlist lines = {0};
+	cleanup_free char *text = NULL;
+	cleanup_fd int dir = -EBADF, fd = -EBADF;
+	int r = 0;
+
+	if (c->image.root_fd < 0)
+		return 0;
+	dir = openat(c->image.root_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	fd = open_in(dir, "config", OPEN_NO_LINKS, O_RDONLY | O_NONBLOCK, 0);
+	if (fd == -ENOENT)
+		return 0;
+	if (fd < 0 || read_all(fd, 65536, &text, NULL) < 0 || strlist_split(&lines, text, "\n") < 0)
+		return err_msg(err, -EINVAL, "the template's 'config' is no plain, small file");
+	for (size_t i = 0; i < lines.n && r == 0; i++) {
+		char *line = str_strip(lines.v[i]), *eq = strchr(line, '=');
+		size_t k = 0;
+
+		if (!*line || *line == '#')
+			continue;
+		if (!eq)
+			return err_msg(err, -EINVAL, "the template's 'config' has the line '%.80s'",
+				       line);
+		*eq = '\0';
+		while (k < ARRAY_SIZE(allowed) && !str_eq(allowed[k], str_strip(line)))
+			k++;
+		if (k == ARRAY_SIZE(allowed))
+			return err_status(err, STATUS_REFUSED, -EPERM,
+					  "a template may not set '%.80s'", str_strip(line));
+		r = config_set(&c->config, allowed[k], str_strip(eq + 1), err);
+		if (r == 0)
+			r = set_line(c, allowed[k], str_strip(eq + 1), err);
+	}
+	return r;
+}
+
+static int make_root(struct create *c, struct lxmgr_err *err)
+{
+	const struct storage_spec *spec = &c->config.storage;
+	struct storage st;
+	int r;
+
+	/* The config brings its own root. */
+	if (spec->path && *spec->path) {
+		if (c->image.root_fd >= 0)
+			return err_msg(err, -EINVAL,
+				       "a template (-t) and a root of the config's "
+				       "own (lxmgr.rootfs.path) exclude each other");
+		return 0;
+	}
+	if (c->image.root_fd < 0 && (!c->o->backend || str_eq(c->o->backend, "best")))
+		r = storage_create(&st, "dir", c->dir_fd, NULL, -1, err);
+	else
+		r = storage_create(&st, c->o->backend, c->dir_fd, c->image.digest, c->image.root_fd,
+				   err);
+	if (r == 0)
+		storage_close(&st);
+	return r;
+}
+
+static int reserve(struct create *c, struct lxmgr_err *err)
+{
+	struct bridge_conf bridge;
+	struct ipam_lease lease;
+	uint32_t base;
+	int r = 0;
+
+	if (c->config.idmap_policy == IDMAP_AUTO) {
+		r = idalloc_acquire(c->id, 65536, &base, err);
+		c->has_ids = r == 0;
+	}
+	for (size_t i = 0; r == 0 && i < c->config.n_nets; i++) {
+		if (!c->config.nets[i].managed)
+			continue;
+		r = bridge_conf_get(&bridge, err);
+		if (r == 0)
+			r = ipam_acquire(&bridge, c->id, c->config.nets[i].index, &lease, err);
+		c->has_address = r == 0;
+	}
+	return r;
+}
+
+static int publish(struct create *c, struct lxmgr_err *err)
+{
+	int r = write_file_replace(c->dir_fd, "config", c->text, strlen(c->text), 0600);
+
+	if (r < 0)
+		return err_set(err, r, "write the config of '%s'", c->name);
+	/* All that is below reaches the disk before the name does. */
+	if (syncfs(c->dir_fd) < 0)
+		return err_set(err, -errno, "write '%s' to disk", c->name);
+	if (renameat2(c->path_fd, c->tmp, c->path_fd, c->name, RENAME_NOREPLACE) < 0)
+		return errno == EEXIST
+			       ? err_status(err, STATUS_WRONG_STATE, -EEXIST,
+					    "container '%s' exists already in %s", c->name, c->path)
+			       : err_set(err, -errno, "put '%s' in place", c->name);
+	if (fsync(c->path_fd) < 0)
+		return err_set(err, -errno, "write '%s' to disk", c->path);
+	return 0;
+}
+
+static int build(struct create *c, struct lxmgr_err *err)
+{
+	cleanup_strlist struct strlist args = {0};
+	struct personalize p = {.password = c->o->password, .ssh_key_file = c->o->ssh_key_file};
+	char tmp[sizeof(c->path) + sizeof(c->tmp) + 2];
+	int r;
+
+	if (split_args(c->o, &args, &p.password, &p.ssh_key_file) < 0)
+		return err_set(err, -ENOMEM, "template arguments");
+	r = personalize_check(&p, err);
+	if (r == 0)
+		r = make_config(c, err);
+	if (r == 0)
+		r = make_dir(c, err);
+	if (r == 0)
+		r = get_image(c, &args, err);
+	if (r == 0)
+		r = add_image_config(c, err);
+	if (r == 0)
+		r = make_root(c, err);
+	if (r == 0)
+		r = reserve(c, err);
+	snprintf(tmp, sizeof(tmp), "%s/%s", c->path, c->tmp);
+	p.hostname = c->config.uts_name ? c->config.uts_name : c->name;
+	if (r == 0 && c->image.root_fd >= 0)
+		r = personalize_root(c->dir_fd, tmp, &c->config.storage, &p, err);
+	return r < 0 ? r : publish(c, err);
+}
+
+static void give_up(struct create *c)
+{
+	struct lxmgr_err why = {0};
+
+	if (c->has_ids && idalloc_release(c->id, &why) < 0)
+		log_warn("%s, ignoring", why.text);
+	if (c->has_address && ipam_release(c->id, &why) < 0)
+		log_warn("%s, ignoring", why.text);
+	if (*c->tmp && remove_tree_at(c->path_fd, c->tmp) < 0)
+		log_warn("cannot remove the unfinished container, ignoring");
+}
+
+int lxmgr_container_create(const char *path, const char *name, const struct lxmgr_create_opts *opts,
+			   struct lxmgr_err *err)
+{
+	struct create c = {.name = name,
+			   .path_fd = -EBADF,
+			   .dir_fd = -EBADF,
+			   .lock = -EBADF,
+			   .o = opts,
+			   .image = {.root_fd = -EBADF, .lock_fd = -EBADF}};
+	int r;
+
+	if (!name || !name_is_valid(name))
+		return err_status(err, STATUS_USAGE, -EINVAL,
+				  "'%s' is no container name: 1 to 63 of A-Z a-z 0-9 _ . -, "
+				  "a letter or digit first",
+				  name ? name : "");
+	r = open_path(&c, path ? path : STATEDIR, err);
+	if (r == 0) {
+		snprintf(c.id, sizeof(c.id), "%s/%s", c.path, name);
+		r = build(&c, err);
+		if (r < 0)
+			give_up(&c);
+	}
+	image_close(&c.image);
+	if (c.has_config)
+		config_free(&c.config);
+	free(c.text);
+	fd_close(&c.lock);
+	fd_close(&c.dir_fd);
+	fd_close(&c.path_fd);
+	return r;
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The destroy verb: one rename takes the container away, then its parts are deleted. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "container/hooks.h"
+#include "container/idalloc.h"
+#include "container/teardown.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/paths.h"
+
+static int remove_container(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	cleanup_fd int path = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char id[sizeof(c->path) + sizeof(c->name) + 2], dead[96];
+	char log[sizeof(LOGDIR) + sizeof(c->tag) + 8];
+	int r;
+
+	snprintf(id, sizeof(id), "%s/%s", c->path, c->name);
+	snprintf(dead, sizeof(dead), ".%s.dead-%d", c->name, getpid());
+	if (path < 0 || renameat(path, c->name, path, dead) < 0)
+		return err_set(err, -errno, "take '%s' away", id);
+	/* From here on it does not exist; what fails now is cleaned by the next create. */
+	r = ipam_release(id, err);
+	if (r == 0)
+		r = idalloc_release(id, err);
+	if (r == 0) {
+		r = remove_tree_at(path, dead);
+		if (r < 0)
+			err_set(err, r, "delete '%s/%s'", c->path, dead);
+	}
+	snprintf(log, sizeof(log), "%s/%s.log", LOGDIR, c->tag);
+	unlink(log);
+	return r;
+}
+
+static int run_destroy_hook(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	struct hook_env h = HOOK_ENV_INIT(c, &c->config);
+
+	return c->config_loaded ? hooks_run(HOOK_DESTROY, &h, err) : 0;
+}
+
+int container_destroy_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	int r = run_destroy_hook(c, err);
+
+	return r < 0 ? r : remove_container(c, err);
+}
+
+static int stop_first(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	struct lxmgr_stop_opts kill = {.kill = true, .nolock = true, .timeout_ms = -1};
+
+	return lxmgr_container_stop(c, &kill, err);
+}
+
+int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshots,
+			    struct lxmgr_err *err)
+{
+	cleanup_fd int lock = -EBADF;
+	struct state state;
+	int r;
+
+	/* There are no snapshots in this version's layout; -s has nothing more to delete. */
+	(void)snapshots;
+	if (c->dir_fd < 0)
+		return err_status(err, STATUS_NO_CONTAINER, -ENOENT,
+				  "container '%s' does not exist in %s", c->name, c->path);
+	/* A config that cannot be read must not keep it from being destroyed. */
+	if (container_load_config(c, NULL) < 0)
+		log_info("%s: its config cannot be read: no hook is run, ignoring", c->name);
+	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
+	if (lock < 0)
+		return lock;
+	r = teardown_stale(c, &state, err);
+	if (r > 0) {
+		if (!force)
+			return err_status(err, STATUS_WRONG_STATE, -EBUSY,
+					  "container '%s' is running; stop it first, or use -f",
+					  c->name);
+		r = stop_first(c, err);
+		/* An ephemeral container destroys itself when it stops. */
+		if (r == 0 && c->config_loaded && c->config.ephemeral) {
+			char config[PATH_MAX + 80];
+
+			snprintf(config, sizeof(config), "%s/%s", c->path, c->name);
+			if (access(config, F_OK) < 0)
+				return 0;
+		}
+	}
+	if (r < 0)
+		return r;
+	r = run_destroy_hook(c, err);
+	if (r < 0 && !force)
+		return r;
+	return remove_container(c, err);
+}

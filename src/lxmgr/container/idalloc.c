@@ -1,0 +1,294 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "container/idalloc.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/paths.h"
+#include "util/str.h"
+
+#define BLOCK	    65536U
+#define RANGE_FIRST 524288U
+#define RANGE_LAST  1879048191U
+#define FILE_LIMIT  (16 << 20)
+#define MAX_RANGES  64
+
+const struct idalloc_files idalloc_default = {"/etc/subuid", "/etc/subgid", STATEDIR};
+
+struct range {
+	uint64_t first, count;
+};
+
+struct ranges {
+	struct range v[MAX_RANGES];
+	size_t n;
+};
+
+/* Lines "user:first:count" of root (also as "0") and, into others, of everybody else. */
+static int read_sub(const char *file, struct ranges *root, struct ranges *others)
+{
+	cleanup_strlist struct strlist lines = {0};
+	cleanup_free char *text = NULL;
+	int r = read_file_at(AT_FDCWD, file, FILE_LIMIT, &text, NULL);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0 || strlist_split(&lines, text, "\n") < 0)
+		return r < 0 ? r : -ENOMEM;
+	for (size_t i = 0; i < lines.n; i++) {
+		char *colon = strchr(lines.v[i], ':');
+		unsigned long long first, count;
+		struct ranges *to;
+
+		if (!colon || sscanf(colon, ":%llu:%llu", &first, &count) != 2)
+			continue;
+		*colon = '\0';
+		to = str_eq(lines.v[i], "root") || str_eq(lines.v[i], "0") ? root : others;
+		if (to->n < MAX_RANGES)
+			to->v[to->n++] = (struct range){first, count};
+	}
+	return 0;
+}
+
+static bool overlaps(const struct ranges *r, uint64_t first, uint64_t count)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (first < r->v[i].first + r->v[i].count && r->v[i].first < first + count)
+			return true;
+	return false;
+}
+
+static bool contains(const struct ranges *r, uint64_t first, uint64_t count)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (first >= r->v[i].first && first + count <= r->v[i].first + r->v[i].count)
+			return true;
+	return false;
+}
+
+static int append(const char *file, uint64_t first, uint64_t last, struct lxmgr_err *err)
+{
+	cleanup_fd int fd = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
+	cleanup_strbuf struct strbuf b = {0};
+	char end = '\n';
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return err_set(err, -errno, "open '%s'", file);
+	/* A last line without its end must not swallow ours. */
+	if (st.st_size > 0 && pread(fd, &end, 1, st.st_size - 1) == 1 && end != '\n')
+		strbuf_addf(&b, "\n");
+	strbuf_addf(&b, "root:%llu:%llu\n", (unsigned long long)first,
+		    (unsigned long long)(last - first + 1));
+	return write_all(fd, b.s, b.len) < 0 ? err_set(err, -EIO, "write '%s'", file) : 0;
+}
+
+/* The largest part of our range that nobody else registered, from its end downwards. */
+static int register_range(const struct idalloc_files *f, const struct ranges *others,
+			  struct ranges *root_uid, struct ranges *root_gid, struct lxmgr_err *err)
+{
+	uint64_t first = RANGE_FIRST;
+	int r;
+
+	for (size_t i = 0; i < others->n; i++) {
+		uint64_t end = others->v[i].first + others->v[i].count;
+
+		if (others->v[i].first <= RANGE_LAST && end > first)
+			first = (end + BLOCK - 1) / BLOCK * BLOCK;
+	}
+	if (first + BLOCK > RANGE_LAST)
+		return err_msg(err, -ERANGE,
+			       "no subordinate ids are left for root below %u in %s and %s",
+			       RANGE_LAST, f->subuid, f->subgid);
+	r = append(f->subuid, first, RANGE_LAST, err);
+	if (r == 0)
+		r = append(f->subgid, first, RANGE_LAST, err);
+	if (r == 0) {
+		root_uid->v[root_uid->n++] = (struct range){first, RANGE_LAST - first + 1};
+		root_gid->v[root_gid->n++] = (struct range){first, RANGE_LAST - first + 1};
+	}
+	return r;
+}
+
+struct table {
+	int dir, lock;
+	char *text;
+};
+
+static void table_close(struct table *t)
+{
+	fd_close(&t->dir);
+	fd_close(&t->lock);
+	free(t->text);
+}
+
+static int table_open(struct table *t, const char *state_dir, bool lock, struct lxmgr_err *err)
+{
+	int r = mkdir_p(state_dir, 0711);
+
+	t->lock = -EBADF;
+	t->text = NULL;
+	t->dir = r < 0 ? r : open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (t->dir < 0)
+		return err_set(err, r < 0 ? r : -errno, "open '%s'", state_dir);
+	if (lock) {
+		t->lock = lock_at(t->dir, ".idmap.lock", true, 10000, NULL);
+		if (t->lock < 0)
+			return err_set(err, t->lock, "lock '%s/idmap'", state_dir);
+	}
+	r = read_file_at(t->dir, "idmap", FILE_LIMIT, &t->text, NULL);
+	if (r == -ENOENT && (t->text = strdup("")))
+		r = 0;
+	return r < 0 ? err_set(err, r, "read '%s/idmap'", state_dir) : 0;
+}
+
+/* The next line "FIRST COUNT ID". */
+static const char *next(const char *p, struct range *ret, const char **ret_id, size_t *ret_n)
+{
+	unsigned long long first, count;
+	int off = 0;
+	size_t n;
+
+	if (!*p)
+		return NULL;
+	n = strcspn(p, "\n");
+	*ret = (struct range){0};
+	*ret_id = p;
+	*ret_n = 0;
+	if (sscanf(p, "%llu %llu %n", &first, &count, &off) == 2 && off && (size_t)off <= n) {
+		*ret = (struct range){first, count};
+		*ret_id = p + off;
+		*ret_n = n - (size_t)off;
+	}
+	return p + n + (p[n] == '\n');
+}
+
+static int find(const struct table *t, const char *id, uint32_t count, uint32_t *ret)
+{
+	const char *p = t->text, *have;
+	struct range r;
+	size_t n;
+
+	while ((p = next(p, &r, &have, &n)))
+		if (n == strlen(id) && !memcmp(have, id, n) && r.count >= count) {
+			*ret = (uint32_t)r.first;
+			return 0;
+		}
+	return -ENOENT;
+}
+
+static bool is_taken(const uint8_t *map, uint64_t first, uint32_t count)
+{
+	for (uint64_t b = first / BLOCK; b < (first + count) / BLOCK; b++)
+		if (map[b / 8] >> b % 8 & 1)
+			return true;
+	return false;
+}
+
+static int choose(const struct table *t, const struct ranges *uid, const struct ranges *gid,
+		  const struct ranges *others, uint32_t count, uint32_t *ret)
+{
+	uint8_t map[65536 / 8] = {0};
+	const char *p = t->text, *id;
+	struct range r;
+	size_t n;
+
+	while ((p = next(p, &r, &id, &n)))
+		for (uint64_t b = r.first / BLOCK; b < (r.first + r.count) / BLOCK && b < 65536;
+		     b++)
+			map[b / 8] |= (uint8_t)(1 << b % 8);
+	for (size_t i = 0; i < uid->n; i++) {
+		uint64_t first = (uid->v[i].first + BLOCK - 1) / BLOCK * BLOCK;
+		uint64_t end = uid->v[i].first + uid->v[i].count;
+
+		for (; first + count <= end && first + count <= UINT32_MAX; first += BLOCK) {
+			if (is_taken(map, first, count) || !contains(gid, first, count) ||
+			    overlaps(others, first, count))
+				continue;
+			*ret = (uint32_t)first;
+			return 0;
+		}
+	}
+	return -ENOSPC;
+}
+
+int idalloc_acquire_in(const struct idalloc_files *f, const char *id, uint32_t count,
+		       uint32_t *ret_base, struct lxmgr_err *err)
+{
+	struct table t __attribute__((cleanup(table_close))) = {.dir = -EBADF, .lock = -EBADF};
+	struct ranges uid = {.n = 0}, gid = {.n = 0}, others = {.n = 0};
+	cleanup_strbuf struct strbuf b = {0};
+	int r = table_open(&t, f->state_dir, false, err);
+
+	if (r < 0)
+		return r;
+	if (find(&t, id, count, ret_base) == 0)
+		return 0;
+	table_close(&t);
+	if (strchr(id, '\n'))
+		return err_msg(err, -EINVAL, "a path with a line break cannot be recorded");
+	r = table_open(&t, f->state_dir, true, err);
+	if (r < 0)
+		return r;
+	if (read_sub(f->subuid, &uid, &others) < 0 || read_sub(f->subgid, &gid, &others) < 0)
+		return err_msg(err, -EIO, "cannot read '%s' or '%s'", f->subuid, f->subgid);
+	if (!uid.n || !gid.n) {
+		r = register_range(f, &others, &uid, &gid, err);
+		if (r < 0)
+			return r;
+	}
+	r = choose(&t, &uid, &gid, &others, count, ret_base);
+	if (r < 0)
+		return err_msg(
+			err, r,
+			"no block of %u ids is left in root's ranges (%s, %s); add one there",
+			count, f->subuid, f->subgid);
+	strbuf_addf(&b, "%s%u %u %s\n", t.text, *ret_base, count, id);
+	if (b.failed)
+		return err_set(err, -ENOMEM, "ids");
+	r = write_file_atomic(t.dir, "idmap", b.s, b.len, 0600);
+	return r < 0 ? err_set(err, r, "write '%s/idmap'", f->state_dir) : 0;
+}
+
+int idalloc_release_in(const struct idalloc_files *f, const char *id, struct lxmgr_err *err)
+{
+	struct table t __attribute__((cleanup(table_close))) = {.dir = -EBADF, .lock = -EBADF};
+	cleanup_strbuf struct strbuf b = {0};
+	const char *p, *line, *have;
+	struct range range;
+	bool any = false;
+	size_t n;
+	int r = table_open(&t, f->state_dir, true, err);
+
+	if (r < 0)
+		return r;
+	for (line = p = t.text; (p = next(p, &range, &have, &n)); line = p) {
+		if (n == strlen(id) && !memcmp(have, id, n))
+			any = true;
+		else
+			strbuf_add(&b, line, (size_t)(p - line));
+	}
+	if (!any)
+		return 0;
+	if (b.failed)
+		return err_set(err, -ENOMEM, "ids");
+	r = write_file_replace(t.dir, "idmap", b.s ? b.s : "", b.len, 0600);
+	return r < 0 ? err_set(err, r, "write '%s/idmap'", f->state_dir) : 0;
+}
+
+int idalloc_acquire(const char *id, uint32_t count, uint32_t *ret_base, struct lxmgr_err *err)
+{
+	return idalloc_acquire_in(&idalloc_default, id, count, ret_base, err);
+}
+
+int idalloc_release(const char *id, struct lxmgr_err *err)
+{
+	return idalloc_release_in(&idalloc_default, id, err);
+}

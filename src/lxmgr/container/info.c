@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What is known of a container: state, addresses, counters, statistics. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/if_addr.h>
+#include <linux/rtnetlink.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "container/container.h"
+#include "kernel/antispoof.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/str.h"
+
+int lxmgr_container_state(struct lxmgr_container *c, enum lxmgr_state *ret, struct lxmgr_err *err)
+{
+	struct state s;
+	bool stale;
+	int r = state_read(c, &s, &stale, err);
+
+	if (r < 0 && r != -ENOENT)
+		return r;
+	*ret = r == -ENOENT || stale ? LXMGR_STOPPED : s.state;
+	/* The states of a transition are for those who watch. */
+	if (*ret == LXMGR_THAWED)
+		*ret = LXMGR_RUNNING;
+	if (*ret != LXMGR_STOPPED || c->config_loaded || c->dir_fd < 0)
+		return 0;
+	if (container_load_config(c, NULL) < 0)
+		*ret = LXMGR_BROKEN;
+	return 0;
+}
+
+struct gather {
+	struct lxmgr_info *info;
+	struct {
+		int index;
+		char name[16];
+	} link[64];
+	size_t n;
+};
+
+static int see_link(const struct link_info *l, void *data)
+{
+	struct gather *g = data;
+	struct lxmgr_info_link *v;
+
+	if (g->n < ARRAY_SIZE(g->link)) {
+		g->link[g->n].index = l->index;
+		snprintf(g->link[g->n++].name, sizeof(g->link[0].name), "%s", l->name);
+	}
+	if (l->flags & IFF_LOOPBACK)
+		return 0;
+	v = realloc(g->info->links, (g->info->n_links + 1) * sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	g->info->links = v;
+	v += g->info->n_links++;
+	memset(v, 0, sizeof(*v));
+	snprintf(v->ifname, sizeof(v->ifname), "%s", l->name);
+	v->rx_bytes = l->rx_bytes;
+	v->tx_bytes = l->tx_bytes;
+	snprintf(v->antispoof, sizeof(v->antispoof), "not enforceable");
+	return 0;
+}
+
+static int see_addr(int ifindex, const struct net_addr *a, int scope, void *data)
+{
+	struct gather *g = data;
+	struct lxmgr_info_addr *v;
+	const char *name = "";
+	char buf[INET6_ADDRSTRLEN + 4];
+
+	if (scope == RT_SCOPE_HOST || scope == RT_SCOPE_LINK)
+		return 0;
+	for (size_t i = 0; i < g->n; i++)
+		if (g->link[i].index == ifindex)
+			name = g->link[i].name;
+	if (str_eq(name, "lo"))
+		return 0;
+	v = realloc(g->info->addrs, (g->info->n_addrs + 1) * sizeof(*v));
+	if (!v)
+		return -ENOMEM;
+	g->info->addrs = v;
+	v += g->info->n_addrs++;
+	memset(v, 0, sizeof(*v));
+	snprintf(v->ifname, sizeof(v->ifname), "%s", name);
+	v->family = a->family;
+	v->prefix = a->prefix;
+	snprintf(v->text, sizeof(v->text), "%s", net_addr_print(a, true, buf));
+	return 0;
+}
+
+/* Host names and anti-spoofing of the interfaces that the state file records. */
+static void add_host_side(const struct state *s, struct lxmgr_info *info)
+{
+	struct netlink *nl = NULL;
+
+	for (size_t i = 0; i < info->n_links; i++)
+		for (size_t k = 0; k < s->n_net; k++) {
+			struct lxmgr_info_link *l = &info->links[i];
+
+			if (!str_eq(s->net[k].name, l->ifname) || !*s->net[k].host_name)
+				continue;
+			snprintf(l->host_ifname, sizeof(l->host_ifname), "%s", s->net[k].host_name);
+			if (!nl && netlink_open(&nl, NULL) < 0)
+				continue;
+			snprintf(l->antispoof, sizeof(l->antispoof), "%s",
+				 antispoof_is_on(nl, s->net[k].host_index) ? "on" : "off");
+		}
+	netlink_close(nl);
+}
+
+/* One socket in the container's network namespace answers both questions. */
+static void add_network(const struct state *s, struct lxmgr_info *info)
+{
+	cleanup_fd int pidfd = state_init_pidfd(s), ns = -EBADF;
+	struct gather g = {.info = info};
+	struct netlink *nl = NULL;
+
+	if (pidfd < 0 || ns_is_ours(s->init_pid, NS_NET))
+		return;
+	ns = ns_open(s->init_pid, NS_NET);
+	/* The pid may have been reused between the two: the pidfd tells. */
+	if (ns < 0 || poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 0) > 0)
+		return;
+	if (netlink_open_in(ns, &nl, NULL) < 0)
+		return;
+	if (link_list(nl, see_link, &g) == 0)
+		addr_list(nl, see_addr, &g);
+	netlink_close(nl);
+	add_host_side(s, info);
+}
+
+static void add_stats(const struct state *s, struct lxmgr_info *info)
+{
+	struct cgroup_stats st;
+	struct cgroup cg;
+
+	if (!*s->cgroup || cgroup_open(&cg, s->cgroup, s->cgroup_inner, NULL) < 0)
+		return;
+	if (cgroup_stats(&cg, &st, NULL) == 0) {
+		info->cpu_ns = st.cpu_ns;
+		info->memory = st.memory;
+		info->memory_limit = st.memory_limit == LIMIT_MAX ? LXMGR_UNKNOWN : st.memory_limit;
+		info->kmem = st.kmem;
+		info->swap = st.swap;
+		info->pids = st.pids;
+		info->pids_limit = st.pids_limit == LIMIT_MAX ? LXMGR_UNKNOWN : st.pids_limit;
+		info->io_read = st.io_read;
+		info->io_write = st.io_write;
+	}
+	cgroup_close(&cg);
+}
+
+static void add_config(struct lxmgr_container *c, struct lxmgr_info *info)
+{
+	cleanup_strbuf struct strbuf groups = {0};
+	struct storage st;
+
+	if (container_load_config(c, NULL) < 0)
+		return;
+	info->autostart = c->config.start_auto;
+	info->unprivileged = c->config.idmap_policy != IDMAP_NONE;
+	for (size_t i = 0; i < c->config.groups.n; i++)
+		strbuf_addf(&groups, "%s%s", i ? "," : "", c->config.groups.v[i]);
+	free(info->groups);
+	info->groups = strbuf_take(&groups);
+	if (storage_open(&st, c->dir_fd, &c->config.storage, NULL) == 0) {
+		free(info->backend);
+		free(info->image);
+		info->backend = strdup(st.ops->name);
+		info->image = strdup(st.base);
+		storage_close(&st);
+	}
+}
+
+static void init_unknown(struct lxmgr_info *i)
+{
+	i->cpu_ns = i->memory = i->memory_limit = i->kmem = i->swap = LXMGR_UNKNOWN;
+	i->pids = i->pids_limit = i->io_read = i->io_write = LXMGR_UNKNOWN;
+	i->groups = strdup("");
+	i->backend = strdup("");
+	i->image = strdup("");
+}
+
+int lxmgr_container_info(struct lxmgr_container *c, unsigned int what, struct lxmgr_info **ret,
+			 struct lxmgr_err *err)
+{
+	struct lxmgr_info *info = calloc(1, sizeof(*info));
+	struct state s = {0};
+	bool stale;
+	int r;
+
+	if (!info)
+		return err_set(err, -ENOMEM, "info");
+	init_unknown(info);
+	if (what & LXMGR_INFO_CONFIG)
+		add_config(c, info);
+	r = lxmgr_container_state(c, &info->state, err);
+	if (r < 0) {
+		lxmgr_info_free(info);
+		return r;
+	}
+	if (state_read(c, &s, &stale, NULL) == 0 && !stale) {
+		cleanup_fd int monitor = state_monitor_pidfd(&s);
+
+		info->init_pid = s.init_pid;
+		info->monitor_alive = monitor >= 0;
+		info->monitor_pid = monitor >= 0 ? s.monitor_pid : 0;
+		info->started = (uint64_t)s.started;
+		info->unprivileged = !s.privileged;
+		if (s.idmap.n_uid) {
+			info->id_base = s.idmap.uid[0].outside;
+			info->id_count = s.idmap.uid[0].count;
+		}
+		if (what & LXMGR_INFO_ADDRS)
+			add_network(&s, info);
+		if (what & LXMGR_INFO_STATS)
+			add_stats(&s, info);
+	}
+	*ret = info;
+	return 0;
+}
+
+void lxmgr_info_free(struct lxmgr_info *info)
+{
+	if (!info)
+		return;
+	free(info->groups);
+	free(info->backend);
+	free(info->image);
+	free(info->addrs);
+	free(info->links);
+	free(info);
+}

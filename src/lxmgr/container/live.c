@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Changes of a running container: freezer, control files, devices; and of its saved config. */
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "container/container.h"
+#include "kernel/fsids.h"
+#include "kernel/mount.h"
+#include "kernel/sys.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/msg.h"
+#include "util/parse.h"
+
+#define FREEZE_TIMEOUT_MS 30000
+
+static int open_running(struct lxmgr_container *c, struct state *s, struct cgroup *cg,
+			struct lxmgr_err *err)
+{
+	bool stale;
+	int r = state_read(c, s, &stale, err);
+
+	if (r == -ENOENT || (r == 0 && stale))
+		return err_status(err, STATUS_WRONG_STATE, -ESRCH, "container '%s' is not running",
+				  c->name);
+	if (r < 0)
+		return r;
+	if (!*s->cgroup)
+		return err_msg(err, -ENOENT, "container '%s' has no cgroup", c->name);
+	return cgroup_open(cg, s->cgroup, s->cgroup_inner, err);
+}
+
+static int set_frozen(struct lxmgr_container *c, bool freeze, struct lxmgr_err *err)
+{
+	cleanup_fd int lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
+	struct cgroup cg;
+	struct state s;
+	int r;
+
+	if (lock < 0)
+		return lock;
+	r = open_running(c, &s, &cg, err);
+	if (r < 0)
+		return r;
+	if (s.state != LXMGR_RUNNING && s.state != LXMGR_FROZEN && s.state != LXMGR_THAWED)
+		r = err_status(err, STATUS_WRONG_STATE, -EBUSY, "container '%s' is %s", c->name,
+			       lxmgr_state_name(s.state));
+	if (r == 0 && freeze)
+		state_set(c, LXMGR_FREEZING);
+	if (r == 0)
+		r = cgroup_freeze(&cg, freeze, FREEZE_TIMEOUT_MS, err);
+	/* A freeze that did not succeed is taken back. */
+	if (r < 0 && freeze)
+		cgroup_freeze(&cg, false, 1000, NULL);
+	if (r == 0 && !freeze)
+		state_set(c, LXMGR_THAWED);
+	state_set(c, r == 0 && freeze ? LXMGR_FROZEN : LXMGR_RUNNING);
+	cgroup_close(&cg);
+	return r;
+}
+
+int lxmgr_container_freeze(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	return set_frozen(c, true, err);
+}
+
+int lxmgr_container_unfreeze(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	return set_frozen(c, false, err);
+}
+
+int lxmgr_container_cgroup(struct lxmgr_container *c, const char *file, const char *value,
+			   char **ret, struct lxmgr_err *err)
+{
+	struct cgroup cg;
+	struct state s;
+	int r = open_running(c, &s, &cg, err);
+
+	if (r < 0)
+		return r;
+	r = value ? cgroup_set(&cg, file, value, err) : cgroup_get(&cg, file, ret, err);
+	cgroup_close(&cg);
+	return r;
+}
+
+/* In a child: a bind mount of the host's node in the container's /dev. */
+static int bind_inside(const struct state *s, int mnt, bool add, const char *dest,
+		       struct lxmgr_err *err)
+{
+	cleanup_fd int pidfd = state_init_pidfd(s), root = -EBADF, target = -EBADF;
+	int r;
+
+	if (pidfd < 0)
+		return err_set(err, pidfd, "find the init of the container");
+	r = sys_setns(pidfd, CLONE_NEWNS);
+	if (r < 0)
+		return err_set(err, r, "join the container's mount namespace");
+	if (s->idmap.n_uid) {
+		r = fsids_set(idmap_uid_out(&s->idmap, 0), idmap_gid_out(&s->idmap, 0), err);
+		if (r < 0)
+			return r;
+	}
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (add) {
+		target = mount_open_target(root, dest, MOUNT_CREATE_FILE, false, err);
+		return target < 0 ? target : mount_attach(mnt, target, dest, err);
+	}
+	target = open_in(root, dest, OPEN_NO_LINKS, O_PATH, 0);
+	if (target < 0)
+		return err_set(err, target, "open '%s' in the container", dest);
+	r = sys_umount2(dest, 2 /* MNT_DETACH */);
+	return r < 0 ? err_set(err, r, "unmount '%s' in the container", dest) : 0;
+}
+
+static int in_child(const struct state *s, int mnt, bool add, const char *dest,
+		    struct lxmgr_err *err)
+{
+	struct lxmgr_err why = {0};
+	int pair[2], status, r = msg_pair(pair);
+	pid_t pid;
+
+	if (r < 0)
+		return err_set(err, r, "make a socket pair");
+	pid = fork();
+	if (pid == 0) {
+		r = bind_inside(s, mnt, add, dest, &why);
+		why.code = r;
+		if (msg_send(pair[1], &why, sizeof(why), NULL, 0) < 0)
+			_exit(1);
+		_exit(0);
+	}
+	close(pair[1]);
+	if (pid < 0 || msg_recv(pair[0], &why, sizeof(why), NULL, NULL) != sizeof(why))
+		err_msg(&why, -EIO, "the helper process ended");
+	close(pair[0]);
+	if (pid > 0)
+		waitpid(pid, &status, 0);
+	if (why.code < 0 && err)
+		*err = why;
+	return why.code < 0 ? why.code : 0;
+}
+
+static int device_node(struct lxmgr_container *c, bool add, const char *dev, const char *dest,
+		       struct lxmgr_err *err)
+{
+	cleanup_fd int host = open(dev, O_PATH | O_CLOEXEC), mnt = -EBADF;
+	struct cgroup_device_rule rule = {.allow = add, .read = true, .write = true, .mknod = true};
+	struct cgroup cg;
+	struct state s;
+	struct stat st;
+	int r;
+
+	if (host < 0 || fstat(host, &st) < 0)
+		return err_set(err, -errno, "open '%s'", dev);
+	if (!S_ISCHR(st.st_mode) && !S_ISBLK(st.st_mode))
+		return err_msg(err, -ENODEV, "'%s' is no device", dev);
+	rule.type = S_ISCHR(st.st_mode) ? 'c' : 'b';
+	rule.major = major(st.st_rdev);
+	rule.minor = minor(st.st_rdev);
+	r = open_running(c, &s, &cg, err);
+	if (r < 0)
+		return r;
+	if (add) {
+		mnt = mount_clone(host, "", false, err);
+		r = mnt < 0 ? mnt : cgroup_device(&cg, &rule, err);
+	}
+	if (r == 0)
+		r = in_child(&s, mnt, add, dest, err);
+	if (r == 0 && !add)
+		r = cgroup_device(&cg, &rule, err);
+	cgroup_close(&cg);
+	return r;
+}
+
+static int move_interface(struct lxmgr_container *c, bool add, const char *name, const char *dest,
+			  struct lxmgr_err *err)
+{
+	cleanup_fd int ns = -EBADF, own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct netlink *nl = NULL;
+	struct link_info l;
+	struct state s;
+	bool stale;
+	int r = state_read(c, &s, &stale, err);
+
+	if (r < 0 || stale)
+		return err_status(err, STATUS_WRONG_STATE, -ESRCH, "container '%s' is not running",
+				  c->name);
+	ns = ns_open(s.init_pid, NS_NET);
+	if (ns < 0)
+		return err_set(err, ns, "open the container's network namespace");
+	r = add ? netlink_open(&nl, err) : netlink_open_in(ns, &nl, err);
+	if (r < 0)
+		return r;
+	r = link_get(nl, name, &l);
+	if (r == 0)
+		r = link_move(nl, l.index, add ? ns : own, dest);
+	if (r < 0)
+		err_set(err, r, "move the interface '%s'", name);
+	netlink_close(nl);
+	return r;
+}
+
+int lxmgr_container_device(struct lxmgr_container *c, bool add, const char *dev, const char *dest,
+			   struct lxmgr_err *err)
+{
+	cleanup_fd int lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
+
+	if (lock < 0)
+		return lock;
+	if (*dev == '/')
+		return device_node(c, add, dev, dest ? dest : dev, err);
+	if (!ifname_is_valid(dev))
+		return err_status(err, STATUS_USAGE, -EINVAL,
+				  "'%s' is neither the path of a device nor an interface", dev);
+	return move_interface(c, add, dev, dest ? dest : dev, err);
+}
+
+int lxmgr_container_get_item(struct lxmgr_container *c, const char *key, char **ret,
+			     struct lxmgr_err *err)
+{
+	int r = container_load_config(c, err);
+
+	return r < 0 ? r : config_get(&c->config, key, ret, err);
+}
+
+int lxmgr_container_get_running_item(struct lxmgr_container *c, const char *key, char **ret,
+				     struct lxmgr_err *err)
+{
+	int r = container_load_running_config(c, err);
+
+	return r < 0 ? r : config_get(&c->config, key, ret, err);
+}
+
+/* Edit, check the whole as it would be read, then replace the file. */
+static int edit(struct lxmgr_container *c, const char *key, const char *value,
+		struct lxmgr_err *err)
+{
+	cleanup_fd int lock = -EBADF, dir = -EBADF;
+	cleanup_free char *old = NULL, *new = NULL;
+	cleanup_free struct config *check = malloc(sizeof(*check));
+	int r;
+
+	if (!check)
+		return err_set(err, -ENOMEM, "config");
+	if (c->dir_fd < 0)
+		return err_status(err, STATUS_NO_CONTAINER, -ENOENT,
+				  "container '%s' does not exist", c->name);
+	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
+	if (lock < 0)
+		return lock;
+	dir = openat(c->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	r = dir < 0 ? -errno : read_file_at(dir, "config", 1 << 20, &old, NULL);
+	if (r < 0)
+		return err_set(err, r, "read the config of '%s'", c->name);
+	r = config_edit(old, key, value, &new, err);
+	if (r < 0)
+		return r;
+	config_init(check);
+	r = config_read_text(check, new, strlen(new), "config", err);
+	if (r == 0)
+		r = config_check(check, c->name, err);
+	config_free(check);
+	if (r < 0)
+		return r;
+	r = write_file_atomic(dir, "config", new, strlen(new), 0600);
+	return r < 0 ? err_set(err, r, "write the config of '%s'", c->name) : 0;
+}
+
+int lxmgr_container_set_item(struct lxmgr_container *c, const char *key, const char *value,
+			     struct lxmgr_err *err)
+{
+	return edit(c, key, value, err);
+}
+
+int lxmgr_container_clear_item(struct lxmgr_container *c, const char *key, struct lxmgr_err *err)
+{
+	return edit(c, key, NULL, err);
+}
+
+const struct lxmgr_key *lxmgr_config_key(size_t i)
+{
+	static struct lxmgr_key key;
+	const struct config_key_info *k = config_key(i);
+
+	if (!k)
+		return NULL;
+	key = (struct lxmgr_key){k->name, k->type, k->help, k->is_list, k->ours};
+	return &key;
+}

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <crypt.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "container/personalize.h"
+#include "kernel/mount.h"
+#include "kernel/sys.h"
+#include "storage/storage.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/msg.h"
+#include "util/str.h"
+
+#define FILE_LIMIT (1 << 20)
+
+int personalize_check(const struct personalize *p, struct lxmgr_err *err)
+{
+	cleanup_free char *keys = NULL;
+	int r;
+
+	if (p->password && (!*p->password || strpbrk(p->password, "\n\r") ||
+			    strlen(p->password) >= CRYPT_MAX_PASSPHRASE_SIZE))
+		return err_status(err, STATUS_USAGE, -EINVAL,
+				  "the password is empty, too long or has a line break");
+	if (!p->ssh_key_file)
+		return 0;
+	r = read_file_at(AT_FDCWD, p->ssh_key_file, FILE_LIMIT, &keys, NULL);
+	if (r < 0)
+		return err_set(err, r, "read the ssh key '%s'", p->ssh_key_file);
+	if (strstr(keys, "PRIVATE KEY"))
+		return err_status(err, STATUS_USAGE, -EINVAL,
+				  "'%s' is a private key; give the public one (%s.pub?)",
+				  p->ssh_key_file, p->ssh_key_file);
+	if (!strstr(keys, "ssh-") && !strstr(keys, "ecdsa-") && !strstr(keys, "sk-"))
+		return err_status(err, STATUS_USAGE, -EINVAL, "'%s' holds no public ssh key",
+				  p->ssh_key_file);
+	return 0;
+}
+
+/* Replace a file below the root, whatever stands there now: by name in an opened directory, so
+ * that a link of the image's is replaced and not followed. */
+static int put(int root, const char *path, const char *text, mode_t mode, struct lxmgr_err *err)
+{
+	const char *base;
+	cleanup_fd int dir = open_parent_in(root, path, OPEN_IN_ROOT, &base);
+	int r;
+
+	if (dir == -ENOENT)
+		return 0;
+	r = dir < 0 ? dir : write_file_replace(dir, base, text, strlen(text), mode);
+	return r < 0 ? err_set(err, r, "write '/%s' in the container", path) : 0;
+}
+
+static int put_machine_id(int root, struct lxmgr_err *err)
+{
+	unsigned char rnd[16];
+	char text[40];
+
+	if (getrandom(rnd, sizeof(rnd), 0) != sizeof(rnd))
+		return err_set(err, -EIO, "random machine-id");
+	/* A UUID of version 4, as systemd makes them. */
+	rnd[6] = (unsigned char)((rnd[6] & 0x0f) | 0x40);
+	rnd[8] = (unsigned char)((rnd[8] & 0x3f) | 0x80);
+	for (int i = 0; i < 16; i++)
+		snprintf(text + 2 * i, 3, "%02x", rnd[i]);
+	memcpy(text + 32, "\n", 2);
+	return put(root, "etc/machine-id", text, 0444, err);
+}
+
+static int hash_password(const char *password, char hash[CRYPT_OUTPUT_SIZE], struct lxmgr_err *err)
+{
+	static struct crypt_data data;
+	char salt[CRYPT_GENSALT_OUTPUT_SIZE];
+	const char *h;
+
+	if (!crypt_gensalt_rn("$y$", 0, NULL, 0, salt, sizeof(salt)))
+		return err_set(err, -errno, "make a salt");
+	h = crypt_rn(password, salt, &data, sizeof(data));
+	if (!h || *h == '*')
+		return err_set(err, -EIO, "hash the password");
+	snprintf(hash, CRYPT_OUTPUT_SIZE, "%s", h);
+	return 0;
+}
+
+/* root's line of /etc/shadow gets the hash; the other lines stay as they are. */
+static int put_password(int root, const char *password, struct lxmgr_err *err)
+{
+	cleanup_fd int fd = open_in(root, "etc/shadow", OPEN_NO_LINKS, O_RDONLY | O_NONBLOCK, 0);
+	cleanup_strbuf struct strbuf b = {0};
+	cleanup_free char *text = NULL;
+	char hash[CRYPT_OUTPUT_SIZE];
+	const char *line;
+	bool found = false;
+	int r = hash_password(password, hash, err);
+
+	if (r < 0)
+		return r;
+	if (fd >= 0)
+		r = read_all(fd, FILE_LIMIT, &text, NULL);
+	else if (fd == -ENOENT)
+		text = strdup("");
+	else
+		r = fd;
+	if (r < 0 || !text)
+		return err_set(err, r < 0 ? r : -ENOMEM, "read '/etc/shadow' in the container");
+	for (line = text; *line;) {
+		size_t n = strcspn(line, "\n");
+
+		if (!found && str_has_prefix(line, "root:")) {
+			const char *rest = memchr(line + 5, ':', n > 5 ? n - 5 : 0);
+
+			strbuf_addf(&b, "root:%s%.*s\n", hash, rest ? (int)(line + n - rest) : 1,
+				    rest ? rest : ":");
+			found = true;
+		} else {
+			strbuf_addf(&b, "%.*s\n", (int)n, line);
+		}
+		line += n + (line[n] == '\n');
+	}
+	if (!found)
+		strbuf_addf(&b, "root:%s:%lld:0:99999:7:::\n", hash,
+			    (long long)(time(NULL) / 86400));
+	if (b.failed)
+		return err_set(err, -ENOMEM, "password");
+	return put(root, "etc/shadow", b.s, 0640, err);
+}
+
+static int put_key(int root, const char *file, struct lxmgr_err *err)
+{
+	cleanup_fd int dir = -EBADF;
+	cleanup_free char *keys = NULL;
+	int r = read_file_at(AT_FDCWD, file, FILE_LIMIT, &keys, NULL);
+
+	if (r < 0)
+		return err_set(err, r, "read the ssh key '%s'", file);
+	dir = mkdir_in(root, "root/.ssh", 0700, 0, 0);
+	if (dir < 0)
+		return err_set(err, dir, "make '/root/.ssh' in the container");
+	return put(root, "root/.ssh/authorized_keys", keys, 0600, err);
+}
+
+static int write_all_files(int root, const struct personalize *p, struct lxmgr_err *err)
+{
+	char name[80];
+	int r = put_machine_id(root, err);
+
+	snprintf(name, sizeof(name), "%s\n", p->hostname);
+	if (r == 0)
+		r = put(root, "etc/hostname", name, 0644, err);
+	if (r == 0 && p->password)
+		r = put_password(root, p->password, err);
+	if (r == 0 && p->ssh_key_file)
+		r = put_key(root, p->ssh_key_file, err);
+	return r;
+}
+
+/* Namespaces here: a mount namespace of its own, all else the host's. */
+static void child(int sock, int ct_fd, const char *path, const struct storage_spec *spec,
+		  const struct personalize *p)
+{
+	struct lxmgr_err err = {0};
+	cleanup_fd int host = -EBADF;
+	struct storage st;
+	int r = sys_unshare(CLONE_NEWNS), root;
+
+	umask(022);
+	host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (r < 0)
+		err_set(&err, r, "make a mount namespace");
+	else
+		r = mount_set(host, 0, 0, 1UL << 18 /* MS_PRIVATE */, true, -1, &err);
+	if (r == 0) {
+		ct_fd = reopen_dir(ct_fd, path);
+		r = ct_fd < 0 ? err_set(&err, ct_fd, "open '%s'", path)
+			      : storage_open(&st, ct_fd, spec, &err);
+	}
+	if (r == 0) {
+		root = storage_open_root(&st, &err);
+		r = root < 0 ? root : write_all_files(root, p, &err);
+	}
+	if (r < 0 && msg_send(sock, &err, sizeof(err), NULL, 0) < 0)
+		_exit(2);
+	_exit(r < 0);
+}
+
+int personalize_root(int ct_fd, const char *path, const struct storage_spec *spec,
+		     const struct personalize *p, struct lxmgr_err *err)
+{
+	cleanup_fd int mine = -EBADF, its = -EBADF;
+	struct lxmgr_err why;
+	int pair[2], status = 0, r = msg_pair(pair);
+	pid_t pid;
+
+	if (r < 0)
+		return err_set(err, r, "make a socket pair");
+	mine = pair[0];
+	its = pair[1];
+	pid = fork();
+	if (pid < 0)
+		return err_set(err, -errno, "fork");
+	if (pid == 0)
+		child(its, ct_fd, path, spec, p);
+	fd_close(&its);
+	r = (int)msg_recv(mine, &why, sizeof(why), NULL, NULL);
+	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+		;
+	if (r == sizeof(why)) {
+		why.text[sizeof(why.text) - 1] = '\0';
+		if (err)
+			*err = why;
+		return why.code < 0 ? why.code : -EIO;
+	}
+	return status ? err_msg(err, -EIO, "writing the container's own files failed") : 0;
+}

@@ -1,0 +1,378 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The start verb: parse, open, lock, check, plan; then a monitor acquires and this one waits. */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "container/idalloc.h"
+#include "container/start.h"
+#include "container/teardown.h"
+#include "kernel/tty.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/msg.h"
+#include "util/parse.h"
+#include "util/paths.h"
+
+#define FINISH_TIMEOUT_MS 15000
+
+void start_init(struct start *s, struct lxmgr_container *c)
+{
+	memset(s, 0, sizeof(*s));
+	s->c = c;
+	s->run_fd = s->state_fd = s->report_fd = s->sock = s->child_sock = s->pidfd = -EBADF;
+	s->ct_fd = -EBADF;
+	s->host_mnt_fd = s->userns_fd = s->netns_fd = s->stage_fd = s->root_fd = -EBADF;
+	s->empty_file = s->empty_dir = s->control_fd = s->log_fd = -EBADF;
+	s->cg.into_fd = -1;
+	for (int i = 0; i < NS_COUNT; i++)
+		s->share_fd[i] = -EBADF;
+	for (size_t i = 0; i < ARRAY_SIZE(s->tty_fd); i++)
+		s->tty_fd[i] = -EBADF;
+}
+
+void start_release(struct start *s)
+{
+	int *const fds[] = {&s->ct_fd,	    &s->run_fd,	    &s->state_fd,   &s->report_fd,
+			    &s->sock,	    &s->child_sock, &s->pidfd,	    &s->host_mnt_fd,
+			    &s->userns_fd,  &s->netns_fd,   &s->stage_fd,   &s->root_fd,
+			    &s->empty_file, &s->empty_dir,  &s->control_fd, &s->log_fd};
+
+	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
+		fd_close(fds[i]);
+	for (int i = 0; i < NS_COUNT; i++)
+		fd_close(&s->share_fd[i]);
+	for (size_t i = 0; i < ARRAY_SIZE(s->tty_fd); i++)
+		fd_close(&s->tty_fd[i]);
+	for (size_t i = 0; s->entry_fd && i < s->c->config.n_mounts; i++)
+		fd_close(&s->entry_fd[i]);
+	free(s->entry_fd);
+	if (s->has_cgroup)
+		cgroup_close(&s->cg);
+	if (s->storage_open)
+		storage_close(&s->storage);
+	if (s->nl)
+		netlink_close(s->nl);
+	seccomp_free(&s->seccomp);
+	free(s->nets);
+	free(s->live);
+	plan_free(&s->plan);
+}
+
+static int apply_defines(struct lxmgr_container *c, const struct lxmgr_start_opts *o,
+			 struct lxmgr_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; o->defines && o->defines[i]; i++) {
+		r = config_read_text(&c->config, o->defines[i], strlen(o->defines[i]), "-s", err);
+		if (r < 0)
+			return r;
+	}
+	if (o->console_log)
+		r = config_set(&c->config, "console.logfile", o->console_log, err);
+	if (r == 0 && o->console)
+		r = config_set(&c->config, "console.path", o->console, err);
+	return r < 0 ? r : config_check(&c->config, c->name, err);
+}
+
+/* NAME of a running container becomes the pid of its init; PIDs and paths stay. */
+static int resolve_share(struct lxmgr_container *c, struct plan *p, int type, struct lxmgr_err *err)
+{
+	struct lxmgr_container *other = NULL;
+	struct state state;
+	uint64_t pid;
+	bool stale;
+	int r;
+
+	if (!*p->share[type] || *p->share[type] == '/' || parse_u64(p->share[type], &pid) == 0)
+		return 0;
+	r = lxmgr_container_open(c->path, p->share[type], NULL, &other, err);
+	if (r < 0)
+		return r;
+	r = state_read(other, &state, &stale, err);
+	lxmgr_container_close(other);
+	if (r < 0 || stale || !state.init_pid)
+		return err_status(err, STATUS_WRONG_STATE, -ESRCH,
+				  "container '%s' does not run: its %s namespace cannot be shared",
+				  p->share[type], ns_table[type].name);
+	snprintf(p->share[type], sizeof(p->share[type]), "%d", state.init_pid);
+	return 0;
+}
+
+static int make_plan(struct start *s, struct lxmgr_err *err)
+{
+	struct lxmgr_container *c = s->c;
+	uint32_t base = 0;
+	int r = 0;
+
+	if (c->config.idmap_policy == IDMAP_AUTO) {
+		char id[sizeof(c->path) + sizeof(c->name) + 2];
+
+		snprintf(id, sizeof(id), "%s/%s", c->path, c->name);
+		r = idalloc_acquire(id, 65536, &base, err);
+	}
+	if (r == 0)
+		r = plan_make(c, s->opts, base, &s->plan, err);
+	for (int i = 0; r == 0 && i < NS_COUNT; i++)
+		r = resolve_share(c, &s->plan, i, err);
+	return r;
+}
+
+/* All that can be refused before anything is touched. */
+static int check(struct start *s, struct lxmgr_err *err)
+{
+	const struct config *cfg = &s->c->config;
+	struct storage st;
+	int r = cgroup_check(&cfg->cgroup, err);
+
+	if (r < 0)
+		return r;
+	r = storage_open(&st, s->c->dir_fd, &cfg->storage, err);
+	if (r < 0)
+		return r;
+	r = storage_check(&st, err);
+	storage_close(&st);
+	return r;
+}
+
+static int open_trace(const struct lxmgr_container *c)
+{
+	const struct config *cfg = &c->config;
+	int level = cfg->log_level ? log_level_parse(cfg->log_level) : LOG_L_DEBUG;
+	char path[sizeof(LOGDIR) + sizeof(c->tag) + 8];
+	const char *file = cfg->log_file;
+	int fd;
+
+	if (!file) {
+		/* A trace that cannot be kept must not stop a start. */
+		if (mkdir_p(LOGDIR, 0750) < 0)
+			return -EBADF;
+		snprintf(path, sizeof(path), "%s/%s.log", LOGDIR, c->tag);
+		file = path;
+	}
+	fd = open(file,
+		  O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC | O_APPEND |
+			  (cfg->log_file ? 0 : O_TRUNC),
+		  0640);
+	if (fd >= 0)
+		log_to_fd(fd, level < 0 ? LOG_L_DEBUG : (enum log_level)level, c->name);
+	if (cfg->log_syslog)
+		log_to_syslog(cfg->log_syslog);
+	return fd;
+}
+
+int start_in_monitor(struct start *s, struct lxmgr_err *err)
+{
+	struct lxmgr_err why = {0};
+	struct state state;
+	bool stale;
+	int r = 0;
+
+	if (!s->plan.argv.n)
+		r = make_plan(s, err);
+	if (s->plan.lsm_notice)
+		log_notice("%s", s->plan.lsm_notice);
+	if (r == 0)
+		r = start_acquire(s, err);
+	if (r == 0) {
+		bool fg = s->opts && s->opts->foreground;
+
+		if (s->report_fd >= 0)
+			start_send(s->report_fd, START_RUNNING, s->pid, NULL, &s->tty_fd[0],
+				   fg && s->tty_fd[0] >= 0);
+		if (!fg && s->opts)
+			fd_close(&s->report_fd);
+		r = start_handover(s, err);
+		kill(s->pid, SIGKILL);
+		waitpid(s->pid, NULL, 0);
+	}
+	if (state_read(s->c, &state, &stale, &why) == 0 &&
+	    teardown(s->c, &state, "stop", NULL, &why) < 0)
+		log_error("teardown after a failed start: %s", why.text);
+	if (s->report_fd >= 0)
+		start_send(s->report_fd, START_FAILED, 0, err, NULL, 0);
+	return r;
+}
+
+/* In the fork. Never returns. */
+static void monitor_main(struct start *s, int lock_fd)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+	struct lxmgr_err err = {0};
+
+	close(lock_fd);
+	setsid();
+	prctl(PR_SET_NAME, "lxmgr-supervise");
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	for (int i = 0; i < 3 && null >= 0; i++)
+		dup2(null, i);
+	if (chdir("/") < 0)
+		_exit(1);
+	start_in_monitor(s, &err);
+	_exit(1);
+}
+
+static int write_pidfile(const char *file, pid_t pid, struct lxmgr_err *err)
+{
+	cleanup_fd int fd = open(file, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+
+	if (fd < 0 || dprintf(fd, "%d\n", pid) < 0)
+		return err_set(err, -errno, "write the pid file '%s'", file);
+	return 0;
+}
+
+/* In the foreground: the console is ours until the container ends. */
+static int follow(int report, int console, int *ret_status, struct lxmgr_err *err)
+{
+	struct start_msg m;
+	ssize_t len;
+
+	if (console >= 0) {
+		struct tty_proxy p = {.in_fd = STDIN_FILENO,
+				      .out_fd = STDOUT_FILENO,
+				      .master_fd = console,
+				      .pidfd = -1,
+				      .log_fd = -1,
+				      .escape = -1,
+				      .winch = true};
+		struct termios saved;
+		bool raw = isatty(STDIN_FILENO) && tty_raw(STDIN_FILENO, &saved) == 0;
+		int r;
+
+		if (raw)
+			tty_copy_size(STDIN_FILENO, console);
+		r = tty_proxy_run(&p, err);
+		if (raw)
+			tty_restore(STDIN_FILENO, &saved);
+		if (r < 0)
+			return r;
+	}
+	len = msg_recv(report, &m, sizeof(m), NULL, NULL);
+	if (len != sizeof(m) || m.kind != START_ENDED)
+		return err_msg(err, -EPIPE,
+			       "the monitor ended before the container "
+			       "(was it killed? the container may still run)");
+	if (ret_status)
+		*ret_status = m.value;
+	return 0;
+}
+
+static int launch(struct start *s, int *lock, struct lxmgr_err *err)
+{
+	cleanup_fd int report = -EBADF, console = -EBADF;
+	const struct lxmgr_start_opts *o = s->opts;
+	int pair[2], fds[1], r;
+	size_t n = 1;
+	pid_t pid;
+
+	r = msg_pair(pair);
+	if (r < 0)
+		return err_set(err, r, "make a socket pair");
+	report = pair[0];
+	s->report_fd = pair[1];
+	pid = fork();
+	if (pid < 0)
+		return err_set(err, -errno, "fork the monitor");
+	if (pid == 0) {
+		fd_close(&report);
+		monitor_main(s, *lock);
+	}
+	fd_close(&s->report_fd);
+	r = start_expect(report, START_RUNNING, fds, &n, err);
+	if (r < 0) {
+		waitpid(pid, NULL, 0);
+		return r;
+	}
+	if (n)
+		console = fds[0];
+	if (o->pidfile) {
+		r = write_pidfile(o->pidfile, pid, err);
+		if (r < 0)
+			return r;
+	}
+	if (!o->foreground)
+		return 0;
+	/* Others may stop it while it runs here. */
+	fd_close(lock);
+	r = follow(report, console, o->ret_status, err);
+	waitpid(pid, NULL, 0);
+	return r;
+}
+
+/* A container that is just ending is waited for; one that runs is refused. */
+static int ensure_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	int64_t end = now_ms() + FINISH_TIMEOUT_MS;
+	struct state state;
+
+	for (;;) {
+		cleanup_fd int monitor = -EBADF, init = -EBADF;
+		struct pollfd p;
+		int r = teardown_stale(c, &state, err);
+
+		if (r <= 0)
+			return r;
+		init = state_init_pidfd(&state);
+		monitor = state_monitor_pidfd(&state);
+		p = (struct pollfd){.fd = init, .events = POLLIN};
+		if ((init >= 0 && poll(&p, 1, 0) == 0) || monitor < 0 || now_ms() > end)
+			return err_status(err, STATUS_WRONG_STATE, -EBUSY,
+					  "container '%s' is already running", c->name);
+		p.fd = monitor;
+		poll(&p, 1, (int)(end - now_ms()));
+	}
+}
+
+int lxmgr_container_start(struct lxmgr_container *c, const struct lxmgr_start_opts *opts,
+			  struct lxmgr_err *err)
+{
+	static const struct lxmgr_start_opts none = {0};
+	cleanup_fd int trace = -EBADF, lock = -EBADF;
+	struct start s;
+	int r;
+
+	r = container_load_config(c, err);
+	if (r < 0)
+		return r;
+	opts = opts ? opts : &none;
+	r = apply_defines(c, opts, err);
+	if (r < 0)
+		return r;
+	start_init(&s, c);
+	s.opts = opts;
+	if (opts->dry_run) {
+		r = make_plan(&s, err);
+		if (r == 0)
+			r = plan_print(c, &s.plan, opts->ret_plan);
+		start_release(&s);
+		return r;
+	}
+	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
+	if (lock < 0)
+		return lock;
+	r = ensure_stopped(c, err);
+	if (r == 0)
+		trace = open_trace(c);
+	if (r == 0)
+		r = make_plan(&s, err);
+	if (r == 0)
+		r = check(&s, err);
+	if (r == 0)
+		r = launch(&s, &lock, err);
+	start_release(&s);
+	log_to_fd(-1, LOG_L_DEBUG, NULL);
+	return r;
+}

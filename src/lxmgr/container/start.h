@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A start in progress, shared by the files that make it: start.c (the verb), acquire.c (what the
+ * monitor does), stage.c (its private mount namespace), child.c and childfs.c (what the
+ * container's first process does).
+ */
+#ifndef LXMGR_CONTAINER_START_H
+#define LXMGR_CONTAINER_START_H
+
+#include "container/container.h"
+#include "container/plan.h"
+#include "kernel/seccomp.h"
+
+#define START_MAX_TTYS 64
+
+struct start {
+	struct lxmgr_container *c;
+	const struct lxmgr_start_opts *opts; /* NULL at a reboot */
+	struct plan plan;
+	int run_fd, state_fd;
+	int report_fd; /* to the tool that waits, -1: nobody does */
+	/* the container's first process */
+	int sock, child_sock; /* monitor's and child's end */
+	pid_t pid;
+	int pidfd;
+	int host_mnt_fd; /* the host's mount namespace, to go back to */
+	int share_fd[NS_COUNT];
+	int userns_fd, netns_fd;
+	struct cgroup cg;
+	bool has_cgroup;
+	struct seccomp_program seccomp;
+	/* the stage */
+	struct storage storage;
+	bool storage_open;
+	int ct_fd; /* the container's directory, in the stage's namespace */
+	int stage_fd, root_fd, empty_file, empty_dir;
+	int *entry_fd; /* per mount entry: detached source for below proc/ and sys/, or -1 */
+	/* terminals: [0] is the console; masters, -1: none */
+	int tty_fd[START_MAX_TTYS + 1];
+	size_t n_ttys;
+	int control_fd, log_fd;
+	/* network: specs with what the address manager gave */
+	struct net_spec *nets;
+	struct net_live *live;
+	size_t n_nets;
+	struct netlink *nl;
+};
+
+/* A step: named for LXMGR_FAIL_AT and the trace. */
+struct start_step {
+	const char *name;
+	int (*run)(struct start *s, struct lxmgr_err *err);
+};
+
+/* Run the steps of a table in order; LXMGR_FAIL_AT=name makes that one fail. */
+int start_run_steps(struct start *s, const struct start_step *steps, size_t n,
+		    struct lxmgr_err *err);
+
+/* Between the monitor and the child, and from the monitor to the tool. */
+enum start_msg_kind {
+	START_GO = 1,
+	START_READY,
+	START_EXEC,
+	START_RUNNING,
+	START_FAILED,
+	START_ENDED
+};
+struct start_msg {
+	uint32_t kind;
+	int32_t value; /* RUNNING: init's pid; ENDED: wait status */
+	struct lxmgr_err err;
+};
+int start_send(int sock, enum start_msg_kind kind, int value, const struct lxmgr_err *err,
+	       const int *fds, size_t n);
+/* Receive and expect `kind`: FAILED becomes its error. */
+int start_expect(int sock, enum start_msg_kind kind, int *fds, size_t *n, struct lxmgr_err *err);
+
+/* acquire.c: the steps from state to running. On error the child is gone and reaped; what was
+ * acquired stands in the state file. */
+int start_acquire(struct start *s, struct lxmgr_err *err);
+extern const struct start_step start_steps[];
+extern const size_t start_n_steps;
+void start_init(struct start *s, struct lxmgr_container *c);
+void start_release(struct start *s);
+
+/* stage.c */
+int stage_enter(struct start *s, struct lxmgr_err *err);   /* private namespace, tmpfs, masks */
+int stage_entries(struct start *s, struct lxmgr_err *err); /* sources for the child */
+int stage_root(struct start *s, struct lxmgr_err *err);
+int stage_dev(struct start *s, struct lxmgr_err *err);
+int stage_mounts(struct start *s, struct lxmgr_err *err);
+int stage_guest(struct start *s, struct lxmgr_err *err);
+int stage_leave(struct start *s, struct lxmgr_err *err); /* back to the host's namespace */
+/* True if the entry is made by the child: its file system belongs to the container. */
+bool stage_is_for_child(const struct config *cfg, size_t entry);
+
+/* child.c: never returns. */
+void child_main(struct start *s) __attribute__((noreturn));
+extern const struct start_step child_steps[];
+extern const size_t child_n_steps;
+/* childfs.c: the container's own mounts. */
+int childfs_root(struct start *s, struct lxmgr_err *err);
+int childfs_api(struct start *s, struct lxmgr_err *err);
+int childfs_pts(struct start *s, struct lxmgr_err *err);
+int childfs_entries(struct start *s, struct lxmgr_err *err);
+int childfs_pivot(struct start *s, struct lxmgr_err *err);
+
+/* network.c: fill s->nets from the config and the address manager. */
+int start_resolve_nets(struct start *s, struct lxmgr_err *err);
+
+/* handover.c: become the small monitor; returns only on error. */
+int start_handover(struct start *s, struct lxmgr_err *err);
+
+/* start.c: start in this process, which is the monitor (also at a reboot). Returns only on
+ * error. */
+int start_in_monitor(struct start *s, struct lxmgr_err *err);
+
+#endif

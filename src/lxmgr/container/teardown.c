@@ -1,0 +1,220 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "container/hooks.h"
+#include "container/start.h"
+#include "container/teardown.h"
+#include "kernel/lsm.h"
+#include "kernel/sys.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/log.h"
+
+#define KILL_TIMEOUT_MS 10000
+
+/* Keep the first error; say the others in the trace. */
+static void note(int *first, int r, const struct lxmgr_err *why, struct lxmgr_err *err)
+{
+	if (r >= 0)
+		return;
+	if (*first == 0) {
+		*first = r;
+		if (err)
+			*err = *why;
+	} else {
+		log_warn("teardown: %s, ignoring", why->text);
+	}
+}
+
+/* An init that outlived its monitor or a failed start. */
+static int end_init(const struct state *s, struct lxmgr_err *err)
+{
+	cleanup_fd int pidfd = state_init_pidfd(s);
+	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+
+	if (pidfd < 0)
+		return 0;
+	sys_pidfd_send_signal(pidfd, SIGKILL);
+	if (poll(&p, 1, KILL_TIMEOUT_MS) == 0)
+		return err_msg(err, -ETIMEDOUT, "process %d does not die", s->init_pid);
+	return 0;
+}
+
+static const struct net_spec *find_net(const struct lxmgr_container *c, unsigned int index)
+{
+	for (size_t i = 0; c->config_loaded && i < c->config.n_nets; i++)
+		if (c->config.nets[i].index == index)
+			return &c->config.nets[i];
+	return NULL;
+}
+
+static int end_nets(struct lxmgr_container *c, const struct state *s, struct lxmgr_err *err)
+{
+	struct hook_env h = HOOK_ENV_INIT(c, &c->config);
+	struct netlink *nl = NULL;
+	int r, first = 0;
+
+	if (!s->n_net)
+		return 0;
+	r = netlink_open(&nl, err);
+	if (r < 0)
+		return r;
+	for (size_t i = s->n_net; i-- > 0;) {
+		const struct net_spec *spec = find_net(c, s->net_index[i]);
+		struct lxmgr_err why = {0};
+
+		if (spec)
+			note(&first, hooks_net_script(false, &h, spec, &s->net[i], &why), &why,
+			     err);
+		net_destroy(nl, s->net_type[i], &s->net[i], -1);
+	}
+	netlink_close(nl);
+	return first;
+}
+
+static int end_cgroup(const struct state *s, struct lxmgr_err *err)
+{
+	struct cgroup cg;
+	int r;
+
+	if (!*s->cgroup)
+		return 0;
+	r = cgroup_open(&cg, s->cgroup, s->cgroup_inner, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	r = cgroup_remove(&cg, err);
+	cgroup_close(&cg);
+	return r;
+}
+
+/* The state file goes last: until then the next command finds what is left to do. */
+static int end_run_dir(const struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	static const char *const files[] = {"control", "config", "argv", "lock", "state"};
+	cleanup_fd int run = container_run_dir(c, false, err);
+	cleanup_fd int base = -EBADF;
+
+	if (run < 0)
+		return run == -ENOENT ? 0 : run;
+	state_set(c, LXMGR_STOPPED);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+		if (unlinkat(run, files[i], 0) < 0 && errno != ENOENT)
+			return err_set(err, -errno, "remove the %s file of '%s'", files[i],
+				       c->name);
+	base = openat(run, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (base < 0 || (unlinkat(base, c->tag, AT_REMOVEDIR) < 0 && errno != ENOENT))
+		return err_set(err, -errno, "remove the run directory of '%s'", c->name);
+	return 0;
+}
+
+static int run_hooks(struct lxmgr_container *c, enum hook_type type, const char *target,
+		     const int *ns_fd, struct lxmgr_err *err)
+{
+	struct hook_env h = HOOK_ENV_INIT(c, &c->config);
+
+	if (!c->config_loaded)
+		return 0;
+	h.target = target;
+	if (ns_fd)
+		memcpy(h.ns_fd, ns_fd, sizeof(h.ns_fd));
+	return hooks_run(type, &h, err);
+}
+
+int teardown(struct lxmgr_container *c, const struct state *s, const char *target, const int *ns_fd,
+	     struct lxmgr_err *err)
+{
+	struct lxmgr_err why = {0};
+	int first = 0;
+
+	note(&first, end_init(s, &why), &why, err);
+	if (s->hooks_started)
+		note(&first, run_hooks(c, HOOK_STOP, target, ns_fd, &why), &why, err);
+	note(&first, end_nets(c, s, &why), &why, err);
+	note(&first, end_cgroup(s, &why), &why, err);
+	if (c->config_loaded && *s->lsm_name)
+		lsm_release(&c->config.lsm, s->lsm_name);
+	if (s->hooks_started)
+		note(&first, run_hooks(c, HOOK_POST_STOP, target, NULL, &why), &why, err);
+	note(&first, end_run_dir(c, &why), &why, err);
+	return first;
+}
+
+int teardown_stale(struct lxmgr_container *c, struct state *ret, struct lxmgr_err *err)
+{
+	bool stale;
+	int r = state_read(c, ret, &stale, err);
+
+	if (r == -ENOENT)
+		return 0;
+	if (r < 0)
+		return r;
+	if (!stale)
+		return 1;
+	log_notice("%s: taking back what an earlier run left", c->name);
+	if (!c->config_loaded && container_load_running_config(c, NULL) < 0)
+		log_warn("%s: its config cannot be read: no hooks are run, ignoring", c->name);
+	return teardown(c, ret, "stop", NULL, err);
+}
+
+static void report_end(int fd, int status)
+{
+	if (fd >= 0)
+		start_send(fd, START_ENDED, status, NULL, NULL, 0);
+}
+
+/* Start again in this process. Returns only when that failed. */
+static int restart_here(struct lxmgr_container *c, int report_fd, struct lxmgr_err *err)
+{
+	struct start s;
+	int r;
+
+	start_init(&s, c);
+	s.report_fd = report_fd;
+	r = start_in_monitor(&s, err);
+	start_release(&s);
+	return r;
+}
+
+int container_finish(struct lxmgr_container *c, int status, bool restart, int report_fd,
+		     const int *ns_fd)
+{
+	/* reboot(2) in a pid namespace ends its init with SIGHUP, halt and power-off with SIGINT.
+	 */
+	bool reboot = restart && WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP;
+	struct lxmgr_err err = {0};
+	struct state s;
+	bool stale;
+	int r;
+
+	/* Before the run directory goes. */
+	if (container_load_running_config(c, &err) < 0)
+		log_error("%s", err.text);
+	r = state_read(c, &s, &stale, &err);
+	if (r < 0) {
+		log_error("%s: no state at its end: %s", c->name, err.text);
+		report_end(report_fd, status);
+		return 1;
+	}
+	state_set(c, LXMGR_STOPPING);
+	r = teardown(c, &s, reboot ? "reboot" : "stop", ns_fd, &err);
+	if (r < 0)
+		log_error("%s: teardown: %s", c->name, err.text);
+	if (reboot && c->config_loaded) {
+		log_info("%s: restarting, as its init asked", c->name);
+		r = restart_here(c, report_fd, &err);
+		log_error("%s: restart: %s", c->name, err.text);
+	}
+	if (c->config_loaded && c->config.ephemeral && c->dir_fd >= 0 &&
+	    container_destroy_stopped(c, &err) < 0)
+		log_error("%s: destroy (lxmgr.ephemeral): %s", c->name, err.text);
+	report_end(report_fd, status);
+	return r < 0;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one teardown: for a failed start, a stop, and what a crash left behind. */
+#ifndef LXMGR_CONTAINER_TEARDOWN_H
+#define LXMGR_CONTAINER_TEARDOWN_H
+
+#include "container/container.h"
+
+/*
+ * Take back what the state file records: processes, host sides of interfaces, cgroups, the LSM
+ * profile; run the stop and post-stop hooks (c's config must be loaded for these; without it
+ * they are skipped); remove the run directory. ns_fd: namespaces for the stop hook or NULL.
+ * target is "stop" or "reboot". Goes on after an error and returns the first one.
+ */
+int teardown(struct lxmgr_container *c, const struct state *state, const char *target,
+	     const int *ns_fd, struct lxmgr_err *err);
+/* Under the container's lock: tear down if the state is stale. 0 if there is nothing (any more),
+ * 1 if the container runs; *ret is its state then. */
+int teardown_stale(struct lxmgr_container *c, struct state *ret, struct lxmgr_err *err);
+
+/* What the monitor does when init has ended (helpers/lxmgr-finish.c): teardown, then start again
+ * if the guest asked for a reboot and `restart` is allowed. report_fd: -1, or the socket of a
+ * tool in the foreground. Returns the exit status of the monitor. */
+int container_finish(struct lxmgr_container *c, int wait_status, bool restart, int report_fd,
+		     const int *ns_fd);
+
+/* Destroy an ephemeral container that stopped: by whoever implements destroy (destroy.c). The
+ * caller need not hold the lock. */
+int container_destroy_stopped(struct lxmgr_container *c, struct lxmgr_err *err);
+
+#endif
