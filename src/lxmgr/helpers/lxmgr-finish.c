@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a container's monitor becomes when init has ended: the one teardown, and the next start
+ * where the guest asked for a reboot. Not for users.
+ *
+ *	lxmgr-finish NAME PATH --status=N [--rcfile=F] [--report=FD] [--no-restart]
+ *[--ns=TYPE:FD]...
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "container/teardown.h"
+#include "util/cleanup.h"
+#include "util/file.h"
+#include "util/log.h"
+#include "util/parse.h"
+#include "util/paths.h"
+#include "util/str.h"
+
+struct args {
+	const char *rcfile;
+	uint32_t status;
+	int report;
+	bool restart;
+	int ns_fd[NS_COUNT];
+};
+
+static int parse_fd(const char *text)
+{
+	uint64_t fd;
+
+	if (parse_range(text, 0, 1 << 20, &fd) < 0 || fd_cloexec((int)fd, true) < 0)
+		return -1;
+	return (int)fd;
+}
+
+static void parse_arg(const char *arg, struct args *a)
+{
+	const char *v;
+
+	if ((v = str_after(arg, "--status=")))
+		parse_u32(v, &a->status);
+	else if ((v = str_after(arg, "--rcfile=")))
+		a->rcfile = v;
+	else if ((v = str_after(arg, "--report=")))
+		a->report = parse_fd(v);
+	else if (str_eq(arg, "--no-restart"))
+		a->restart = false;
+	else if ((v = str_after(arg, "--ns=")) && *v >= '0' && *v < '0' + NS_COUNT && v[1] == ':')
+		a->ns_fd[*v - '0'] = parse_fd(v + 2);
+}
+
+int main(int argc, char **argv)
+{
+	struct args a = {.report = -1, .restart = true, .ns_fd = {-1, -1, -1, -1, -1, -1, -1, -1}};
+	struct lxmgr_container *c = NULL;
+	struct lxmgr_err err = {0};
+	char path[300];
+	int trace, r;
+
+	if (argc < 3)
+		return 64;
+	for (int i = 3; i < argc; i++)
+		parse_arg(argv[i], &a);
+	signal(SIGPIPE, SIG_IGN);
+	r = lxmgr_container_open(argv[2], argv[1], a.rcfile, &c, &err);
+	if (r < 0) {
+		/* Its directory was removed under it: open it as one that has none. */
+		r = lxmgr_container_open(argv[2], argv[1], "", &c, &err);
+		if (r < 0)
+			return 1;
+	}
+	snprintf(path, sizeof(path), "%s/%s.log", LOGDIR, c->tag);
+	trace = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
+	log_to_fd(trace, LOG_L_DEBUG, argv[1]);
+	r = container_finish(c, (int)a.status, a.restart, a.report, a.ns_fd);
+	lxmgr_container_close(c);
+	return r;
+}

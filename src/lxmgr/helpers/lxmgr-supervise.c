@@ -1,0 +1,397 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * The monitor of a running container: waits for init, keeps its terminals, answers the control
+ * socket (container/control.h). Static, without malloc and stdio, so that a hundred of them cost
+ * next to nothing. When init has ended it becomes lxmgr-finish, in the same process.
+ *
+ *	lxmgr-supervise NAME PATH --pidfd=FD [--control=FD] [--ttyN=FD] [--log=FD ...] ...
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "container/control.h"
+#include "util/msg.h"
+
+#define MAX_TTYS    65
+#define MAX_CLIENTS 32
+#define MAX_ARGS    96
+
+static struct monitor {
+	char **argv;
+	int argc;
+	int pidfd, control, report, log;
+	const char *log_path;
+	uint64_t log_size, log_written; /* bytes; size 0: the default bound */
+	bool log_rotate, no_restart;
+	int tty[MAX_TTYS];   /* masters, -1: none */
+	int owner[MAX_TTYS]; /* client fd that has it, -1: free */
+	int client[MAX_CLIENTS];
+	char *ring; /* the console's last bytes */
+	uint64_t ring_size, ring_pos;
+} m;
+
+#define LOG_DEFAULT_BOUND (16ULL << 20)
+
+static uint64_t number(const char *s)
+{
+	uint64_t v = 0;
+
+	while (*s >= '0' && *s <= '9')
+		v = v * 10 + (uint64_t)(*s++ - '0');
+	return v;
+}
+
+static const char *after(const char *s, const char *prefix)
+{
+	size_t n = strlen(prefix);
+
+	return strncmp(s, prefix, n) ? NULL : s + n;
+}
+
+static int take(const char *text)
+{
+	int fd = (int)number(text);
+
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	return fd;
+}
+
+static void parse(const char *arg)
+{
+	const char *v;
+
+	if ((v = after(arg, "--pidfd="))) {
+		m.pidfd = take(v);
+	} else if ((v = after(arg, "--control="))) {
+		m.control = take(v);
+	} else if ((v = after(arg, "--report="))) {
+		m.report = take(v);
+	} else if ((v = after(arg, "--log="))) {
+		m.log = take(v);
+	} else if ((v = after(arg, "--log-path="))) {
+		m.log_path = v;
+	} else if ((v = after(arg, "--log-size="))) {
+		m.log_size = number(v);
+	} else if (!strcmp(arg, "--log-rotate")) {
+		m.log_rotate = true;
+	} else if ((v = after(arg, "--ring="))) {
+		m.ring_size = number(v);
+	} else if ((v = after(arg, "--tty"))) {
+		uint64_t n = number(v);
+
+		v = strchr(v, '=');
+		if (v && n < MAX_TTYS)
+			m.tty[n] = take(v + 1);
+	}
+}
+
+/* The log is bounded: a guest must not fill the host's disk through its console. */
+static void bound_log(void)
+{
+	uint64_t bound = m.log_size ? m.log_size : LOG_DEFAULT_BOUND;
+	char old[1024];
+	size_t n;
+	int fd;
+
+	if (m.log_written < bound)
+		return;
+	m.log_written = 0;
+	n = m.log_path ? strlen(m.log_path) : 0;
+	if (!m.log_rotate || !n || n + 3 > sizeof(old)) {
+		if (ftruncate(m.log, 0) < 0)
+			m.log = -1;
+		return;
+	}
+	memcpy(old, m.log_path, n);
+	memcpy(old + n, ".1", 3);
+	rename(m.log_path, old);
+	fd = open(m.log_path, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK,
+		  0640);
+	close(m.log);
+	m.log = fd;
+}
+
+static void ring_add(const char *data, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		m.ring[m.ring_pos++ % m.ring_size] = data[i];
+}
+
+/* Nobody is at the console: read it so that no writer inside blocks; keep what was asked for. */
+static void drain_console(void)
+{
+	char buf[1024];
+	ssize_t n = read(m.tty[0], buf, sizeof(buf));
+
+	if (n <= 0)
+		return;
+	if (m.ring)
+		ring_add(buf, (size_t)n);
+	if (m.log >= 0 && write(m.log, buf, (size_t)n) == n) {
+		m.log_written += (uint64_t)n;
+		bound_log();
+	}
+}
+
+static void drop_client(int slot)
+{
+	for (int i = 0; i < MAX_TTYS; i++)
+		if (m.owner[i] == m.client[slot])
+			m.owner[i] = -1;
+	close(m.client[slot]);
+	m.client[slot] = -1;
+}
+
+static int do_console(int client, int arg, int *ret_value, int *ret_fd)
+{
+	int n = arg;
+
+	if (arg == -1)
+		for (n = 1; n < MAX_TTYS && (m.tty[n] < 0 || m.owner[n] >= 0);)
+			n++;
+	if (arg == -1 && n == MAX_TTYS)
+		return -EBUSY;
+	if (n < 0 || n >= MAX_TTYS || m.tty[n] < 0)
+		return -ENXIO;
+	if (m.owner[n] >= 0)
+		return -EBUSY;
+	m.owner[n] = client;
+	*ret_value = n;
+	*ret_fd = m.tty[n];
+	return 0;
+}
+
+static int do_log(int *ret_fd)
+{
+	uint64_t have = m.ring_pos < m.ring_size ? m.ring_pos : m.ring_size;
+	uint64_t start = m.ring_pos - have;
+	int fd;
+
+	if (!m.ring)
+		return -ENODATA;
+	fd = (int)syscall(SYS_memfd_create, "console", 1U /* MFD_CLOEXEC */);
+	if (fd < 0)
+		return -errno;
+	for (uint64_t i = 0; i < have; i++)
+		if (write(fd, &m.ring[(start + i) % m.ring_size], 1) != 1)
+			break;
+	*ret_fd = fd;
+	return 0;
+}
+
+static void serve(int slot)
+{
+	struct control_reply reply = {0};
+	struct control_request q;
+	int client = m.client[slot], fd = -1;
+	ssize_t len = msg_recv(client, &q, sizeof(q), NULL, NULL);
+
+	if (len == 0 || len == -ECONNRESET) {
+		drop_client(slot);
+		return;
+	}
+	reply.result = len < 0 ? (int)len : control_check(&q, (size_t)len);
+	if (reply.result == 0) {
+		switch (q.op) {
+		case CONTROL_CONSOLE:
+			reply.result = do_console(client, q.arg, &reply.value, &fd);
+			break;
+		case CONTROL_NO_RESTART:
+			m.no_restart = q.arg;
+			break;
+		case CONTROL_LOG:
+			reply.result = do_log(&fd);
+			break;
+		case CONTROL_PIDFD:
+			fd = m.pidfd;
+			break;
+		default:
+			break;
+		}
+	}
+	if (msg_send(client, &reply, sizeof(reply), &fd, fd >= 0) < 0)
+		drop_client(slot);
+	if (q.op == CONTROL_LOG && fd >= 0)
+		close(fd);
+}
+
+static void accept_client(void)
+{
+	int fd = accept4(m.control, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	struct ucred cred = {0};
+	socklen_t len = sizeof(cred);
+
+	if (fd < 0)
+		return;
+	/* The directory is root's alone; a descriptor that was handed on is not enough. */
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &cred, &len) < 0 || cred.uid != 0) {
+		close(fd);
+		return;
+	}
+	for (int i = 0; i < MAX_CLIENTS; i++)
+		if (m.client[i] < 0) {
+			m.client[i] = fd;
+			return;
+		}
+	close(fd);
+}
+
+/* The tool in the foreground went away: the console is free again. */
+static void lose_report(void)
+{
+	for (int i = 0; i < MAX_TTYS; i++)
+		if (m.owner[i] == m.report)
+			m.owner[i] = -1;
+	close(m.report);
+	m.report = -1;
+}
+
+/* Build "--name=N" without stdio. */
+static char *number_arg(char *buf, const char *name, unsigned int n)
+{
+	char digits[12];
+	size_t len = strlen(name), i = sizeof(digits);
+
+	memcpy(buf, name, len);
+	digits[--i] = '\0';
+	do {
+		digits[--i] = (char)('0' + n % 10);
+		n /= 10;
+	} while (n);
+	memcpy(buf + len, digits + i, sizeof(digits) - i);
+	return buf;
+}
+
+static void finish(void)
+{
+	static char status_arg[32], report_arg[32];
+	const char *argv[MAX_ARGS + 6];
+	siginfo_t info = {0};
+	unsigned int status;
+	int n = 0;
+
+	waitid(P_PIDFD, (id_t)m.pidfd, &info, WEXITED);
+	status = info.si_code == CLD_EXITED ? (unsigned int)(info.si_status & 0xff) << 8
+					    : (unsigned int)info.si_status & 0x7f;
+	/* What init wrote last. */
+	if (m.tty[0] >= 0 && m.owner[0] < 0) {
+		struct pollfd p = {.fd = m.tty[0], .events = POLLIN};
+
+		for (int i = 0; i < 256 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN); i++)
+			drain_console();
+	}
+	argv[n++] = "lxmgr-finish";
+	argv[n++] = m.argv[1];
+	argv[n++] = m.argv[2];
+	argv[n++] = number_arg(status_arg, "--status=", status);
+	if (m.report >= 0) {
+		fcntl(m.report, F_SETFD, 0);
+		argv[n++] = number_arg(report_arg, "--report=", (unsigned int)m.report);
+	}
+	if (m.no_restart)
+		argv[n++] = "--no-restart";
+	for (int i = 3; i < m.argc; i++)
+		if (after(m.argv[i], "--ns=") || after(m.argv[i], "--rcfile="))
+			argv[n++] = m.argv[i];
+	argv[n] = NULL;
+	execve(LIBEXECDIR "/lxmgr-finish", (char *const *)argv, environ);
+	_exit(126);
+}
+
+static size_t fill_poll(struct pollfd *p, int *what)
+{
+	size_t n = 0;
+
+	p[n] = (struct pollfd){.fd = m.pidfd, .events = POLLIN};
+	what[n++] = -1;
+	p[n] = (struct pollfd){.fd = m.control, .events = POLLIN};
+	what[n++] = -2;
+	p[n] = (struct pollfd){.fd = m.report, .events = POLLIN};
+	what[n++] = -3;
+	p[n] = (struct pollfd){.fd = m.owner[0] < 0 ? m.tty[0] : -1, .events = POLLIN};
+	what[n++] = -4;
+	for (int i = 0; i < MAX_CLIENTS; i++)
+		if (m.client[i] >= 0) {
+			p[n] = (struct pollfd){.fd = m.client[i], .events = POLLIN};
+			what[n++] = i;
+		}
+	return n;
+}
+
+static void dispatch(int what)
+{
+	switch (what) {
+	case -1:
+		finish();
+		break;
+	case -2:
+		accept_client();
+		break;
+	case -3:
+		lose_report();
+		break;
+	case -4:
+		drain_console();
+		break;
+	default:
+		serve(what);
+		break;
+	}
+}
+
+int main(int argc, char **argv)
+{
+	struct pollfd p[MAX_CLIENTS + 4];
+	int what[MAX_CLIENTS + 4];
+
+	if (argc < 4 || argc > MAX_ARGS)
+		return 64;
+	m.argc = argc;
+	m.argv = argv;
+	m.pidfd = m.control = m.report = m.log = -1;
+	memset(m.tty, 0xff, sizeof(m.tty));
+	memset(m.owner, 0xff, sizeof(m.owner));
+	memset(m.client, 0xff, sizeof(m.client));
+	for (int i = 3; i < argc; i++)
+		parse(argv[i]);
+	if (m.pidfd < 0)
+		return 64;
+	prctl(PR_SET_NAME, "lxmgr-supervise");
+	signal(SIGPIPE, SIG_IGN);
+	if (m.report >= 0)
+		m.owner[0] = m.report;
+	/* While nothing inside has the console open, poll() would report a hang-up without end:
+	 * one end of our own, closed by the exec in finish(), keeps it quiet. */
+	if (m.tty[0] >= 0)
+		ioctl(m.tty[0], TIOCGPTPEER, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (m.ring_size) {
+		m.ring = mmap(NULL, m.ring_size, PROT_READ | PROT_WRITE,
+			      MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+		if (m.ring == MAP_FAILED)
+			m.ring = NULL;
+	}
+	for (;;) {
+		size_t n = fill_poll(p, what);
+
+		if (poll(p, n, -1) <= 0)
+			continue;
+		for (size_t i = 0; i < n; i++)
+			if (p[i].revents)
+				dispatch(what[i]);
+	}
+}
