@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct lxmgr_create_opts o;
+static struct strings defines;
+static const char *bdev, *unsupported, *password_file;
+static const char *password;
+
+static const struct opt opts[] = {
+	{'t', "template", OPT_STRING, &o.template_name, "TEMPLATE",
+	 "template: debian, busybox, a path, or none"},
+	{'f', "config", OPT_STRING, &o.config, "FILE",
+	 "config to start from (default: default.conf)"},
+	{'B', "bdev", OPT_STRING, &bdev, "TYPE", "storage backend: overlay, dir or best"},
+	{0, "dir", OPT_STRING, &o.dir, "DIR", "use DIR as the root file system"},
+	{'s', "define", OPT_STRINGS, &defines, "KEY=VALUE", "set a key in the new config"},
+	{0, "privileged", OPT_FLAG, &o.privileged, NULL,
+	 "no user namespace: its root is the host's"},
+	{0, "hostname", OPT_STRING, &o.hostname, "NAME",
+	 "host name (default: the container's name)"},
+	{0, "password", OPT_STRING, &password, "PASS",
+	 "root's password (visible in ps; see --password-file)"},
+	{0, "password-file", OPT_STRING, &password_file, "FILE",
+	 "file with root's password, - for stdin"},
+	{0, "ssh-key", OPT_STRING, &o.ssh_key_file, "FILE", "file with public keys for root"},
+	{'F', "flush-cache", OPT_FLAG, &o.flush_cache, NULL, "build the template's image again"},
+	{0, "lvname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet"},
+	{0, "vgname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet"},
+	{0, "thinpool", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet"},
+	{0, "fstype", OPT_STRING, &unsupported, "TYPE", "refused: there is no backend loop yet"},
+	{0, "fssize", OPT_STRING, &unsupported, "SIZE", "refused: there is no backend loop yet"},
+	{0, "zfsroot", OPT_STRING, &unsupported, "PATH", "refused: there is no backend zfs"},
+	{0, "rbdname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend rbd"},
+	{0, "rbdpool", OPT_STRING, &unsupported, "POOL", "refused: there is no backend rbd"},
+	{0, "rbduser", OPT_STRING, &unsupported, "USER", "refused: there is no backend rbd"},
+};
+
+static const struct tool tool = {
+	.name = "lxmgr-create",
+	.usage = "-t TEMPLATE [-n] NAME [OPTIONS] [-- TEMPLATE OPTIONS]",
+	.summary = "Create a container from a template.",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+};
+
+static char *read_password(const char *file)
+{
+	static char buf[600];
+	FILE *f = strcmp(file, "-") ? fopen(file, "re") : stdin;
+
+	if (!f || !fgets(buf, sizeof(buf), f))
+		tool_usage_error("cannot read a password from '%s'", file);
+	if (f != stdin)
+		fclose(f);
+	buf[strcspn(buf, "\n")] = '\0';
+	return buf;
+}
+
+int main(int argc, char **argv)
+{
+	struct lxmgr_err err = {0};
+	int rest = tool_parse(&tool, argc, argv);
+
+	if (unsupported)
+		tool_usage_error(
+			"options of the backends lvm, loop, zfs and rbd are refused: there "
+			"are overlay and dir");
+	if (!o.template_name)
+		tool_usage_error("no template given (-t debian, -t busybox, or -t none)");
+	if (o.dir && bdev && strcmp(bdev, "dir") != 0)
+		tool_usage_error("--dir goes with -B dir");
+	if (common.rcfile)
+		o.config = common.rcfile;
+	o.backend = bdev;
+	o.template_args = (const char *const *)argv + rest;
+	o.defines = defines.v;
+	o.password = password_file ? read_password(password_file) : password;
+	o.quiet = common.quiet;
+	o.progress = tool_progress;
+	if (lxmgr_container_create(common.path, common.name, &o, &err) < 0)
+		return tool_exit(tool_error(&err));
+	tool_progress_end();
+	if (o.privileged && !common.quiet)
+		fprintf(stderr, "%s: warning: '%s' is privileged: its root is the host's root\n",
+			tool.name, common.name);
+	if (!common.quiet)
+		printf("Created %s. Start it with: lxmgr-start %s\n", common.name, common.name);
+	return tool_exit(0);
+}

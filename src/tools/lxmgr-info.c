@@ -1,0 +1,200 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tool.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static struct strings configs;
+static bool ips, pid, stats, raw, state;
+
+static const struct opt opts[] = {
+	{'c', "config", OPT_STRINGS, &configs, "KEY", "print a key of the (running) config"},
+	{'i', "ips", OPT_FLAG, &ips, NULL, "print the addresses"},
+	{'p', "pid", OPT_FLAG, &pid, NULL, "print the pid of init"},
+	{'S', "stats", OPT_FLAG, &stats, NULL, "print statistics"},
+	{'H', "no-humanize", OPT_FLAG, &raw, NULL, "plain values, for scripts"},
+	{'s', "state", OPT_FLAG, &state, NULL, "print the state"},
+};
+
+static const struct tool tool = {
+	.name = "lxmgr-info",
+	.usage = "[-n] NAME [OPTIONS]",
+	.summary = "Print what is known of a container.",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.has_json = true,
+};
+
+static void item(const char *label, const char *value)
+{
+	if (raw)
+		printf("%s\n", value);
+	else
+		printf("%-16s%s\n", label, value);
+}
+
+static void size_item(const char *label, uint64_t v)
+{
+	char buf[32];
+
+	if (v == LXMGR_UNKNOWN)
+		return;
+	snprintf(buf, sizeof(buf), "%llu", (unsigned long long)v);
+	item(label, raw ? buf : tool_size(v));
+}
+
+static void print_stats(const struct lxmgr_info *f)
+{
+	char buf[64];
+
+	if (f->cpu_ns != LXMGR_UNKNOWN) {
+		if (raw)
+			snprintf(buf, sizeof(buf), "%llu", (unsigned long long)f->cpu_ns);
+		else
+			snprintf(buf, sizeof(buf), "%.2f seconds", (double)f->cpu_ns / 1e9);
+		item("CPU use:", buf);
+	}
+	if (f->io_read != LXMGR_UNKNOWN)
+		size_item("BlkIO use:", f->io_read + f->io_write);
+	size_item("Memory use:", f->memory);
+	size_item("Memory limit:", f->memory_limit);
+	size_item("KMem use:", f->kmem);
+	size_item("Swap use:", f->swap);
+	if (f->pids != LXMGR_UNKNOWN) {
+		snprintf(buf, sizeof(buf), "%llu", (unsigned long long)f->pids);
+		item("Tasks:", buf);
+	}
+	for (size_t i = 0; i < f->n_links; i++) {
+		item("Link:",
+		     *f->links[i].host_ifname ? f->links[i].host_ifname : f->links[i].ifname);
+		/* Seen from the host, as LXC prints it: what the container sends comes in. */
+		size_item(" TX bytes:", f->links[i].tx_bytes);
+		size_item(" RX bytes:", f->links[i].rx_bytes);
+		if (!raw)
+			item(" Anti-spoofing:", f->links[i].antispoof);
+	}
+}
+
+static void print_config(struct lxmgr_container *c)
+{
+	for (size_t i = 0; i < configs.n; i++) {
+		struct lxmgr_err err = {0};
+		char *value = NULL;
+
+		if (lxmgr_container_get_running_item(c, configs.v[i], &value, &err) < 0)
+			exit(tool_error(&err));
+		if (raw)
+			printf("%s\n", tool_text(value));
+		else
+			printf("%s = %s\n", configs.v[i], tool_text(value));
+		free(value);
+	}
+}
+
+static void print_text(struct lxmgr_container *c, const struct lxmgr_info *f)
+{
+	bool all = !configs.n && !ips && !pid && !stats && !state;
+	char buf[128];
+
+	if (all && !raw)
+		item("Name:", lxmgr_container_name(c));
+	if (all || state)
+		item("State:", lxmgr_state_name(f->state));
+	if ((all || pid) && f->init_pid) {
+		snprintf(buf, sizeof(buf), "%d", f->init_pid);
+		item("PID:", buf);
+	}
+	if (all && f->init_pid && !f->monitor_alive)
+		item("Monitor:", "gone: no console and no reboot from inside until the next start");
+	if (all && f->id_count) {
+		snprintf(buf, sizeof(buf), "%u to %u", f->id_base, f->id_base + f->id_count - 1);
+		item("Host ids:", buf);
+	} else if (all && f->init_pid && !f->unprivileged) {
+		item("Host ids:", "privileged: its root is the host's root");
+	}
+	if (all && *f->backend) {
+		snprintf(buf, sizeof(buf), "%s%s%.12s", f->backend, *f->image ? ", image " : "",
+			 f->image);
+		item("Storage:", buf);
+	}
+	if (all || ips)
+		for (size_t i = 0; i < f->n_addrs; i++)
+			item("IP:", f->addrs[i].text);
+	if (all || stats)
+		print_stats(f);
+	print_config(c);
+}
+
+static json_t *number(uint64_t v)
+{
+	return v == LXMGR_UNKNOWN ? json_null() : json_integer((json_int_t)v);
+}
+
+static void print_json(struct lxmgr_container *c, const struct lxmgr_info *f)
+{
+	json_t *addrs = json_array(), *links = json_array(), *config = json_object(), *o;
+
+	for (size_t i = 0; i < f->n_addrs; i++)
+		json_array_append_new(
+			addrs, json_pack("{ss ss ss si}", "interface", f->addrs[i].ifname, "family",
+					 f->addrs[i].family == AF_INET ? "ipv4" : "ipv6", "address",
+					 f->addrs[i].text, "prefix", (int)f->addrs[i].prefix));
+	for (size_t i = 0; i < f->n_links; i++)
+		json_array_append_new(links,
+				      json_pack("{ss ss so so ss}", "interface", f->links[i].ifname,
+						"host_interface", f->links[i].host_ifname,
+						"rx_bytes", number(f->links[i].rx_bytes),
+						"tx_bytes", number(f->links[i].tx_bytes),
+						"antispoof", f->links[i].antispoof));
+	for (size_t i = 0; i < configs.n; i++) {
+		char *value = NULL;
+
+		if (lxmgr_container_get_running_item(c, configs.v[i], &value, NULL) == 0)
+			json_object_set_new(config, configs.v[i], json_string(value));
+		free(value);
+	}
+	o = json_pack("{ss ss so so sb sb si si ss ss}", "name", lxmgr_container_name(c), "state",
+		      lxmgr_state_name(f->state), "pid",
+		      f->init_pid ? json_integer(f->init_pid) : json_null(), "monitor_pid",
+		      f->monitor_pid ? json_integer(f->monitor_pid) : json_null(), "unprivileged",
+		      f->unprivileged, "autostart", f->autostart, "id_base", (int)f->id_base,
+		      "id_count", (int)f->id_count, "backend", f->backend, "image", f->image);
+	json_object_set_new(o, "groups", json_string(f->groups));
+	json_object_set_new(o, "started", f->started ? number(f->started) : json_null());
+	json_object_set_new(o, "cpu_ns", number(f->cpu_ns));
+	json_object_set_new(o, "memory", number(f->memory));
+	json_object_set_new(o, "memory_limit", number(f->memory_limit));
+	json_object_set_new(o, "kmem", number(f->kmem));
+	json_object_set_new(o, "swap", number(f->swap));
+	json_object_set_new(o, "pids", number(f->pids));
+	json_object_set_new(o, "pids_limit", number(f->pids_limit));
+	json_object_set_new(o, "io_read", number(f->io_read));
+	json_object_set_new(o, "io_write", number(f->io_write));
+	json_object_set_new(o, "addresses", addrs);
+	json_object_set_new(o, "links", links);
+	json_object_set_new(o, "config", config);
+	tool_json(o);
+}
+
+int main(int argc, char **argv)
+{
+	int rest = tool_parse(&tool, argc, argv);
+	struct lxmgr_container *c;
+	struct lxmgr_info *info = NULL;
+	struct lxmgr_err err = {0};
+
+	if (rest < argc)
+		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));
+	c = tool_open();
+	if (lxmgr_container_info(c, LXMGR_INFO_ALL, &info, &err) < 0)
+		return tool_exit(tool_error(&err));
+	if (common.json)
+		print_json(c, info);
+	else
+		print_text(c, info);
+	lxmgr_info_free(info);
+	lxmgr_container_close(c);
+	return tool_exit(0);
+}

@@ -1,0 +1,374 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tool.h"
+
+#include <ctype.h>
+#include <regex.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static bool line, fancy, active, running, frozen, stopped, defined;
+static const char *format, *groups, *filter, *sort_by, *nesting;
+
+static const struct opt opts[] = {
+	{'1', "line", OPT_FLAG, &line, NULL, "one name a line"},
+	{'f', "fancy", OPT_FLAG, &fancy, NULL, "a table"},
+	{'F', "fancy-format", OPT_STRING, &format, "COLUMNS",
+	 "columns of the table, comma separated"},
+	{0, "active", OPT_FLAG, &active, NULL, "only active containers (running, frozen, ...)"},
+	{0, "running", OPT_FLAG, &running, NULL, "only running containers"},
+	{0, "frozen", OPT_FLAG, &frozen, NULL, "only frozen containers"},
+	{0, "stopped", OPT_FLAG, &stopped, NULL, "only stopped containers"},
+	{0, "defined", OPT_FLAG, &defined, NULL,
+	 "only defined containers (all that are listed are)"},
+	{0, "nesting", OPT_OPTIONAL, &nesting, "DEPTH",
+	 "refused: containers in containers are not listed"},
+	{'g', "groups", OPT_STRING, &groups, "G,G", "only containers in all of these groups"},
+	{0, "filter", OPT_STRING, &filter, "REGEX", "only names that match"},
+	{0, "sort", OPT_STRING, &sort_by, "[-]COLUMN", "sort by a column, - for descending"},
+};
+
+static const struct tool tool = {
+	.name = "lxmgr-ls",
+	.usage = "[OPTIONS] [REGEX]",
+	.summary = "List containers.",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.name_optional = true,
+	.has_json = true,
+};
+
+struct row {
+	const char *name;
+	struct lxmgr_info *info;
+};
+
+typedef void (*print_fn)(const struct row *r, char *buf, size_t size);
+
+static void col_name(const struct row *r, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", r->name);
+}
+
+static void col_state(const struct row *r, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", lxmgr_state_name(r->info->state));
+}
+
+static void col_pid(const struct row *r, char *buf, size_t size)
+{
+	if (r->info->init_pid)
+		snprintf(buf, size, "%d", r->info->init_pid);
+}
+
+static void col_size(uint64_t v, char *buf, size_t size)
+{
+	if (v != LXMGR_UNKNOWN)
+		snprintf(buf, size, "%.2fMB", (double)v / 1048576);
+}
+
+static void col_ram(const struct row *r, char *buf, size_t size)
+{
+	col_size(r->info->memory, buf, size);
+}
+
+static void col_swap(const struct row *r, char *buf, size_t size)
+{
+	col_size(r->info->swap, buf, size);
+}
+
+static void col_autostart(const struct row *r, char *buf, size_t size)
+{
+	snprintf(buf, size, "%d", r->info->autostart);
+}
+
+static void col_groups(const struct row *r, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", r->info->groups);
+}
+
+static void col_interfaces(const struct row *r, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->info->n_links && n < size; i++)
+		n += (size_t)snprintf(buf + n, size - n, "%s%s", i ? ", " : "",
+				      r->info->links[i].ifname);
+}
+
+static void col_addrs(const struct row *r, int family, char *buf, size_t size)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->info->n_addrs && n < size; i++)
+		if (r->info->addrs[i].family == family)
+			n += (size_t)snprintf(buf + n, size - n, "%s%s", n ? ", " : "",
+					      r->info->addrs[i].text);
+}
+
+static void col_ipv4(const struct row *r, char *buf, size_t size)
+{
+	col_addrs(r, AF_INET, buf, size);
+}
+
+static void col_ipv6(const struct row *r, char *buf, size_t size)
+{
+	col_addrs(r, AF_INET6, buf, size);
+}
+
+static void col_unprivileged(const struct row *r, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", r->info->unprivileged ? "true" : "false");
+}
+
+static const struct column {
+	const char *name;
+	print_fn print;
+	unsigned int what; /* LXMGR_INFO_* that it needs */
+} columns[] = {
+	{"NAME", col_name, 0},
+	{"STATE", col_state, 0},
+	{"PID", col_pid, 0},
+	{"RAM", col_ram, LXMGR_INFO_STATS},
+	{"SWAP", col_swap, LXMGR_INFO_STATS},
+	{"AUTOSTART", col_autostart, LXMGR_INFO_CONFIG},
+	{"GROUPS", col_groups, LXMGR_INFO_CONFIG},
+	{"INTERFACE", col_interfaces, LXMGR_INFO_ADDRS},
+	{"IPV4", col_ipv4, LXMGR_INFO_ADDRS},
+	{"IPV6", col_ipv6, LXMGR_INFO_ADDRS},
+	{"UNPRIVILEGED", col_unprivileged, LXMGR_INFO_CONFIG},
+};
+
+static const struct column *find_column(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
+		if (!strcasecmp(columns[i].name, name))
+			return &columns[i];
+	tool_usage_error("unknown column '%s': NAME STATE PID RAM SWAP AUTOSTART GROUPS INTERFACE "
+			 "IPV4 IPV6 UNPRIVILEGED",
+			 tool_text(name));
+}
+
+static size_t pick_columns(const struct column **ret)
+{
+	char copy[256], *save = NULL;
+	size_t n = 0;
+
+	snprintf(copy, sizeof(copy), "%s",
+		 format ? format : "NAME,STATE,AUTOSTART,GROUPS,IPV4,IPV6,UNPRIVILEGED");
+	for (char *w = strtok_r(copy, ", ", &save); w; w = strtok_r(NULL, ", ", &save)) {
+		if (n == 16)
+			tool_usage_error("more than 16 columns");
+		ret[n++] = find_column(w);
+	}
+	return n;
+}
+
+static bool in_groups(const char *have)
+{
+	char copy[512], *save = NULL;
+
+	if (!groups)
+		return true;
+	snprintf(copy, sizeof(copy), "%s", groups);
+	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+		const char *p = have;
+		size_t n = strlen(w);
+
+		while (p && (strncmp(p, w, n) != 0 || (p[n] && p[n] != ','))) {
+			p = strchr(p, ',');
+			p = p ? p + 1 : NULL;
+		}
+		if (!p)
+			return false;
+	}
+	return true;
+}
+
+static bool is_wanted(const struct row *r)
+{
+	enum lxmgr_state s = r->info->state;
+	bool any = active || running || frozen || stopped;
+	bool is_down = s == LXMGR_STOPPED || s == LXMGR_BROKEN;
+
+	if (!in_groups(r->info->groups))
+		return false;
+	return !any || (active && !is_down) || (running && s == LXMGR_RUNNING) ||
+	       (frozen && s == LXMGR_FROZEN) || (stopped && is_down);
+}
+
+static const struct column *sort_column;
+static bool descending;
+
+static int compare(const void *a, const void *b)
+{
+	char x[512] = "", y[512] = "";
+	double dx, dy;
+	char *ex, *ey;
+	int r;
+
+	sort_column->print(a, x, sizeof(x));
+	sort_column->print(b, y, sizeof(y));
+	dx = strtod(x, &ex);
+	dy = strtod(y, &ey);
+	r = ex > x && ey > y && !strchr(x, '.') == !strchr(y, '.') && dx != dy
+		    ? (dx > dy) - (dx < dy)
+		    : strcmp(x, y);
+	return descending ? -r : r;
+}
+
+static void print_table(const struct row *rows, size_t n)
+{
+	const struct column *cols[16];
+	size_t n_cols = pick_columns(cols), width[16];
+	char buf[512];
+
+	for (size_t c = 0; c < n_cols; c++) {
+		width[c] = strlen(cols[c]->name);
+		for (size_t i = 0; i < n; i++) {
+			*buf = '\0';
+			cols[c]->print(&rows[i], buf, sizeof(buf));
+			if (strlen(buf) > width[c])
+				width[c] = strlen(buf);
+			if (!*buf && width[c] < 1)
+				width[c] = 1;
+		}
+	}
+	for (size_t c = 0; c < n_cols; c++)
+		printf("%-*s%s", (int)width[c], cols[c]->name, c + 1 < n_cols ? " " : "\n");
+	for (size_t i = 0; i < n; i++)
+		for (size_t c = 0; c < n_cols; c++) {
+			*buf = '\0';
+			cols[c]->print(&rows[i], buf, sizeof(buf));
+			printf("%-*s%s", c + 1 < n_cols ? (int)width[c] : 0, *buf ? buf : "-",
+			       c + 1 < n_cols ? " " : "\n");
+		}
+}
+
+static json_t *number(uint64_t v)
+{
+	return v == LXMGR_UNKNOWN ? json_null() : json_integer((json_int_t)v);
+}
+
+static void print_json(const struct row *rows, size_t n)
+{
+	json_t *list = json_array();
+
+	for (size_t i = 0; i < n; i++) {
+		const struct lxmgr_info *f = rows[i].info;
+		json_t *addrs = json_array(), *o;
+
+		for (size_t k = 0; k < f->n_addrs; k++)
+			json_array_append_new(
+				addrs,
+				json_pack("{ss ss ss si}", "interface", f->addrs[k].ifname,
+					  "family", f->addrs[k].family == AF_INET ? "ipv4" : "ipv6",
+					  "address", f->addrs[k].text, "prefix",
+					  (int)f->addrs[k].prefix));
+		o = json_pack("{ss ss so sb ss sb so so so}", "name", rows[i].name, "state",
+			      lxmgr_state_name(f->state), "pid",
+			      f->init_pid ? json_integer(f->init_pid) : json_null(), "autostart",
+			      f->autostart, "groups", f->groups, "unprivileged", f->unprivileged,
+			      "memory", number(f->memory), "swap", number(f->swap), "addresses",
+			      addrs);
+		json_array_append_new(list, o);
+	}
+	tool_json(list);
+}
+
+static void print_names(const struct row *rows, size_t n)
+{
+	bool one = line || !isatty(STDOUT_FILENO);
+
+	for (size_t i = 0; i < n; i++)
+		printf("%s%s", rows[i].name, one || i + 1 == n ? "\n" : "  ");
+}
+
+static unsigned int needed(void)
+{
+	const struct column *cols[16];
+	unsigned int what = groups ? LXMGR_INFO_CONFIG : 0;
+	size_t n;
+
+	if (common.json)
+		return LXMGR_INFO_ALL;
+	if (sort_column)
+		what |= sort_column->what;
+	if (fancy) {
+		n = pick_columns(cols);
+		for (size_t i = 0; i < n; i++)
+			what |= cols[i]->what;
+	}
+	return what;
+}
+
+static size_t gather(char **names, size_t n, struct row *rows, const regex_t *re)
+{
+	unsigned int what = needed();
+	size_t kept = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		struct lxmgr_container *c;
+		struct row r = {.name = names[i]};
+
+		if (re && regexec(re, names[i], 0, NULL, 0))
+			continue;
+		/* One that vanished meanwhile, or cannot be read, never stops the others. */
+		if (lxmgr_container_open(common.path, names[i], NULL, &c, NULL) < 0)
+			continue;
+		if (lxmgr_container_info(c, what, &r.info, NULL) == 0) {
+			if (is_wanted(&r))
+				rows[kept++] = r;
+			else
+				lxmgr_info_free(r.info);
+		}
+		lxmgr_container_close(c);
+	}
+	return kept;
+}
+
+int main(int argc, char **argv)
+{
+	int rest = tool_parse(&tool, argc, argv);
+	struct lxmgr_err err = {0};
+	char **names = NULL;
+	struct row *rows;
+	regex_t re;
+	size_t n = 0, kept;
+
+	if (rest < argc)
+		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));
+	if (nesting)
+		tool_usage_error("--nesting is refused: containers in containers are not listed");
+	if (!filter)
+		filter = common.name;
+	if (filter && regcomp(&re, filter, REG_EXTENDED | REG_NOSUB))
+		tool_usage_error("'%s' is no regular expression", tool_text(filter));
+	fancy |= format != NULL;
+	if (sort_by) {
+		descending = *sort_by == '-';
+		sort_column = find_column(sort_by + descending);
+	}
+	if (lxmgr_list(common.path, &names, &n, &err) < 0)
+		return tool_exit(tool_error(&err));
+	rows = calloc(n + 1, sizeof(*rows));
+	if (!rows)
+		return LXMGR_FAILED;
+	kept = gather(names, n, rows, filter ? &re : NULL);
+	if (sort_column)
+		qsort(rows, kept, sizeof(*rows), compare);
+	if (common.json)
+		print_json(rows, kept);
+	else if (fancy)
+		print_table(rows, kept);
+	else
+		print_names(rows, kept);
+	for (size_t i = 0; i < kept; i++)
+		lxmgr_info_free(rows[i].info);
+	free(rows);
+	lxmgr_list_free(names, n);
+	return tool_exit(0);
+}
