@@ -265,20 +265,19 @@ int mkdir_p(const char *path, mode_t mode)
 	}
 }
 
+#define REMOVE_DEPTH 200
+
 /*
- * Delete what is in the directory `name`, then the directory. One open fd per level; a level is
- * read again from its start until it is empty, so that no position goes stale.
+ * Delete what is in the directory `name`, then the directory; one open fd per level. A guest can
+ * nest as deep as it likes: what is too deep is moved up to the top of the tree (the first
+ * directory, top < 0 for itself), and -ENOTEMPTY has the caller begin again.
  */
-static int remove_dir(int dirfd, const char *name, int depth)
+static int remove_dir(int dirfd, const char *name, int top, int depth)
 {
 	cleanup_dir DIR *d = NULL;
 	struct dirent *e;
-	int fd, r;
+	int fd, r = 0;
 
-	/* PATH_MAX says nothing about depth when directories are made with mkdirat: a guest can
-	 * nest as deep as it likes. Moving the child up keeps the walk flat. */
-	if (depth > 200)
-		return -ELOOP;
 	fd = open_in(dirfd, name, OPEN_NO_XDEV, O_RDONLY | O_DIRECTORY, 0);
 	if (fd < 0)
 		return fd;
@@ -288,27 +287,27 @@ static int remove_dir(int dirfd, const char *name, int depth)
 		close(fd);
 		return r;
 	}
-	while ((errno = 0, e = readdir(d))) {
-		if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
-			continue;
-		if (unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
+	while (r >= 0 && (errno = 0, e = readdir(d))) {
+		char up[64];
+
+		if (str_eq(e->d_name, ".") || str_eq(e->d_name, "..") ||
+		    unlinkat(fd, e->d_name, 0) == 0 || errno == ENOENT)
 			continue;
 		if (errno != EISDIR && errno != EPERM)
 			return -errno;
-		r = remove_dir(fd, e->d_name, depth + 1);
-		if (r == -ELOOP) {
-			char up[64];
-
-			snprintf(up, sizeof(up), ".lxmgr-deep-%d-%lld", depth, (long long)now_us());
-			if (renameat(fd, e->d_name, dirfd, up) < 0)
-				return -errno;
+		if (depth < REMOVE_DEPTH) {
+			r = remove_dir(fd, e->d_name, top < 0 ? fd : top, depth + 1);
+			/* Something of it was moved up: it is tried again from the top. */
+			if (r == -ENOTEMPTY)
+				r = 0;
 			continue;
 		}
-		if (r < 0)
-			return r;
+		snprintf(up, sizeof(up), ".lxmgr-deep-%lld", (long long)now_us());
+		if (renameat(fd, e->d_name, top, up) < 0)
+			return -errno;
 	}
-	if (errno)
-		return -errno;
+	if (r < 0)
+		return r;
 	if (unlinkat(dirfd, name, AT_REMOVEDIR) == 0 || errno == ENOENT)
 		return 0;
 	return -errno;
@@ -325,7 +324,7 @@ int remove_tree_at(int dirfd, const char *name)
 	/* A directory to which a child was moved up, or that was written to meanwhile, is gone
 	 * through again. */
 	for (int tries = 0; tries < 1000 && r == -ENOTEMPTY; tries++)
-		r = remove_dir(dirfd, name, 0);
+		r = remove_dir(dirfd, name, -1, 0);
 	return r;
 }
 

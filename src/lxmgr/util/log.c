@@ -26,7 +26,7 @@ static struct {
 	unsigned int stderr_level;
 	int syslog; /* facility, or -1 */
 	char who[96];
-} sink = {.fd = -1, .level = LOG_L_DEBUG, .stderr_level = LOG_L_FATAL + 1, .syslog = -1};
+} sink = { .fd = -1, .level = LOG_L_DEBUG, .stderr_level = LOG_L_FATAL + 1, .syslog = -1 };
 
 int log_level_parse(const char *text)
 {
@@ -79,7 +79,7 @@ static void emit(int fd, const char *line, size_t len)
 
 void log_msg(enum log_level level, const char *fmt, ...)
 {
-	static const int to_syslog[] = {7, 7, 6, 5, 4, 3, 2, 1, 0};
+	static const int to_syslog[] = { 7, 7, 6, 5, 4, 3, 2, 1, 0 };
 	char text[1024], line[4400];
 	struct timespec ts;
 	int saved = errno;

@@ -32,7 +32,7 @@ static int find(const struct loop *l, int fd)
 
 int loop_add(struct loop *l, int fd, uint32_t events, int (*fn)(int, uint32_t, void *), void *data)
 {
-	struct epoll_event ev = {.events = events};
+	struct epoll_event ev = { .events = events };
 	int i = find(l, -1);
 
 	if (i < 0)
@@ -49,7 +49,7 @@ int loop_add(struct loop *l, int fd, uint32_t events, int (*fn)(int, uint32_t, v
 int loop_mod(struct loop *l, int fd, uint32_t events)
 {
 	int i = find(l, fd);
-	struct epoll_event ev = {.events = events, .data.u32 = (uint32_t)i};
+	struct epoll_event ev = { .events = events, .data.u32 = (uint32_t)i };
 
 	if (i < 0)
 		return -ENOENT;

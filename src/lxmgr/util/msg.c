@@ -16,9 +16,9 @@ int msg_send(int sock, const void *data, size_t len, const int *fds, size_t n)
 	union {
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int) * MSG_MAX_FDS)];
-	} ctl = {0};
-	struct iovec iov = {.iov_base = (void *)data, .iov_len = len};
-	struct msghdr m = {.msg_iov = &iov, .msg_iovlen = 1};
+	} ctl = { 0 };
+	struct iovec iov = { .iov_base = (void *)data, .iov_len = len };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
 	ssize_t r;
 
 	if (n > MSG_MAX_FDS || !len)
@@ -46,11 +46,11 @@ ssize_t msg_recv(int sock, void *data, size_t size, int *fds, size_t *n)
 		struct cmsghdr align;
 		char buf[CMSG_SPACE(sizeof(int) * MSG_MAX_FDS)];
 	} ctl;
-	struct iovec iov = {.iov_base = data, .iov_len = size};
-	struct msghdr m = {.msg_iov = &iov,
-			   .msg_iovlen = 1,
-			   .msg_control = ctl.buf,
-			   .msg_controllen = sizeof(ctl.buf)};
+	struct iovec iov = { .iov_base = data, .iov_len = size };
+	struct msghdr m = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = ctl.buf,
+			    .msg_controllen = sizeof(ctl.buf) };
 	int got[MSG_MAX_FDS];
 	size_t room = n ? *n : 0, count = 0;
 	ssize_t r;

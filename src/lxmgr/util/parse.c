@@ -131,8 +131,8 @@ int parse_duration(const char *s, uint64_t *ret_ms)
 	static const struct {
 		const char *unit;
 		uint64_t ms;
-	} units[] = {{"", 1000},   {"ms", 1},	   {"s", 1000},
-		     {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
+	} units[] = { { "", 1000 },   { "ms", 1 },	{ "s", 1000 },
+		      { "m", 60000 }, { "h", 3600000 }, { "d", 86400000 } };
 	uint64_t v;
 	int r = digits(&s, &v);
 
@@ -151,7 +151,7 @@ int parse_duration(const char *s, uint64_t *ret_ms)
 
 int parse_bool(const char *s, bool *ret)
 {
-	static const char *const words[] = {"0", "1", "no", "yes", "off", "on", "false", "true"};
+	static const char *const words[] = { "0", "1", "no", "yes", "off", "on", "false", "true" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
 		if (strcasecmp(s, words[i]))

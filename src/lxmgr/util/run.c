@@ -52,13 +52,13 @@ static void child(const char *path, const char *const *argv, const struct run_op
 		  int report)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	int fds[3] = {o->stdin_fd >= 0 ? o->stdin_fd : null,
-		      out >= 0		  ? out
-		      : o->stdout_fd >= 0 ? o->stdout_fd
-					  : null,
-		      o->stderr_fd >= 0 ? o->stderr_fd
-		      : out >= 0	? out
-					: null};
+	int fds[3] = { o->stdin_fd >= 0 ? o->stdin_fd : null,
+		       out >= 0		   ? out
+		       : o->stdout_fd >= 0 ? o->stdout_fd
+					   : null,
+		       o->stderr_fd >= 0 ? o->stderr_fd
+		       : out >= 0	 ? out
+					 : null };
 	sigset_t none;
 	int code;
 
@@ -95,8 +95,8 @@ static int collect(int out, const struct run_opts *o, int64_t end, struct strbuf
 	char piece[8192];
 
 	for (;;) {
-		struct pollfd p[2] = {{.fd = out, .events = POLLIN},
-				      {.fd = o->cancel_fd, .events = POLLIN}};
+		struct pollfd p[2] = { { .fd = out, .events = POLLIN },
+				       { .fd = o->cancel_fd, .events = POLLIN } };
 		int64_t left = end ? end - now_ms() : -1;
 		ssize_t n;
 
@@ -142,7 +142,7 @@ int run_program(const char *const *argv, const struct run_opts *opts, char **ret
 	static const struct run_opts none = RUN_OPTS_INIT;
 	const struct run_opts *o = opts ? opts : &none;
 	cleanup_fd int out_r = -EBADF, out_w = -EBADF, rep_r = -EBADF, rep_w = -EBADF;
-	cleanup_strbuf struct strbuf buf = {0};
+	cleanup_strbuf struct strbuf buf = { 0 };
 	int64_t end = o->timeout_ms ? now_ms() + o->timeout_ms : 0;
 	int p[2], status = 0, code = 0, r;
 	char path[4096];

@@ -23,16 +23,16 @@ struct run_opts {
 	void *on_output_arg;
 };
 
-#define RUN_OPTS_INIT                                                         \
-	{                                                                     \
+#define RUN_OPTS_INIT                                                                          \
+	{                                                                                      \
 		.stdin_fd = -1, .stdout_fd = -1, .stderr_fd = -1, .dirfd = -1, .cancel_fd = -1 \
 	}
 
 /*
  * Run argv[0] (with a slash: that path; else searched in PATH) in a process group of its own and
  * wait. Signals are at their defaults in it and nothing but 0, 1, 2 is open. Returns the wait
- * status (see WIFEXITED), -ETIMEDOUT, -ECANCELED, -ENOENT if it cannot be found, or another negative errno.
- * *ret_out (may be NULL) is the captured output, terminated, to be freed.
+ * status (see WIFEXITED), -ETIMEDOUT, -ECANCELED, -ENOENT if it cannot be found, or another
+ * negative errno. *ret_out (may be NULL) is the captured output, terminated, to be freed.
  */
 int run_program(const char *const *argv, const struct run_opts *opts, char **ret_out);
 

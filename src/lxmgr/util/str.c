@@ -40,7 +40,7 @@ char *str_strip(char *s)
 /* Length of the UTF-8 sequence at s, 0 if it is not valid. */
 static size_t utf8_len(const unsigned char *s, size_t left, uint32_t *ret_cp)
 {
-	static const uint32_t least[] = {0, 0, 0x80, 0x800, 0x10000};
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	uint32_t cp;
 	size_t n;
 
