@@ -1,410 +1,499 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <arpa/inet.h>
+#include <endian.h>
 #include <errno.h>
 #include <linux/bpf.h>
 #include <linux/if_ether.h>
 #include <linux/pkt_cls.h>
 #include <linux/pkt_sched.h>
 #include <linux/rtnetlink.h>
+#include <netinet/icmp6.h>
+#include <netinet/ip.h>
+#include <netinet/ip_icmp.h>
 #include <netlink/attr.h>
 #include <netlink/msg.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 
 #include "kernel/antispoof.h"
-#include "kernel/bpf_asm.h"
+#include "kernel/bpfasm.h"
 #include "kernel/netlink_msg.h"
 #include "kernel/sys.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 
-#define PROGRAM_NAME "lxmgr_antispoof"
-#define MAX_INSNS    1024
+#define EXT_MAX	    6 /* extension headers that are followed */
+#define OPTIONS_MAX 6 /* options of a neighbour discovery message */
+#define PROG_NAME   "lxmgr_antispoof"
 
-/* Where execution goes on: jumps are emitted with a label and resolved at the end. */
-enum label {
-	L_DROP,
-	L_PASS,
-	L_ARP,
-	L_V4,
-	L_V4_SRC_OK,
-	L_V6,
-	L_V6_SRC_OK,
-	L_V6_SRC_ANY,
-	L_V6_NEXT,
-	L_V6_EXT1,
-	L_V6_EXT2,
-	L_V6_UPPER,
-	L_V6_FRAG,
-	L_ICMP6,
-	L_NS,
-	L_NA,
-	L_ND_OPT,
-	L_V6_UDP,
-	L_TARGET_OK,
-	L_COUNT
+#define ICMP6_MLD_QUERY	  130
+#define ICMP6_MLD2_REPORT 143
+#define ICMP6_RENUMBER	  138
+#define ICMP6_MRD_ADVERT  151
+#define IGMP_QUERY	  0x11
+#define IGMP_MRD_ADVERT	  0x30
+#define ICMP4_ROUTER_ADV  9
+#define IP6_MOBILITY	  135
+#define IP6_HIP		  139
+#define IP6_SHIM6	  140
+
+/*
+ * Registers that survive calls. The packet is only read through bpf_skb_load_bytes(), which
+ * copes with paged buffers and fails at the end of the packet: then the packet is dropped.
+ */
+enum {
+	R_RET = BPF_REG_0,
+	R_A = BPF_REG_1,
+	R_B = BPF_REG_2,
+	R_C = BPF_REG_3,
+	R_D = BPF_REG_4,
+	R_CTX = BPF_REG_6,
+	R_OFF = BPF_REG_7,   /* offset of the header that is looked at */
+	R_FLAGS = BPF_REG_8, /* IPv4: the source address; IPv6: F_* */
+	R_PROTO = BPF_REG_9, /* protocol; in neighbour discovery the end of the packet */
+	R_FP = BPF_REG_10,
 };
 
-struct prog {
-	struct bpf_insn insn[MAX_INSNS];
-	uint8_t label[MAX_INSNS]; /* label + 1 of a jump, 0: none */
-	int at[L_COUNT];
-	size_t n;
+#define F_UNSPEC   1 /* source is :: */
+#define F_FRAGMENT 2
+
+/* Places on the stack. */
+enum {
+	S_ETH = -16, /* 14 bytes */
+	S_IP = -64,  /* up to 40 bytes */
+	S_BUF = -80, /* the header or option that is looked at */
+	S_TARGET = -96,
 };
 
-static void emit(struct prog *p, struct bpf_insn i)
-{
-	if (p->n < MAX_INSNS)
-		p->insn[p->n++] = i;
-}
+/* Fixed labels. */
+enum { L_DROP, L_PASS, L_ARP, L_V4, L_V6, L_V6_UPPER, L_ICMP6, L_ND_OPTIONS, LABELS };
 
-static void here(struct prog *p, enum label l)
-{
-	p->at[l] = (int)p->n;
-}
-
-static void jump(struct prog *p, struct bpf_insn i, enum label l)
-{
-	if (p->n < MAX_INSNS)
-		p->label[p->n] = (uint8_t)(l + 1);
-	emit(p, i);
-}
-
-/* 32 bits wide: an immediate of the 64-bit kind would be sign-extended. */
-static void jump_if(struct prog *p, int op, int reg, uint32_t value, enum label l)
-{
-	jump(p, BPF_INSN((uint8_t)(BPF_JMP32 | op | BPF_K), (uint8_t)reg, 0, 0, (int32_t)value), l);
-}
-
-static void go(struct prog *p, enum label l)
-{
-	jump(p, BPF_GOTO(0), l);
-}
-
-/* Copy len bytes of the packet at r7 + off to the stack; a short packet is dropped. */
-static void load(struct prog *p, int off, int stack, int len)
-{
-	emit(p, BPF_MOV_REG(BPF_REG_1, BPF_REG_6));
-	emit(p, BPF_MOV_REG(BPF_REG_2, BPF_REG_7));
-	emit(p, BPF_ALU_IMM(BPF_ADD, BPF_REG_2, off));
-	emit(p, BPF_MOV_REG(BPF_REG_3, BPF_REG_10));
-	emit(p, BPF_ALU_IMM(BPF_ADD, BPF_REG_3, stack));
-	emit(p, BPF_MOV_IMM(BPF_REG_4, len));
-	emit(p, BPF_CALL_FN(BPF_FUNC_skb_load_bytes));
-	jump_if(p, BPF_JNE, BPF_REG_0, 0, L_DROP);
-}
-
-static void field(struct prog *p, int reg, uint8_t size, int stack)
-{
-	emit(p, BPF_LOAD(size, (uint8_t)reg, BPF_REG_10, (int16_t)stack));
-}
-
-static uint32_t word(const void *b)
+static uint32_t get32(const void *p)
 {
 	uint32_t v;
 
-	memcpy(&v, b, 4);
+	memcpy(&v, p, 4);
 	return v;
 }
 
-static uint32_t half(const void *b)
+static uint64_t get64(const void *p)
+{
+	uint64_t v;
+
+	memcpy(&v, p, 8);
+	return v;
+}
+
+static uint16_t get16(const void *p)
 {
 	uint16_t v;
 
-	memcpy(&v, b, 2);
+	memcpy(&v, p, 2);
 	return v;
 }
 
-/* Drop unless the six bytes at stack (aligned) are the MAC. */
-static void want_mac(struct prog *p, int stack, const uint8_t mac[6])
+/* Copy len bytes of the packet at R_OFF + off to the stack, or drop the packet. */
+static void read_at_off(struct bpfasm *a, int off, int16_t stack, int len)
 {
-	field(p, BPF_REG_1, BPF_W, stack);
-	jump_if(p, BPF_JNE, BPF_REG_1, word(mac), L_DROP);
-	field(p, BPF_REG_1, BPF_H, stack + 4);
-	jump_if(p, BPF_JNE, BPF_REG_1, half(mac + 4), L_DROP);
+	bpf_mov_reg(a, R_A, R_CTX);
+	bpf_mov_reg(a, R_B, R_OFF);
+	bpf_alu_imm(a, BPF_ADD, R_B, off);
+	bpf_mov_reg(a, R_C, R_FP);
+	bpf_alu_imm(a, BPF_ADD, R_C, stack);
+	bpf_mov_imm(a, R_D, len);
+	bpf_call(a, BPF_FUNC_skb_load_bytes);
+	bpf_jmp_imm(a, BPF_JNE, R_RET, 0, L_DROP);
 }
 
-/* Go to l if the 16 bytes at stack are a. */
-static void if_v6(struct prog *p, int stack, const struct in6_addr *a, enum label l)
+static void load_stack(struct bpfasm *a, int size, int dst, int stack)
 {
-	for (int i = 0; i < 4; i++) {
-		field(p, BPF_REG_1, BPF_W, stack + 4 * i);
-		/* Past the remaining comparisons: two instructions each. */
-		if (i < 3)
-			emit(p,
-			     BPF_INSN(BPF_JMP32 | BPF_JNE | BPF_K, BPF_REG_1, 0,
-				      (int16_t)(2 * (3 - i)), (int32_t)word(&a->s6_addr[4 * i])));
-		else
-			jump_if(p, BPF_JEQ, BPF_REG_1, word(&a->s6_addr[12]), l);
+	bpf_load(a, size, dst, R_FP, (int16_t)stack);
+}
+
+/* Drop the packet unless the MAC on the stack (aligned to 2 but not to 4, or the other way
+ * round: first_size says which part comes first) is the container's. */
+static void require_mac(struct bpfasm *a, int stack, int first_size, const uint8_t mac[6])
+{
+	int first = first_size == BPF_H ? 2 : 4;
+
+	load_stack(a, BPF_H, R_A, first == 2 ? stack : stack + 4);
+	bpf_jmp32_imm(a, BPF_JNE, R_A, get16(first == 2 ? mac : mac + 4), L_DROP);
+	load_stack(a, BPF_W, R_A, first == 2 ? stack + 2 : stack);
+	bpf_jmp32_imm(a, BPF_JNE, R_A, (int32_t)get32(first == 2 ? mac + 2 : mac), L_DROP);
+}
+
+/* Go to `ok` if the IPv4 address in reg is one of the container's, else drop. Uses R_B. */
+static void match_v4(struct bpfasm *a, const struct antispoof_spec *s, int reg, unsigned int ok)
+{
+	for (size_t i = 0; i < s->n_allow; i++) {
+		const struct net_addr *n = &s->allow[i];
+		uint32_t mask = n->prefix ? htonl(0xffffffffU << (32 - n->prefix)) : 0;
+
+		if (n->family != AF_INET)
+			continue;
+		bpf_mov_reg(a, R_B, reg);
+		bpf_alu32_imm(a, BPF_AND, R_B, (int32_t)mask);
+		bpf_jmp32_imm(a, BPF_JEQ, R_B, (int32_t)(n->v4.s_addr & mask), ok);
 	}
+	bpf_goto(a, s->n_allow ? L_DROP : ok);
 }
 
-static struct in6_addr link_local(const uint8_t mac[6])
+/* Compare `bits` bits of reg with value; go to `no` if they differ. Uses R_C and R_D. */
+static void compare_half(struct bpfasm *a, int reg, uint64_t value, int bits, unsigned int no)
 {
-	struct in6_addr a = {.s6_addr = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, mac[0] ^ 2, mac[1], mac[2],
-					 0xff, 0xfe, mac[3], mac[4], mac[5]}};
+	uint64_t mask = htobe64(bits >= 64 ? ~0ULL : bits > 0 ? ~0ULL << (64 - bits) : 0);
 
-	return a;
-}
-
-static void gen_ethernet(struct prog *p, const struct antispoof_spec *s)
-{
-	emit(p, BPF_MOV_REG(BPF_REG_6, BPF_REG_1));
-	emit(p, BPF_MOV_IMM(BPF_REG_7, 0));
-	emit(p, BPF_LOAD(BPF_W, BPF_REG_8, BPF_REG_6, offsetof(struct __sk_buff, vlan_present)));
-	load(p, 6, -8, 8); /* source MAC, type */
-	want_mac(p, -8, s->mac);
-	/* A tag is the bridge's business where the port has tagged VLANs, else a way around. */
-	jump_if(p, BPF_JNE, BPF_REG_8, 0, s->tagged_vlans ? L_PASS : L_DROP);
-	field(p, BPF_REG_1, BPF_H, -2);
-	jump_if(p, BPF_JEQ, BPF_REG_1, htons(ETH_P_IP), L_V4);
-	jump_if(p, BPF_JEQ, BPF_REG_1, htons(ETH_P_ARP), L_ARP);
-	jump_if(p, BPF_JEQ, BPF_REG_1, htons(ETH_P_IPV6), L_V6);
-	if (s->tagged_vlans)
-		jump_if(p, BPF_JEQ, BPF_REG_1, htons(ETH_P_8021Q), L_PASS);
-	go(p, L_DROP);
-}
-
-static void gen_arp(struct prog *p, const struct antispoof_spec *s)
-{
-	static const uint8_t head[8] = {0, 1, 8, 0, 6, 4};
-
-	here(p, L_ARP);
-	load(p, 14, -8, 8);
-	field(p, BPF_REG_1, BPF_W, -8);
-	jump_if(p, BPF_JNE, BPF_REG_1, word(head), L_DROP);
-	field(p, BPF_REG_1, BPF_H, -4);
-	jump_if(p, BPF_JNE, BPF_REG_1, half(head + 4), L_DROP);
-	load(p, 22, -8, 6);
-	want_mac(p, -8, s->mac);
-	if (s->any_v4)
-		go(p, L_PASS);
-	load(p, 28, -8, 4);
-	field(p, BPF_REG_1, BPF_W, -8);
-	jump_if(p, BPF_JEQ, BPF_REG_1, 0, L_PASS); /* a probe */
-	for (size_t i = 0; i < s->n_v4; i++)
-		jump_if(p, BPF_JEQ, BPF_REG_1, s->v4[i].s_addr, L_PASS);
-	go(p, L_DROP);
-}
-
-/* The IPv4 header lies at fp-24: version and length -24, fragment -18, protocol -15, source -12. */
-static void gen_v4(struct prog *p, const struct antispoof_spec *s)
-{
-	here(p, L_V4);
-	load(p, 14, -24, 20);
-	field(p, BPF_REG_8, BPF_B, -24);
-	emit(p, BPF_MOV_REG(BPF_REG_1, BPF_REG_8));
-	emit(p, BPF_ALU_IMM(BPF_RSH, BPF_REG_1, 4));
-	jump_if(p, BPF_JNE, BPF_REG_1, 4, L_DROP);
-	emit(p, BPF_ALU_IMM(BPF_AND, BPF_REG_8, 0xf));
-	emit(p, BPF_ALU_IMM(BPF_LSH, BPF_REG_8, 2));
-	jump_if(p, BPF_JLT, BPF_REG_8, 20, L_DROP);
-	/* r7: where the upper header lies, less the 14 of the frame. */
-	emit(p, BPF_MOV_REG(BPF_REG_7, BPF_REG_8));
-	field(p, BPF_REG_8, BPF_B, -15);
-	field(p, BPF_REG_9, BPF_W, -12);
-	if (s->any_v4)
-		go(p, L_V4_SRC_OK);
-	for (size_t i = 0; i < s->n_v4; i++)
-		jump_if(p, BPF_JEQ, BPF_REG_9, s->v4[i].s_addr, L_V4_SRC_OK);
-	/* 0.0.0.0 may only look for a DHCP server. */
-	jump_if(p, BPF_JNE, BPF_REG_9, 0, L_DROP);
-	jump_if(p, BPF_JNE, BPF_REG_8, IPPROTO_UDP, L_DROP);
-	field(p, BPF_REG_1, BPF_H, -18);
-	emit(p, BPF_ALU_IMM(BPF_AND, BPF_REG_1, (int32_t)htons(0x3fff)));
-	jump_if(p, BPF_JNE, BPF_REG_1, 0, L_DROP);
-	load(p, 14, -8, 4);
-	field(p, BPF_REG_1, BPF_H, -6);
-	jump_if(p, BPF_JNE, BPF_REG_1, htons(67), L_DROP);
-	here(p, L_V4_SRC_OK);
-	jump_if(p, BPF_JNE, BPF_REG_8, IPPROTO_UDP, L_PASS);
-	/* Later fragments have no ports; without their first they are nothing. */
-	field(p, BPF_REG_1, BPF_H, -18);
-	emit(p, BPF_ALU_IMM(BPF_AND, BPF_REG_1, (int32_t)htons(0x1fff)));
-	jump_if(p, BPF_JNE, BPF_REG_1, 0, L_PASS);
-	load(p, 14, -8, 4);
-	field(p, BPF_REG_1, BPF_H, -8);
-	jump_if(p, BPF_JEQ, BPF_REG_1, htons(67), L_DROP);
-	go(p, L_PASS);
-}
-
-/* The IPv6 header lies at fp-40: payload length -36, next header -34, source -32.
- * r8: next header, r9: 1 if the source is ::, r7: where the next header lies, less 14. */
-static void gen_v6(struct prog *p, const struct antispoof_spec *s)
-{
-	static const struct in6_addr unspecified;
-	struct in6_addr ll = link_local(s->mac);
-
-	here(p, L_V6);
-	load(p, 14, -40, 40);
-	field(p, BPF_REG_8, BPF_B, -34);
-	emit(p, BPF_MOV_IMM(BPF_REG_9, 1));
-	if_v6(p, -32, &unspecified, L_V6_SRC_OK);
-	emit(p, BPF_MOV_IMM(BPF_REG_9, 0));
-	if (s->any_v6)
-		go(p, L_V6_SRC_OK);
-	if_v6(p, -32, &ll, L_V6_SRC_OK);
-	for (size_t i = 0; i < s->n_v6; i++)
-		if_v6(p, -32, &s->v6[i], L_V6_SRC_OK);
-	go(p, L_DROP);
-	here(p, L_V6_SRC_OK);
-	emit(p, BPF_MOV_IMM(BPF_REG_7, 40));
-}
-
-/* One extension header, if there is one: hop-by-hop and destination options are stepped over. */
-static void gen_v6_ext(struct prog *p, enum label next)
-{
-	jump_if(p, BPF_JEQ, BPF_REG_8, 44, L_V6_FRAG);
-	emit(p, BPF_INSN(BPF_JMP32 | BPF_JEQ | BPF_K, BPF_REG_8, 0, 1, 0));
-	jump_if(p, BPF_JNE, BPF_REG_8, 60, L_V6_UPPER);
-	load(p, 14, -8, 2);
-	field(p, BPF_REG_8, BPF_B, -8);
-	field(p, BPF_REG_1, BPF_B, -7);
-	emit(p, BPF_ALU_IMM(BPF_ADD, BPF_REG_1, 1));
-	emit(p, BPF_ALU_IMM(BPF_LSH, BPF_REG_1, 3));
-	emit(p, BPF_ALU_REG(BPF_ADD, BPF_REG_7, BPF_REG_1));
-	here(p, next);
-}
-
-static void gen_v6_upper(struct prog *p)
-{
-	static const uint8_t forbidden[] = {0, 43, 44, 51, 60, 135, 139, 140};
-
-	gen_v6_ext(p, L_V6_EXT1);
-	gen_v6_ext(p, L_V6_EXT2);
-	go(p, L_V6_UPPER);
-	here(p, L_V6_FRAG);
-	load(p, 14, -8, 4);
-	field(p, BPF_REG_8, BPF_B, -8);
-	field(p, BPF_REG_1, BPF_H, -6);
-	emit(p, BPF_ALU_IMM(BPF_AND, BPF_REG_1, (int32_t)htons(0xfff8)));
-	jump_if(p, BPF_JNE, BPF_REG_1, 0, L_PASS);
-	/* A neighbour or router message is never fragmented (RFC 6980). */
-	jump_if(p, BPF_JEQ, BPF_REG_8, IPPROTO_ICMPV6, L_V6_NEXT);
-	emit(p, BPF_ALU_IMM(BPF_ADD, BPF_REG_7, 8));
-	go(p, L_V6_UPPER);
-	here(p, L_V6_NEXT);
-	load(p, 14 + 8, -8, 1);
-	field(p, BPF_REG_1, BPF_B, -8);
-	/* Echo and errors may be: types below 130, echo 128 and 129. */
-	jump_if(p, BPF_JLT, BPF_REG_1, 130, L_PASS);
-	go(p, L_DROP);
-	here(p, L_V6_UPPER);
-	jump_if(p, BPF_JEQ, BPF_REG_8, IPPROTO_ICMPV6, L_ICMP6);
-	/* From :: only neighbour discovery and multicast listener reports. */
-	jump_if(p, BPF_JNE, BPF_REG_9, 0, L_DROP);
-	jump_if(p, BPF_JEQ, BPF_REG_8, IPPROTO_UDP, L_V6_UDP);
-	for (size_t i = 0; i < ARRAY_SIZE(forbidden); i++)
-		jump_if(p, BPF_JEQ, BPF_REG_8, forbidden[i], L_DROP);
-	go(p, L_PASS);
-	here(p, L_V6_UDP);
-	load(p, 14, -8, 4);
-	field(p, BPF_REG_1, BPF_H, -8);
-	jump_if(p, BPF_JEQ, BPF_REG_1, htons(547), L_DROP);
-	go(p, L_PASS);
-}
-
-/* The target of an advertisement, or of a duplicate detection, must be its own. */
-static void gen_target(struct prog *p, const struct antispoof_spec *s)
-{
-	struct in6_addr ll = link_local(s->mac);
-
-	if (!s->any_v6) {
-		if_v6(p, -64, &ll, L_TARGET_OK);
-		for (size_t i = 0; i < s->n_v6; i++)
-			if_v6(p, -64, &s->v6[i], L_TARGET_OK);
-		go(p, L_DROP);
+	bpf_mov_reg(a, R_C, reg);
+	if (bits < 64) {
+		bpf_mov64_const(a, R_D, mask);
+		bpf_alu_reg(a, BPF_AND, R_C, R_D);
 	}
-	here(p, L_TARGET_OK);
+	bpf_mov64_const(a, R_D, value & mask);
+	bpf_jmp_reg(a, BPF_JNE, R_C, R_D, no);
 }
 
-/* Neighbour messages: right behind the fixed header, with no option, or one that names the MAC or
- * is a nonce. The target lies at fp-64. */
-static void gen_icmp6(struct prog *p, const struct antispoof_spec *s)
+/* Go to `ok` if the IPv6 address on the stack is one of the container's, else drop. */
+static void match_v6(struct bpfasm *a, const struct antispoof_spec *s, int stack, unsigned int ok)
 {
-	here(p, L_ICMP6);
-	load(p, 14, -8, 1);
-	field(p, BPF_REG_8, BPF_B, -8);
-	jump_if(p, BPF_JEQ, BPF_REG_8, 134, L_DROP); /* router advertisement */
-	jump_if(p, BPF_JEQ, BPF_REG_8, 137, L_DROP); /* redirect */
-	jump_if(p, BPF_JEQ, BPF_REG_8, 135, L_NS);
-	jump_if(p, BPF_JEQ, BPF_REG_8, 136, L_NS);
-	jump_if(p, BPF_JEQ, BPF_REG_9, 0, L_PASS);
-	jump_if(p, BPF_JEQ, BPF_REG_8, 143, L_PASS); /* listener report */
-	jump_if(p, BPF_JEQ, BPF_REG_8, 131, L_PASS);
-	jump_if(p, BPF_JEQ, BPF_REG_8, 132, L_PASS);
-	jump_if(p, BPF_JEQ, BPF_REG_8, 133, L_PASS); /* router solicitation */
-	go(p, L_DROP);
-	here(p, L_NS);
-	jump(p, BPF_JUMP_IMM(BPF_JNE, BPF_REG_7, 40, 0), L_DROP);
-	load(p, 14 + 8, -64, 16);
-	/* A solicitation from an address may ask for anybody. */
-	jump_if(p, BPF_JEQ, BPF_REG_8, 136, L_NA);
-	jump_if(p, BPF_JEQ, BPF_REG_9, 0, L_ND_OPT);
-	here(p, L_NA);
-	gen_target(p, s);
-	here(p, L_ND_OPT);
-	field(p, BPF_REG_1, BPF_H, -36);
-	jump_if(p, BPF_JEQ, BPF_REG_1, htons(24), L_PASS);
-	jump_if(p, BPF_JNE, BPF_REG_1, htons(32), L_DROP);
-	load(p, 14 + 24, -8, 2);
-	field(p, BPF_REG_1, BPF_B, -8);
-	jump_if(p, BPF_JEQ, BPF_REG_1, 14, L_PASS);
-	load(p, 14 + 26, -8, 6);
-	want_mac(p, -8, s->mac);
-	go(p, L_PASS);
+	struct net_addr local = { .family = AF_INET6, .prefix = 128 };
+	uint8_t *ll = local.v6.s6_addr;
+
+	if (!s->n_allow) {
+		bpf_goto(a, ok);
+		return;
+	}
+	ll[0] = 0xfe;
+	ll[1] = 0x80;
+	memcpy(ll + 8, s->mac, 3);
+	ll[8] ^= 2;
+	ll[11] = 0xff;
+	ll[12] = 0xfe;
+	memcpy(ll + 13, s->mac + 3, 3);
+
+	load_stack(a, BPF_DW, R_A, stack);
+	load_stack(a, BPF_DW, R_B, stack + 8);
+	for (size_t i = 0; i <= s->n_allow; i++) {
+		const struct net_addr *n = i < s->n_allow ? &s->allow[i] : &local;
+		unsigned int next;
+
+		if (n->family != AF_INET6)
+			continue;
+		next = bpfasm_label(a);
+		compare_half(a, R_A, get64(n->v6.s6_addr), n->prefix, next);
+		if (n->prefix > 64)
+			compare_half(a, R_B, get64(n->v6.s6_addr + 8), n->prefix - 64, next);
+		bpf_goto(a, ok);
+		bpfasm_place(a, next);
+	}
+	bpf_goto(a, L_DROP);
 }
 
-static int resolve(struct prog *p)
+static void ethernet(struct bpfasm *a, const struct antispoof_spec *s)
 {
-	if (p->n >= MAX_INSNS)
-		return -E2BIG;
-	for (size_t i = 0; i < p->n; i++)
-		if (p->label[i])
-			p->insn[i].off = (int16_t)(p->at[p->label[i] - 1] - (int)i - 1);
-	return 0;
+	bpf_mov_reg(a, R_CTX, R_A);
+	bpf_mov_imm(a, R_OFF, 0);
+	if (!s->vlan) {
+		bpf_load(a, BPF_W, R_A, R_CTX, offsetof(struct __sk_buff, vlan_present));
+		bpf_jmp32_imm(a, BPF_JNE, R_A, 0, L_DROP);
+	}
+	read_at_off(a, 0, S_ETH, ETH_HLEN);
+	require_mac(a, S_ETH + 6, BPF_H, s->mac);
+	bpf_mov_imm(a, R_OFF, ETH_HLEN);
+	load_stack(a, BPF_H, R_A, S_ETH + 12);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, htons(ETH_P_IP), L_V4);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, htons(ETH_P_IPV6), L_V6);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, htons(ETH_P_ARP), L_ARP);
+	bpf_goto(a, L_DROP);
 }
 
-static int program_load(const struct antispoof_spec *s, struct lxmgr_err *err)
+static void arp(struct bpfasm *a, const struct antispoof_spec *s)
 {
-	static struct prog p;
-	union bpf_attr a;
+	static const uint8_t kind[6] = { 0, 1, 0x08, 0x00, 6, 4 }; /* Ethernet, IPv4, lengths */
+	unsigned int reply = bpfasm_label(a);
+
+	bpfasm_place(a, L_ARP);
+	read_at_off(a, 0, S_IP, 16);
+	load_stack(a, BPF_W, R_A, S_IP);
+	bpf_jmp32_imm(a, BPF_JNE, R_A, (int32_t)get32(kind), L_DROP);
+	load_stack(a, BPF_H, R_A, S_IP + 4);
+	bpf_jmp32_imm(a, BPF_JNE, R_A, get16(kind + 4), L_DROP);
+	require_mac(a, S_IP + 8, BPF_W, s->mac);
+	/* The sender's address stands where a word cannot be read from the stack. */
+	read_at_off(a, 14, S_BUF, 4);
+	read_at_off(a, 24, S_BUF + 8, 4); /* it is all there */
+	load_stack(a, BPF_H, R_B, S_IP + 6);
+	load_stack(a, BPF_W, R_A, S_BUF);
+	bpf_jmp32_imm(a, BPF_JEQ, R_B, htons(2), reply);
+	bpf_jmp32_imm(a, BPF_JNE, R_B, htons(1), L_DROP);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, 0, L_PASS);
+	bpfasm_place(a, reply);
+	match_v4(a, s, R_A, L_PASS);
+}
+
+/* Behind the IPv4 header of a packet that has one at R_OFF. R_FLAGS is the source address. */
+static void v4_upper(struct bpfasm *a)
+{
+	unsigned int udp = bpfasm_label(a), icmp = bpfasm_label(a), igmp = bpfasm_label(a);
+
+	bpf_jmp32_imm(a, BPF_JEQ, R_PROTO, IPPROTO_UDP, udp);
+	bpf_jmp32_imm(a, BPF_JEQ, R_FLAGS, 0, L_DROP);
+	bpf_jmp32_imm(a, BPF_JEQ, R_PROTO, IPPROTO_ICMP, icmp);
+	bpf_jmp32_imm(a, BPF_JEQ, R_PROTO, IPPROTO_IGMP, igmp);
+	bpf_goto(a, L_PASS);
+
+	bpfasm_place(a, udp);
+	read_at_off(a, 0, S_BUF, 4);
+	load_stack(a, BPF_H, R_A, S_BUF);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, htons(67), L_DROP);
+	bpf_jmp32_imm(a, BPF_JNE, R_FLAGS, 0, L_PASS);
+	bpf_jmp32_imm(a, BPF_JNE, R_A, htons(68), L_DROP);
+	load_stack(a, BPF_H, R_A, S_BUF + 2);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, htons(67), L_PASS);
+	bpf_goto(a, L_DROP);
+
+	bpfasm_place(a, icmp);
+	read_at_off(a, 0, S_BUF, 2);
+	load_stack(a, BPF_B, R_A, S_BUF);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, ICMP_REDIRECT, L_DROP);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, ICMP4_ROUTER_ADV, L_DROP);
+	bpf_goto(a, L_PASS);
+
+	bpfasm_place(a, igmp);
+	read_at_off(a, 0, S_BUF, 2);
+	load_stack(a, BPF_B, R_A, S_BUF);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, IGMP_QUERY, L_DROP);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, IGMP_MRD_ADVERT, L_DROP);
+	bpf_goto(a, L_PASS);
+}
+
+static void v4(struct bpfasm *a, const struct antispoof_spec *s)
+{
+	unsigned int ours = bpfasm_label(a), first = bpfasm_label(a);
+
+	bpfasm_place(a, L_V4);
+	read_at_off(a, 0, S_IP, 20);
+	load_stack(a, BPF_B, R_A, S_IP);
+	bpf_jmp32_imm(a, BPF_JLT, R_A, 0x45, L_DROP);
+	bpf_jmp32_imm(a, BPF_JGT, R_A, 0x4f, L_DROP);
+	bpf_alu_imm(a, BPF_AND, R_A, 15);
+	bpf_alu_imm(a, BPF_LSH, R_A, 2);
+	bpf_alu_reg(a, BPF_ADD, R_OFF, R_A);
+	load_stack(a, BPF_B, R_PROTO, S_IP + 9);
+	load_stack(a, BPF_W, R_FLAGS, S_IP + 12);
+	bpf_jmp32_imm(a, BPF_JEQ, R_FLAGS, 0, ours);
+	match_v4(a, s, R_FLAGS, ours);
+	bpfasm_place(a, ours);
+	load_stack(a, BPF_H, R_A, S_IP + 6);
+	bpf_be16(a, R_A);
+	bpf_alu_imm(a, BPF_AND, R_A, IP_OFFMASK);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, 0, first);
+	/* What comes behind the first 8 bytes cannot change the ports and types in them. */
+	bpf_jmp32_imm(a, BPF_JNE, R_FLAGS, 0, L_PASS);
+	bpf_goto(a, L_DROP);
+	bpfasm_place(a, first);
+	v4_upper(a);
+}
+
+/* One step along the extension headers; leads to `next`, or to L_V6_UPPER behind them. */
+static void v6_extension(struct bpfasm *a, unsigned int next)
+{
+	unsigned int option = bpfasm_label(a), first = bpfasm_label(a);
+
+	bpf_jmp32_imm(a, BPF_JEQ, R_PROTO, IPPROTO_HOPOPTS, option);
+	bpf_jmp32_imm(a, BPF_JEQ, R_PROTO, IPPROTO_ROUTING, option);
+	bpf_jmp32_imm(a, BPF_JEQ, R_PROTO, IPPROTO_DSTOPTS, option);
+	bpf_jmp32_imm(a, BPF_JNE, R_PROTO, IPPROTO_FRAGMENT, L_V6_UPPER);
+
+	read_at_off(a, 0, S_BUF, 8);
+	load_stack(a, BPF_H, R_A, S_BUF + 2);
+	bpf_be16(a, R_A);
+	bpf_jmp32_imm(a, BPF_JLT, R_A, 8, first);
+	/* A later fragment does no harm without its first, which must hold all headers. */
+	bpf_jmp32_imm(a, BPF_JSET, R_FLAGS, F_UNSPEC, L_DROP);
+	bpf_goto(a, L_PASS);
+	bpfasm_place(a, first);
+	load_stack(a, BPF_B, R_PROTO, S_BUF);
+	bpf_alu_imm(a, BPF_OR, R_FLAGS, F_FRAGMENT);
+	bpf_alu_imm(a, BPF_ADD, R_OFF, 8);
+	bpf_goto(a, next);
+
+	bpfasm_place(a, option);
+	read_at_off(a, 0, S_BUF, 2);
+	load_stack(a, BPF_B, R_PROTO, S_BUF);
+	load_stack(a, BPF_B, R_A, S_BUF + 1);
+	bpf_alu_imm(a, BPF_ADD, R_A, 1);
+	bpf_alu_imm(a, BPF_LSH, R_A, 3);
+	bpf_alu_reg(a, BPF_ADD, R_OFF, R_A);
+	bpf_goto(a, next);
+}
+
+static void v6(struct bpfasm *a, const struct antispoof_spec *s)
+{
+	unsigned int known = bpfasm_label(a), walk = bpfasm_label(a);
+
+	bpfasm_place(a, L_V6);
+	read_at_off(a, 0, S_IP, 40);
+	load_stack(a, BPF_B, R_A, S_IP);
+	bpf_alu_imm(a, BPF_RSH, R_A, 4);
+	bpf_jmp32_imm(a, BPF_JNE, R_A, 6, L_DROP);
+	load_stack(a, BPF_B, R_PROTO, S_IP + 6);
+	bpf_alu_imm(a, BPF_ADD, R_OFF, 40);
+	bpf_mov_imm(a, R_FLAGS, F_UNSPEC);
+	load_stack(a, BPF_DW, R_A, S_IP + 8);
+	load_stack(a, BPF_DW, R_B, S_IP + 16);
+	bpf_alu_reg(a, BPF_OR, R_A, R_B);
+	bpf_jmp_imm(a, BPF_JEQ, R_A, 0, walk);
+	match_v6(a, s, S_IP + 8, known);
+	bpfasm_place(a, known);
+	bpf_mov_imm(a, R_FLAGS, 0);
+	bpfasm_place(a, walk);
+	for (int i = 0; i < EXT_MAX; i++) {
+		unsigned int next = bpfasm_label(a);
+
+		v6_extension(a, next);
+		bpfasm_place(a, next);
+	}
+	v6_extension(a, L_DROP);
+}
+
+static void v6_upper(struct bpfasm *a)
+{
+	bpfasm_place(a, L_V6_UPPER);
+	bpf_jmp32_imm(a, BPF_JEQ, R_PROTO, IPPROTO_ICMPV6, L_ICMP6);
+	bpf_jmp32_imm(a, BPF_JSET, R_FLAGS, F_UNSPEC, L_DROP);
+	/* Headers that a guest may step over and we do not. */
+	bpf_jmp32_imm(a, BPF_JEQ, R_PROTO, IP6_MOBILITY, L_DROP);
+	bpf_jmp32_imm(a, BPF_JEQ, R_PROTO, IP6_HIP, L_DROP);
+	bpf_jmp32_imm(a, BPF_JEQ, R_PROTO, IP6_SHIM6, L_DROP);
+	bpf_jmp32_imm(a, BPF_JNE, R_PROTO, IPPROTO_UDP, L_PASS);
+	read_at_off(a, 0, S_BUF, 4);
+	load_stack(a, BPF_H, R_A, S_BUF);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, htons(547), L_DROP);
+	bpf_goto(a, L_PASS);
+}
+
+static void icmp6(struct bpfasm *a, const struct antispoof_spec *s)
+{
+	static const uint8_t never[] = { ND_ROUTER_ADVERT, ND_REDIRECT, ICMP6_MLD_QUERY,
+					 ICMP6_RENUMBER, ICMP6_MRD_ADVERT };
+	unsigned int rs = bpfasm_label(a), ns = bpfasm_label(a), na = bpfasm_label(a);
+	unsigned int own_target = bpfasm_label(a);
+
+	bpfasm_place(a, L_ICMP6);
+	read_at_off(a, 0, S_BUF, 4);
+	load_stack(a, BPF_B, R_A, S_BUF);
+	for (size_t i = 0; i < ARRAY_SIZE(never); i++)
+		bpf_jmp32_imm(a, BPF_JEQ, R_A, never[i], L_DROP);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, ND_ROUTER_SOLICIT, rs);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, ND_NEIGHBOR_SOLICIT, ns);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, ND_NEIGHBOR_ADVERT, na);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, ICMP6_MLD2_REPORT, L_PASS);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, MLD_LISTENER_REPORT, L_PASS);
+	bpf_jmp32_imm(a, BPF_JEQ, R_A, MLD_LISTENER_REDUCTION, L_PASS);
+	bpf_jmp32_imm(a, BPF_JSET, R_FLAGS, F_UNSPEC, L_DROP);
+	bpf_goto(a, L_PASS);
+
+	bpfasm_place(a, ns);
+	read_at_off(a, 8, S_TARGET, 16);
+	bpf_alu_imm(a, BPF_ADD, R_OFF, 16);
+	bpf_jmp32_imm(a, BPF_JSET, R_FLAGS, F_UNSPEC, own_target);
+	bpf_goto(a, rs);
+
+	bpfasm_place(a, na);
+	bpf_jmp32_imm(a, BPF_JSET, R_FLAGS, F_UNSPEC, L_DROP);
+	read_at_off(a, 8, S_TARGET, 16);
+	bpf_alu_imm(a, BPF_ADD, R_OFF, 16);
+	bpfasm_place(a, own_target);
+	match_v6(a, s, S_TARGET, rs);
+	bpfasm_place(a, rs);
+	bpf_alu_imm(a, BPF_ADD, R_OFF, 8);
+	bpf_jmp32_imm(a, BPF_JSET, R_FLAGS, F_FRAGMENT, L_DROP);
+	bpf_goto(a, L_ND_OPTIONS);
+}
+
+/* Walk the options of a neighbour discovery message up to the end the IPv6 header gives. */
+static void nd_options(struct bpfasm *a, const struct antispoof_spec *s)
+{
+	bpfasm_place(a, L_ND_OPTIONS);
+	load_stack(a, BPF_H, R_PROTO, S_IP + 4);
+	bpf_be16(a, R_PROTO);
+	bpf_alu_imm(a, BPF_ADD, R_PROTO, ETH_HLEN + 40);
+	bpf_load(a, BPF_W, R_A, R_CTX, offsetof(struct __sk_buff, len));
+	bpf_jmp_reg(a, BPF_JGT, R_PROTO, R_A, L_DROP);
+	for (int i = 0; i < OPTIONS_MAX; i++) {
+		unsigned int link = bpfasm_label(a), next = bpfasm_label(a);
+
+		bpf_jmp_reg(a, BPF_JEQ, R_OFF, R_PROTO, L_PASS);
+		bpf_jmp_reg(a, BPF_JGT, R_OFF, R_PROTO, L_DROP);
+		read_at_off(a, 0, S_BUF, 8);
+		load_stack(a, BPF_B, R_B, S_BUF + 1);
+		bpf_jmp32_imm(a, BPF_JEQ, R_B, 0, L_DROP);
+		bpf_alu_imm(a, BPF_LSH, R_B, 3);
+		bpf_alu_reg(a, BPF_ADD, R_OFF, R_B);
+		load_stack(a, BPF_B, R_A, S_BUF);
+		bpf_jmp32_imm(a, BPF_JEQ, R_A, ND_OPT_SOURCE_LINKADDR, link);
+		bpf_jmp32_imm(a, BPF_JNE, R_A, ND_OPT_TARGET_LINKADDR, next);
+		bpfasm_place(a, link);
+		bpf_jmp32_imm(a, BPF_JNE, R_B, 8, L_DROP);
+		require_mac(a, S_BUF + 2, BPF_H, s->mac);
+		bpfasm_place(a, next);
+	}
+	bpf_jmp_reg(a, BPF_JEQ, R_OFF, R_PROTO, L_PASS);
+	bpf_goto(a, L_DROP);
+}
+
+int antispoof_assemble(const struct antispoof_spec *s, struct bpfasm *a)
+{
+	bpfasm_init(a, LABELS);
+	ethernet(a, s);
+	arp(a, s);
+	v4(a, s);
+	v6(a, s);
+	v6_upper(a);
+	icmp6(a, s);
+	nd_options(a, s);
+	/* Not TC_ACT_OK: filters behind ours (shaping) have their turn. */
+	bpfasm_place(a, L_PASS);
+	bpf_mov_imm(a, R_RET, TC_ACT_UNSPEC);
+	bpf_exit(a);
+	bpfasm_place(a, L_DROP);
+	bpf_mov_imm(a, R_RET, TC_ACT_SHOT);
+	bpf_exit(a);
+	return bpfasm_link(a);
+}
+
+int antispoof_load(const struct antispoof_spec *s, struct lxmgr_err *err)
+{
+	cleanup_free struct bpfasm *a = malloc(sizeof(*a));
+	union bpf_attr attr;
 	int r;
 
-	memset(&p, 0, sizeof(p));
-	gen_ethernet(&p, s);
-	gen_arp(&p, s);
-	gen_v4(&p, s);
-	gen_v6(&p, s);
-	gen_v6_upper(&p);
-	gen_icmp6(&p, s);
-	here(&p, L_PASS);
-	emit(&p, BPF_MOV_IMM(BPF_REG_0, TC_ACT_OK));
-	emit(&p, BPF_RETURN);
-	here(&p, L_DROP);
-	emit(&p, BPF_MOV_IMM(BPF_REG_0, TC_ACT_SHOT));
-	emit(&p, BPF_RETURN);
-	r = resolve(&p);
+	if (!a)
+		return err_set(err, -ENOMEM, "anti-spoofing program");
+	r = antispoof_assemble(s, a);
 	if (r < 0)
-		return err_set(err, r, "assemble the anti-spoofing program");
-	memset(&a, 0, sizeof(a));
-	a.prog_type = BPF_PROG_TYPE_SCHED_CLS;
-	a.insns = (uint64_t)(uintptr_t)p.insn;
-	a.insn_cnt = (uint32_t)p.n;
-	a.license = (uint64_t)(uintptr_t) "LGPL-2.1-or-later";
-	memcpy(a.prog_name, PROGRAM_NAME, sizeof(PROGRAM_NAME));
-	r = sys_bpf(BPF_PROG_LOAD, &a, sizeof(a));
-	return r < 0 ? err_set(err, r, "load the anti-spoofing program") : r;
+		return err_set(err, r, "anti-spoofing program");
+	memset(&attr, 0, sizeof(attr));
+	attr.prog_type = BPF_PROG_TYPE_SCHED_CLS;
+	attr.insns = (uintptr_t)a->insn;
+	attr.insn_cnt = (uint32_t)r;
+	attr.license = (uintptr_t) "LGPL";
+	memcpy(attr.prog_name, PROG_NAME, sizeof(PROG_NAME));
+	r = sys_bpf(BPF_PROG_LOAD, &attr, sizeof(attr));
+	if (r < 0)
+		return err_set(err, r, "load the anti-spoofing program");
+	return r;
 }
 
 static struct nl_msg *tc_msg(int type, int flags, int ifindex, uint32_t handle, uint32_t parent,
 			     uint32_t info, const char *kind)
 {
-	struct tcmsg head = {.tcm_family = AF_UNSPEC,
-			     .tcm_ifindex = ifindex,
-			     .tcm_handle = handle,
-			     .tcm_parent = parent,
-			     .tcm_info = info};
+	struct tcmsg head = { .tcm_family = AF_UNSPEC,
+			      .tcm_ifindex = ifindex,
+			      .tcm_handle = handle,
+			      .tcm_parent = parent,
+			      .tcm_info = info };
 	struct nl_msg *m = netlink_msg(type, flags, &head, sizeof(head));
 
 	if (m && kind && nla_put_string(m, TCA_KIND, kind) < 0) {
@@ -417,7 +506,7 @@ static struct nl_msg *tc_msg(int type, int flags, int ifindex, uint32_t handle, 
 int antispoof_attach(struct netlink *nl, int ifindex, const struct antispoof_spec *s,
 		     struct lxmgr_err *err)
 {
-	cleanup_fd int prog = program_load(s, err);
+	cleanup_fd int prog = antispoof_load(s, err);
 	struct nlattr *opt;
 	struct nl_msg *m;
 	int r;
@@ -429,11 +518,11 @@ int antispoof_attach(struct netlink *nl, int ifindex, const struct antispoof_spe
 	if (r < 0 && r != -EEXIST)
 		return err_set(err, r, "make the filter point of anti-spoofing");
 	m = tc_msg(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, ifindex, 0,
-		   TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), TC_H_MAKE(1 << 16, htons(ETH_P_ALL)),
+		   TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), TC_H_MAKE(1U << 16, htons(ETH_P_ALL)),
 		   "bpf");
 	opt = m ? nla_nest_start(m, TCA_OPTIONS) : NULL;
 	if (!opt || nla_put_u32(m, TCA_BPF_FD, (uint32_t)prog) < 0 ||
-	    nla_put_string(m, TCA_BPF_NAME, PROGRAM_NAME) < 0 ||
+	    nla_put_string(m, TCA_BPF_NAME, PROG_NAME) < 0 ||
 	    nla_put_u32(m, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT) < 0) {
 		nlmsg_free(m);
 		return err_set(err, -ENOMEM, "anti-spoofing");
@@ -453,9 +542,9 @@ static int find_program(struct nlmsghdr *h, void *data)
 	{
 		if (nla_type(attr) != TCA_OPTIONS)
 			continue;
-		nla_for_each_nested(sub, attr, rem2) if (nla_type(sub) == TCA_BPF_NAME &&
-							 !strcmp(nla_get_string(sub),
-								 PROGRAM_NAME)) *found = true;
+		nla_for_each_nested(
+			sub, attr, rem2) if (nla_type(sub) == TCA_BPF_NAME &&
+					     !strcmp(nla_get_string(sub), PROG_NAME)) *found = true;
 	}
 	return 0;
 }

@@ -1,41 +1,54 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Anti-spoofing: a BPF program on the ingress of a veth's host end (tc clsact, which 6.1 has too).
- * It lives and dies with the link, and no reload of a firewall can remove it.
+ * Anti-spoofing: a BPF program at the tc ingress (clsact) of the host end of a veth, which lives
+ * and dies with the link; no reload of a firewall removes it. clsact and not TCX, because TCX
+ * came with 6.6 and 6.1 is supported.
+ *
+ * What the container may send:
+ *   - Ethernet: only its own MAC as source; ARP, IPv4, IPv6 only; no VLAN tag unless `vlan`.
+ *   - ARP: request and reply for Ethernet/IPv4 with its own MAC and an address of its own as
+ *     sender (0.0.0.0 in a request: probing).
+ *   - IPv4: sources of the list; 0.0.0.0 for DHCP requests. No DHCP server (port 67), ICMP
+ *     redirect or router advertisement, IGMP query.
+ *   - IPv6: sources of the list and the link-local address that belongs to its MAC; :: only for
+ *     duplicate address detection, router solicitation and MLD reports. No router advertisement,
+ *     redirect, MLD query, DHCPv6 server (port 547). Neighbour advertisements and duplicate
+ *     address detection only for its own addresses, link-layer options only with its own MAC,
+ *     never in fragments. Extension headers are followed; a packet whose headers do not end in
+ *     its first fragment, or with more than EXT_MAX of them, is dropped.
+ *
+ * The list is of prefixes: an address has /32 or /128, a routed network its own prefix. If it is
+ * empty, addresses are the guest's business (DHCP, SLAAC) and only MACs and the roles of router
+ * and DHCP server are checked. If it has addresses of one family only, the other family is shut
+ * (but for IPv6 link-local).
  */
 #ifndef LXMGR_KERNEL_ANTISPOOF_H
 #define LXMGR_KERNEL_ANTISPOOF_H
 
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-struct netlink;
-struct lxmgr_err;
+#include "kernel/netlink.h"
 
-#define ANTISPOOF_MAX 16
+struct lxmgr_err;
+struct bpfasm;
 
 struct antispoof_spec {
 	uint8_t mac[6];
-	struct in_addr v4[ANTISPOOF_MAX];
-	size_t n_v4;
-	bool any_v4; /* addresses are not known: only the MAC and servers are checked */
-	struct in6_addr v6[ANTISPOOF_MAX];
-	size_t n_v6;
-	bool any_v6;
-	bool tagged_vlans; /* let VLAN-tagged frames pass to the bridge's own filter */
+	const struct net_addr *allow;
+	size_t n_allow;
+	bool vlan; /* tags are let through: the bridge port has VLANs */
 };
 
-/*
- * What passes: frames from the MAC; IPv4 from its addresses (and 0.0.0.0 to DHCP's server port);
- * ARP whose sender is it; IPv6 from its addresses, :: (duplicate detection) or a link-local
- * address, no RA, no redirect, ND whose options name its MAC. No DHCP or DHCPv6 server's
- * answers, no first extension header but the harmless ones, no other protocol.
- */
+/* Write the program (pure). The number of instructions or -E2BIG. */
+int antispoof_assemble(const struct antispoof_spec *s, struct bpfasm *a);
+/* Load it; an fd of the program. */
+int antispoof_load(const struct antispoof_spec *s, struct lxmgr_err *err);
+/* Load it and attach it to the link. */
 int antispoof_attach(struct netlink *nl, int ifindex, const struct antispoof_spec *s,
 		     struct lxmgr_err *err);
-/* True if a program of ours is on the interface. */
+/* True if a program of ours is attached to the link's ingress. */
 bool antispoof_is_on(struct netlink *nl, int ifindex);
 
 #endif

@@ -32,22 +32,25 @@ struct cover {
 
 /* LXC's proc:mixed is the first three; the rest tells a guest about the host or reaches it. */
 static const struct cover proc_mixed[] = {
-	{"sys", COVER_RO},	     {"sys/net", COVER_RW},	 {"sysrq-trigger", COVER_RO},
-	{"irq", COVER_RO},	     {"bus", COVER_RO},		 {"fs", COVER_RO},
-	{"acpi", COVER_DIR},	     {"asound", COVER_DIR},	 {"scsi", COVER_DIR},
-	{"kcore", COVER_FILE},	     {"keys", COVER_FILE},	 {"latency_stats", COVER_FILE},
-	{"sched_debug", COVER_FILE}, {"timer_list", COVER_FILE}, {"timer_stats", COVER_FILE},
+	{ "sys", COVER_RO },	       { "sys/net", COVER_RW },
+	{ "sysrq-trigger", COVER_RO }, { "irq", COVER_RO },
+	{ "bus", COVER_RO },	       { "fs", COVER_RO },
+	{ "acpi", COVER_DIR },	       { "asound", COVER_DIR },
+	{ "scsi", COVER_DIR },	       { "kcore", COVER_FILE },
+	{ "keys", COVER_FILE },	       { "latency_stats", COVER_FILE },
+	{ "sched_debug", COVER_FILE }, { "timer_list", COVER_FILE },
+	{ "timer_stats", COVER_FILE },
 };
 
 static const struct cover sys_mixed[] = {
-	{"devices/virtual/net", COVER_RW},
-	{"firmware", COVER_DIR},
-	{"devices/virtual/powercap", COVER_DIR},
+	{ "devices/virtual/net", COVER_RW },
+	{ "firmware", COVER_DIR },
+	{ "devices/virtual/powercap", COVER_DIR },
 };
 
 static const struct cover sys_ro[] = {
-	{"firmware", COVER_DIR},
-	{"devices/virtual/powercap", COVER_DIR},
+	{ "firmware", COVER_DIR },
+	{ "devices/virtual/powercap", COVER_DIR },
 };
 
 /* A path below an API file system, without links, and really of that file system: in a guest that

@@ -14,24 +14,24 @@ static const struct {
 	int proc, sys, cgroup; /* -1: not this one's business */
 	bool full;
 } words[] = {
-	{"proc", API_PROC_MIXED, -1, -1, false},
-	{"proc:mixed", API_PROC_MIXED, -1, -1, false},
-	{"proc:rw", API_PROC_RW, -1, -1, false},
-	{"sys", -1, API_SYS_MIXED, -1, false},
-	{"sys:mixed", -1, API_SYS_MIXED, -1, false},
-	{"sys:ro", -1, API_SYS_RO, -1, false},
-	{"sys:rw", -1, API_SYS_RW, -1, false},
-	{"cgroup", -1, -1, API_CG_MIXED, false},
-	{"cgroup:mixed", -1, -1, API_CG_MIXED, false},
-	{"cgroup:ro", -1, -1, API_CG_RO, false},
-	{"cgroup:rw", -1, -1, API_CG_RW, false},
-	{"cgroup-full", -1, -1, API_CG_MIXED, true},
-	{"cgroup-full:mixed", -1, -1, API_CG_MIXED, true},
-	{"cgroup-full:ro", -1, -1, API_CG_RO, true},
-	{"cgroup-full:rw", -1, -1, API_CG_RW, true},
-	{"cgroup2", -1, -1, API_CG_MIXED, false},
-	{"cgroup2:rw", -1, -1, API_CG_RW, false},
-	{"cgroup2:ro", -1, -1, API_CG_RO, false},
+	{ "proc", API_PROC_MIXED, -1, -1, false },
+	{ "proc:mixed", API_PROC_MIXED, -1, -1, false },
+	{ "proc:rw", API_PROC_RW, -1, -1, false },
+	{ "sys", -1, API_SYS_MIXED, -1, false },
+	{ "sys:mixed", -1, API_SYS_MIXED, -1, false },
+	{ "sys:ro", -1, API_SYS_RO, -1, false },
+	{ "sys:rw", -1, API_SYS_RW, -1, false },
+	{ "cgroup", -1, -1, API_CG_MIXED, false },
+	{ "cgroup:mixed", -1, -1, API_CG_MIXED, false },
+	{ "cgroup:ro", -1, -1, API_CG_RO, false },
+	{ "cgroup:rw", -1, -1, API_CG_RW, false },
+	{ "cgroup-full", -1, -1, API_CG_MIXED, true },
+	{ "cgroup-full:mixed", -1, -1, API_CG_MIXED, true },
+	{ "cgroup-full:ro", -1, -1, API_CG_RO, true },
+	{ "cgroup-full:rw", -1, -1, API_CG_RW, true },
+	{ "cgroup2", -1, -1, API_CG_MIXED, false },
+	{ "cgroup2:rw", -1, -1, API_CG_RW, false },
+	{ "cgroup2:ro", -1, -1, API_CG_RO, false },
 };
 
 static int parse_word(char *word, struct api_spec *s, struct lxmgr_err *err)
@@ -67,7 +67,7 @@ static int parse_word(char *word, struct api_spec *s, struct lxmgr_err *err)
 
 int api_spec_parse(const char *text, struct api_spec *spec, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist list = {0};
+	cleanup_strlist struct strlist list = { 0 };
 
 	if (strlist_split(&list, text, " \t") < 0)
 		return err_set(err, -ENOMEM, "mount.auto");
@@ -82,9 +82,9 @@ int api_spec_parse(const char *text, struct api_spec *spec, struct lxmgr_err *er
 
 void api_spec_print(const struct api_spec *s, char *buf, unsigned long size)
 {
-	static const char *const proc[] = {"", "proc:mixed ", "proc:rw "};
-	static const char *const sys[] = {"", "sys:mixed ", "sys:ro ", "sys:rw "};
-	static const char *const cgroup[] = {"", ":mixed", ":ro", ":rw"};
+	static const char *const proc[] = { "", "proc:mixed ", "proc:rw " };
+	static const char *const sys[] = { "", "sys:mixed ", "sys:ro ", "sys:rw " };
+	static const char *const cgroup[] = { "", ":mixed", ":ro", ":rw" };
 	char cg[64] = "";
 	size_t n;
 

@@ -6,7 +6,7 @@
 #include <linux/bpf.h>
 
 #define BPF_INSN(c, d, s, o, i) \
-	((struct bpf_insn){.code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i)})
+	((struct bpf_insn){ .code = (c), .dst_reg = (d), .src_reg = (s), .off = (o), .imm = (i) })
 #define BPF_MOV_REG(d, s)	   BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_X, d, s, 0, 0)
 #define BPF_MOV_IMM(d, i)	   BPF_INSN(BPF_ALU64 | BPF_MOV | BPF_K, d, 0, 0, i)
 #define BPF_ALU_IMM(op, d, i)	   BPF_INSN(BPF_ALU64 | (op) | BPF_K, d, 0, 0, i)

@@ -19,7 +19,7 @@
 
 #define REMOVE_TIMEOUT_MS 10000
 
-static const struct cgroup_ops *const drivers[] = {&cgroup_v2, &cgroup_hybrid};
+static const struct cgroup_ops *const drivers[] = { &cgroup_v2, &cgroup_hybrid };
 
 const struct cgroup_ops *cgroup_driver(struct lxmgr_err *err)
 {
@@ -113,9 +113,29 @@ void cgroup_close(struct cgroup *cg)
 	fd_close(&cg->into_fd);
 }
 
+/* Whatever the config denies: lxmgr itself gives a container its terminals. */
+static const struct cgroup_device_rule essentials[] = {
+	{ true, 'c', 5, 0, true, true, true },
+	{ true, 'c', 5, 1, true, true, true },
+	{ true, 'c', 5, 2, true, true, true },
+	{ true, 'c', 136, -1, true, true, true },
+};
+
 int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
 {
-	return cg->ops->apply(cg, spec, err);
+	cleanup_free struct cgroup_device_rule *all = NULL;
+	struct cgroup_spec copy = *spec;
+
+	if (!spec->n_devices)
+		return cg->ops->apply(cg, spec, err);
+	all = calloc(spec->n_devices + ARRAY_SIZE(essentials), sizeof(*all));
+	if (!all)
+		return err_set(err, -ENOMEM, "device rules");
+	memcpy(all, spec->devices, spec->n_devices * sizeof(*all));
+	memcpy(all + spec->n_devices, essentials, sizeof(essentials));
+	copy.devices = all;
+	copy.n_devices += ARRAY_SIZE(essentials);
+	return cg->ops->apply(cg, &copy, err);
 }
 
 int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err)
@@ -203,8 +223,8 @@ static int parse_number(const char *s, int64_t *ret)
 int cgroup_device_parse(const char *text, bool allow, struct cgroup_device_rule *ret,
 			struct lxmgr_err *err)
 {
-	struct cgroup_device_rule d = {.allow = allow, .major = -1, .minor = -1};
-	cleanup_strlist struct strlist w = {0};
+	struct cgroup_device_rule d = { .allow = allow, .major = -1, .minor = -1 };
+	cleanup_strlist struct strlist w = { 0 };
 	char *colon;
 
 	if (strlist_split(&w, text, " \t") < 0)
@@ -247,13 +267,13 @@ const struct cgroup_device_rule *cgroup_device_defaults(size_t *ret_n)
 		.mknod = true                                                                \
 	}
 	static const struct cgroup_device_rule rules[] = {
-		{.allow = false,
-		 .type = 'a',
-		 .major = -1,
-		 .minor = -1,
-		 .read = true,
-		 .write = true,
-		 .mknod = true},
+		{ .allow = false,
+		  .type = 'a',
+		  .major = -1,
+		  .minor = -1,
+		  .read = true,
+		  .write = true,
+		  .mknod = true },
 		ALLOW('c', -1, -1, false, false), /* mknod of anything: what counts is open */
 		ALLOW('b', -1, -1, false, false),
 		ALLOW('c', 1, 3, true, true),	 /* null */
@@ -344,7 +364,7 @@ static int wait_event(int dirfd, const char *key, uint64_t want, int timeout_ms)
 	if (fd < 0)
 		return -errno;
 	for (;;) {
-		struct pollfd pfd = {.fd = fd, .events = POLLPRI};
+		struct pollfd pfd = { .fd = fd, .events = POLLPRI };
 		int64_t left = end - now_ms();
 		uint64_t have = 0;
 		ssize_t n = pread(fd, buf, sizeof(buf) - 1, 0);
@@ -456,8 +476,8 @@ int cgroup_tree_remove(int rootfd, const char *path, struct lxmgr_err *err)
 
 int cgroup_tree_delegate(int inner, uid_t uid, gid_t gid, struct lxmgr_err *err)
 {
-	static const char *const files[] = {"cgroup.procs", "cgroup.threads",
-					    "cgroup.subtree_control", "memory.oom.group"};
+	static const char *const files[] = { "cgroup.procs", "cgroup.threads",
+					     "cgroup.subtree_control", "memory.oom.group" };
 
 	if (fchownat(inner, "", uid, gid, AT_EMPTY_PATH) < 0)
 		return err_set(err, -errno, "hand the cgroup over");

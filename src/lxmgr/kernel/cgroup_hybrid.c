@@ -29,13 +29,14 @@ static struct {
 	size_t n;
 	int unified;
 	bool scanned;
-} hosts = {.unified = -1};
+} hosts = { .unified = -1 };
 
 /* Mount options that are no controllers. */
 static bool is_option(const char *w)
 {
-	static const char *const options[] = {
-		"rw", "ro", "xattr", "clone_children", "noprefix", "cpuset_v2_mode"};
+	static const char *const options[] = { "rw",	   "ro",
+					       "xattr",	   "clone_children",
+					       "noprefix", "cpuset_v2_mode" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		if (str_eq(w, options[i]))
@@ -46,7 +47,7 @@ static bool is_option(const char *w)
 /* One line of mountinfo: "... MOUNTPOINT ... - cgroup cgroup rw,cpu". */
 static void scan_line(char *line)
 {
-	cleanup_strlist struct strlist words = {0};
+	cleanup_strlist struct strlist words = { 0 };
 	char *sep = strstr(line, " - "), *point = NULL;
 
 	if (!sep)
@@ -84,7 +85,7 @@ static void scan_line(char *line)
 
 static void scan(void)
 {
-	cleanup_strlist struct strlist lines = {0};
+	cleanup_strlist struct strlist lines = { 0 };
 	cleanup_free char *text = NULL;
 
 	if (hosts.scanned)
@@ -156,10 +157,10 @@ static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
 		uint64_t value;
 		const char *key, *controller;
 	} limits[] = {
-		{s->memory, "limit.memory", "memory"},
-		{s->cpus_milli, "limit.cpus", "cpu"},
-		{s->cpu_weight, "limit.cpu.weight", "cpu"},
-		{s->pids, "limit.pids", "pids"},
+		{ s->memory, "limit.memory", "memory" },
+		{ s->cpus_milli, "limit.cpus", "cpu" },
+		{ s->cpu_weight, "limit.cpu.weight", "cpu" },
+		{ s->pids, "limit.pids", "pids" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
@@ -189,7 +190,7 @@ static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
 /* A new cpuset has no CPUs and no memory nodes: nothing can run in it. */
 static void prepare_cpuset(int dir)
 {
-	static const char *const files[] = {"cpuset.cpus", "cpuset.mems"};
+	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
 	cleanup_fd int parent = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char buf[1024];
 
@@ -393,7 +394,7 @@ static int hybrid_kill(struct cgroup *cg, struct lxmgr_err *err)
 
 static int hybrid_remove(struct cgroup *cg, struct lxmgr_err *err)
 {
-	struct lxmgr_err why = {0};
+	struct lxmgr_err why = { 0 };
 	int r = hybrid_kill(cg, err), first = 0;
 
 	if (r == 0 && cg->fd[UNIFIED] >= 0)

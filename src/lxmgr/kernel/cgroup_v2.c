@@ -30,7 +30,7 @@ static bool is_present(void)
 
 static bool has_controller(int dir, const char *name)
 {
-	cleanup_strlist struct strlist words = {0};
+	cleanup_strlist struct strlist words = { 0 };
 	char buf[512];
 
 	return read_small(dir, "cgroup.controllers", buf, sizeof(buf)) > 0 &&
@@ -44,9 +44,11 @@ static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
 		uint64_t value;
 		const char *key, *controller;
 	} limits[] = {
-		{s->memory, "limit.memory", "memory"}, {s->swap, "limit.swap", "memory"},
-		{s->cpus_milli, "limit.cpus", "cpu"},  {s->cpu_weight, "limit.cpu.weight", "cpu"},
-		{s->pids, "limit.pids", "pids"},
+		{ s->memory, "limit.memory", "memory" },
+		{ s->swap, "limit.swap", "memory" },
+		{ s->cpus_milli, "limit.cpus", "cpu" },
+		{ s->cpu_weight, "limit.cpu.weight", "cpu" },
+		{ s->pids, "limit.pids", "pids" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
@@ -68,7 +70,7 @@ static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
  * cannot be enabled must not keep back the others. */
 static void enable_controllers(int dir)
 {
-	static const char *const want[] = {"+cpu", "+cpuset", "+io", "+memory", "+pids"};
+	static const char *const want[] = { "+cpu", "+cpuset", "+io", "+memory", "+pids" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
 		write_small(dir, "cgroup.subtree_control", want[i]);

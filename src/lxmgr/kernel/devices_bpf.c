@@ -68,9 +68,9 @@ static int map_put(int map, const struct device_key *k, uint32_t value)
 
 static int add_rule(int map, uint32_t type, const struct cgroup_device_rule *d)
 {
-	struct device_key k = {.type = type,
-			       .major = d->major < 0 ? ANY : (uint32_t)d->major,
-			       .minor = d->minor < 0 ? ANY : (uint32_t)d->minor};
+	struct device_key k = { .type = type,
+				.major = d->major < 0 ? ANY : (uint32_t)d->major,
+				.minor = d->minor < 0 ? ANY : (uint32_t)d->minor };
 	uint32_t bits = (d->read ? BPF_DEVCG_ACC_READ : 0) | (d->write ? BPF_DEVCG_ACC_WRITE : 0) |
 			(d->mknod ? BPF_DEVCG_ACC_MKNOD : 0);
 	uint32_t value = 0;
@@ -111,7 +111,7 @@ static int program_load(int map, struct lxmgr_err *err)
 {
 	static const struct {
 		bool major, minor;
-	} tries[] = {{true, true}, {true, false}, {false, true}, {false, false}};
+	} tries[] = { { true, true }, { true, false }, { false, true }, { false, false } };
 	struct bpf_insn p[96];
 	union bpf_attr a;
 	size_t n = 0;
@@ -197,7 +197,7 @@ static int find_map(int dir)
 {
 	cleanup_fd int prog = -EBADF;
 	struct bpf_prog_info info;
-	uint32_t ids[8] = {0}, map_id = 0;
+	uint32_t ids[8] = { 0 }, map_id = 0;
 	union bpf_attr a;
 	int r;
 

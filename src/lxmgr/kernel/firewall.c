@@ -28,12 +28,13 @@ bool firewall_nat_is_there(void)
 		struct nlattr a;
 		char name[8];
 	} q = {
-		.h = {.nlmsg_len = sizeof(q),
-		      .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,
-		      .nlmsg_flags = NLM_F_REQUEST,
-		      .nlmsg_seq = 1},
-		.g = {.nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0},
-		.a = {.nla_len = sizeof(q.a) + sizeof(FIREWALL_TABLE), .nla_type = NFTA_TABLE_NAME},
+		.h = { .nlmsg_len = sizeof(q),
+		       .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,
+		       .nlmsg_flags = NLM_F_REQUEST,
+		       .nlmsg_seq = 1 },
+		.g = { .nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0 },
+		.a = { .nla_len = sizeof(q.a) + sizeof(FIREWALL_TABLE),
+		       .nla_type = NFTA_TABLE_NAME },
 		.name = FIREWALL_TABLE,
 	};
 	cleanup_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
@@ -49,7 +50,7 @@ bool firewall_nat_is_there(void)
 
 static int run_helper(const char *verb, struct lxmgr_err *err)
 {
-	const char *argv[] = {HELPER, verb, NULL};
+	const char *argv[] = { HELPER, verb, NULL };
 	struct run_opts o = RUN_OPTS_INIT;
 	cleanup_free char *out = NULL;
 	int r;
@@ -75,7 +76,7 @@ int firewall_nat_remove(struct lxmgr_err *err)
 bool firewall_forward_blocked(const char *bridge, char *why, size_t why_size, char *cure,
 			      size_t cure_size)
 {
-	const char *argv[] = {HELPER, "forward", bridge, NULL};
+	const char *argv[] = { HELPER, "forward", bridge, NULL };
 	struct run_opts o = RUN_OPTS_INIT;
 	cleanup_free char *out = NULL;
 	char *tab;

@@ -27,7 +27,7 @@ static int add(struct idmap_extent *v, size_t *n, struct idmap_extent e)
 
 int idmap_parse_line(const char *text, struct idmap *map, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist w = {0};
+	cleanup_strlist struct strlist w = { 0 };
 	struct idmap_extent e;
 	int r = 0;
 
@@ -54,7 +54,7 @@ int idmap_parse_line(const char *text, struct idmap *map, struct lxmgr_err *err)
 
 int idmap_add_both(struct idmap *map, uint32_t inside, uint32_t outside, uint32_t count)
 {
-	struct idmap_extent e = {.inside = inside, .outside = outside, .count = count};
+	struct idmap_extent e = { .inside = inside, .outside = outside, .count = count };
 	int r = add(map->uid, &map->n_uid, e);
 
 	return r < 0 ? r : add(map->gid, &map->n_gid, e);
@@ -164,7 +164,7 @@ int idmap_write(pid_t pid, const struct idmap *map, struct lxmgr_err *err)
 
 int idmap_userns_fd(const struct idmap *map, struct lxmgr_err *err)
 {
-	struct clone_args args = {.flags = CLONE_NEWUSER, .exit_signal = SIGCHLD};
+	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
 	cleanup_fd int fd = -EBADF;
 	int pid = sys_clone3(&args), r;
 

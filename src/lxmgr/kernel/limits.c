@@ -19,22 +19,22 @@ static const struct {
 	const char *name;
 	int resource;
 } limits[] = {
-	{"as", RLIMIT_AS},
-	{"core", RLIMIT_CORE},
-	{"cpu", RLIMIT_CPU},
-	{"data", RLIMIT_DATA},
-	{"fsize", RLIMIT_FSIZE},
-	{"locks", RLIMIT_LOCKS},
-	{"memlock", RLIMIT_MEMLOCK},
-	{"msgqueue", RLIMIT_MSGQUEUE},
-	{"nice", RLIMIT_NICE},
-	{"nofile", RLIMIT_NOFILE},
-	{"nproc", RLIMIT_NPROC},
-	{"rss", RLIMIT_RSS},
-	{"rtprio", RLIMIT_RTPRIO},
-	{"rttime", RLIMIT_RTTIME},
-	{"sigpending", RLIMIT_SIGPENDING},
-	{"stack", RLIMIT_STACK},
+	{ "as", RLIMIT_AS },
+	{ "core", RLIMIT_CORE },
+	{ "cpu", RLIMIT_CPU },
+	{ "data", RLIMIT_DATA },
+	{ "fsize", RLIMIT_FSIZE },
+	{ "locks", RLIMIT_LOCKS },
+	{ "memlock", RLIMIT_MEMLOCK },
+	{ "msgqueue", RLIMIT_MSGQUEUE },
+	{ "nice", RLIMIT_NICE },
+	{ "nofile", RLIMIT_NOFILE },
+	{ "nproc", RLIMIT_NPROC },
+	{ "rss", RLIMIT_RSS },
+	{ "rtprio", RLIMIT_RTPRIO },
+	{ "rttime", RLIMIT_RTTIME },
+	{ "sigpending", RLIMIT_SIGPENDING },
+	{ "stack", RLIMIT_STACK },
 };
 
 int rlimit_parse_name(const char *name)
@@ -89,7 +89,7 @@ int rlimit_parse_value(const char *text, struct rlimit_spec *ret)
 
 int rlimit_apply(pid_t pid, const struct rlimit_spec *spec, struct lxmgr_err *err)
 {
-	struct rlimit l = {.rlim_cur = spec->soft, .rlim_max = spec->hard};
+	struct rlimit l = { .rlim_cur = spec->soft, .rlim_max = spec->hard };
 
 	if (prlimit(pid, (__rlimit_resource_t)spec->resource, &l, NULL) < 0)
 		return err_set(err, -errno, "set the limit lxmgr.prlimit.%s",
@@ -102,15 +102,15 @@ static const struct {
 	const char *prefix;
 	int ns;
 } sysctls[] = {
-	{"net.", CLONE_NEWNET},
-	{"kernel.msg", CLONE_NEWIPC},
-	{"kernel.sem", CLONE_NEWIPC},
-	{"kernel.shm", CLONE_NEWIPC},
-	{"kernel.auto_msgmni", CLONE_NEWIPC},
-	{"fs.mqueue.", CLONE_NEWIPC},
-	{"kernel.hostname", CLONE_NEWUTS},
-	{"kernel.domainname", CLONE_NEWUTS},
-	{"user.max_", CLONE_NEWUSER},
+	{ "net.", CLONE_NEWNET },
+	{ "kernel.msg", CLONE_NEWIPC },
+	{ "kernel.sem", CLONE_NEWIPC },
+	{ "kernel.shm", CLONE_NEWIPC },
+	{ "kernel.auto_msgmni", CLONE_NEWIPC },
+	{ "fs.mqueue.", CLONE_NEWIPC },
+	{ "kernel.hostname", CLONE_NEWUTS },
+	{ "kernel.domainname", CLONE_NEWUTS },
+	{ "user.max_", CLONE_NEWUSER },
 };
 
 int sysctl_check(const char *name, int namespaces, struct lxmgr_err *err)
@@ -152,8 +152,8 @@ int sysctl_write(int proc_fd, const char *name, const char *value, struct lxmgr_
 	return r < 0 ? err_set(err, r, "set lxmgr.sysctl.%s = %s", name, value) : 0;
 }
 
-static const char *const procfiles[] = {"oom_score_adj", "coredump_filter", "timerslack_ns",
-					"autogroup",	 "loginuid",	    "sched"};
+static const char *const procfiles[] = { "oom_score_adj", "coredump_filter", "timerslack_ns",
+					 "autogroup",	  "loginuid",	     "sched" };
 
 int procfile_check(const char *file, struct lxmgr_err *err)
 {

@@ -114,7 +114,7 @@ static const struct lsm_ops selinux = {
 	.apply = selinux_apply,
 };
 
-const struct lsm_ops *const lsm_backends[] = {&apparmor, &selinux, NULL};
+const struct lsm_ops *const lsm_backends[] = { &apparmor, &selinux, NULL };
 
 int lsm_check(const struct lsm_spec *s, const char **ret_notice, struct lxmgr_err *err)
 {

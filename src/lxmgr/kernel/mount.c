@@ -48,7 +48,7 @@ int mount_new_fs(const char *fstype, const char *source, const char *options, ui
 		 struct lxmgr_err *err)
 {
 	cleanup_fd int fs = sys_fsopen(fstype);
-	cleanup_strlist struct strlist list = {0};
+	cleanup_strlist struct strlist list = { 0 };
 	int r;
 
 	if (fs < 0)
@@ -177,6 +177,8 @@ int mount_open_target(int rootfd, const char *target, enum mount_create create, 
 		return err_set(err, fd, "open the mount target '%s'", target);
 	if (fstat(fd, &st) < 0)
 		return err_set(err, -errno, "stat the mount target '%s'", target);
+	if (S_ISLNK(st.st_mode))
+		return err_msg(err, -ELOOP, "mount target '%s' is a symbolic link", target);
 	if (S_ISDIR(st.st_mode) != is_dir)
 		return err_msg(err, is_dir ? -ENOTDIR : -EISDIR,
 			       "mount target '%s' is %sa directory, its source is %s", target,

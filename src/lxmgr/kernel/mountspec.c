@@ -21,27 +21,27 @@ static const struct {
 	uint64_t set, clear;
 	bool recursive;
 } attr_options[] = {
-	{"ro", MOUNT_ATTR_RDONLY, 0, false},
-	{"rw", 0, MOUNT_ATTR_RDONLY, false},
-	{"nosuid", MOUNT_ATTR_NOSUID, 0, false},
-	{"suid", 0, MOUNT_ATTR_NOSUID, false},
-	{"nodev", MOUNT_ATTR_NODEV, 0, false},
-	{"dev", 0, MOUNT_ATTR_NODEV, false},
-	{"noexec", MOUNT_ATTR_NOEXEC, 0, false},
-	{"exec", 0, MOUNT_ATTR_NOEXEC, false},
-	{"noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, false},
-	{"relatime", 0, MOUNT_ATTR__ATIME, false},
-	{"strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, false},
-	{"nodiratime", MOUNT_ATTR_NODIRATIME, 0, false},
-	{"diratime", 0, MOUNT_ATTR_NODIRATIME, false},
-	{"nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0, false},
-	{"rro", MOUNT_ATTR_RDONLY, 0, true},
-	{"rrw", 0, MOUNT_ATTR_RDONLY, true},
-	{"rnosuid", MOUNT_ATTR_NOSUID, 0, true},
-	{"rnodev", MOUNT_ATTR_NODEV, 0, true},
-	{"rnoexec", MOUNT_ATTR_NOEXEC, 0, true},
-	{"rnoatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, true},
-	{"defaults", 0, 0, false},
+	{ "ro", MOUNT_ATTR_RDONLY, 0, false },
+	{ "rw", 0, MOUNT_ATTR_RDONLY, false },
+	{ "nosuid", MOUNT_ATTR_NOSUID, 0, false },
+	{ "suid", 0, MOUNT_ATTR_NOSUID, false },
+	{ "nodev", MOUNT_ATTR_NODEV, 0, false },
+	{ "dev", 0, MOUNT_ATTR_NODEV, false },
+	{ "noexec", MOUNT_ATTR_NOEXEC, 0, false },
+	{ "exec", 0, MOUNT_ATTR_NOEXEC, false },
+	{ "noatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, false },
+	{ "relatime", 0, MOUNT_ATTR__ATIME, false },
+	{ "strictatime", MOUNT_ATTR_STRICTATIME, MOUNT_ATTR__ATIME, false },
+	{ "nodiratime", MOUNT_ATTR_NODIRATIME, 0, false },
+	{ "diratime", 0, MOUNT_ATTR_NODIRATIME, false },
+	{ "nosymfollow", MOUNT_ATTR_NOSYMFOLLOW, 0, false },
+	{ "rro", MOUNT_ATTR_RDONLY, 0, true },
+	{ "rrw", 0, MOUNT_ATTR_RDONLY, true },
+	{ "rnosuid", MOUNT_ATTR_NOSUID, 0, true },
+	{ "rnodev", MOUNT_ATTR_NODEV, 0, true },
+	{ "rnoexec", MOUNT_ATTR_NOEXEC, 0, true },
+	{ "rnoatime", MOUNT_ATTR_NOATIME, MOUNT_ATTR__ATIME, true },
+	{ "defaults", 0, 0, false },
 };
 
 static const struct {
@@ -49,10 +49,10 @@ static const struct {
 	uint64_t flag;
 	bool recursive;
 } propagation_options[] = {
-	{"private", P_PRIVATE, false},	     {"rprivate", P_PRIVATE, true},
-	{"slave", P_SLAVE, false},	     {"rslave", P_SLAVE, true},
-	{"shared", P_SHARED, false},	     {"rshared", P_SHARED, true},
-	{"unbindable", P_UNBINDABLE, false}, {"runbindable", P_UNBINDABLE, true},
+	{ "private", P_PRIVATE, false },       { "rprivate", P_PRIVATE, true },
+	{ "slave", P_SLAVE, false },	       { "rslave", P_SLAVE, true },
+	{ "shared", P_SHARED, false },	       { "rshared", P_SHARED, true },
+	{ "unbindable", P_UNBINDABLE, false }, { "runbindable", P_UNBINDABLE, true },
 };
 
 static bool attr_option(const char *word, struct mount_spec *m)
@@ -111,8 +111,8 @@ static int lxc_option(const char *word, struct mount_spec *m, struct lxmgr_err *
 
 static int parse_options(const char *text, struct mount_spec *m, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist words = {0};
-	cleanup_strbuf struct strbuf data = {0};
+	cleanup_strlist struct strlist words = { 0 };
+	cleanup_strbuf struct strbuf data = { 0 };
 
 	if (strlist_split(&words, text, ",") < 0)
 		return err_set(err, -ENOMEM, "mount entry");
@@ -151,7 +151,7 @@ static void decode(char *s)
 
 static int check_target(struct mount_spec *m, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist parts = {0};
+	cleanup_strlist struct strlist parts = { 0 };
 	char *t = m->target + strspn(m->target, "/");
 
 	if (strlist_split(&parts, t, "/") < 0)
@@ -182,8 +182,8 @@ static int check_spec(const struct mount_spec *m, struct lxmgr_err *err)
 
 int mount_spec_parse(const char *line, struct mount_spec *ret, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist f = {0};
-	struct mount_spec m = {0};
+	cleanup_strlist struct strlist f = { 0 };
+	struct mount_spec m = { 0 };
 	int r;
 
 	if (strlist_split(&f, line, " \t") < 0)
@@ -259,7 +259,7 @@ static void print_attrs(struct strbuf *b, const struct mount_spec *m)
 
 char *mount_spec_print(const struct mount_spec *m)
 {
-	cleanup_strbuf struct strbuf b = {0}, o = {0};
+	cleanup_strbuf struct strbuf b = { 0 }, o = { 0 };
 
 	print_field(&b, m->source);
 	strbuf_addf(&b, " ");

@@ -28,7 +28,7 @@ struct netlink {
 
 int netlink_open(struct netlink **ret, struct lxmgr_err *err)
 {
-	struct sockaddr_nl a = {.nl_family = AF_NETLINK};
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK };
 	struct netlink *nl = calloc(1, sizeof(*nl));
 	int one = 1, size = 1 << 20;
 
@@ -83,7 +83,7 @@ const char *netlink_why(const struct netlink *nl)
 static int send_msg(struct netlink *nl, struct nl_msg *m, uint16_t flags)
 {
 	struct nlmsghdr *h = nlmsg_hdr(m);
-	struct sockaddr_nl a = {.nl_family = AF_NETLINK};
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK };
 
 	h->nlmsg_flags |= NLM_F_REQUEST | flags;
 	h->nlmsg_seq = ++nl->seq;
@@ -179,7 +179,7 @@ struct nl_msg *netlink_msg(int type, int flags, const void *head, size_t len)
 
 static struct nl_msg *link_msg(int type, int flags, int index, unsigned int up, unsigned int change)
 {
-	struct ifinfomsg head = {.ifi_index = index, .ifi_flags = up, .ifi_change = change};
+	struct ifinfomsg head = { .ifi_index = index, .ifi_flags = up, .ifi_change = change };
 
 	return netlink_msg(type, flags, &head, sizeof(head));
 }
@@ -247,7 +247,7 @@ static int visit_link(struct nlmsghdr *h, void *data)
 
 int link_list(struct netlink *nl, int (*fn)(const struct link_info *, void *), void *data)
 {
-	struct link_visit v = {fn, data};
+	struct link_visit v = { fn, data };
 
 	return netlink_dump(nl, link_msg(RTM_GETLINK, 0, 0, 0, 0), visit_link, &v);
 }
@@ -294,7 +294,7 @@ static int visit_addr(struct nlmsghdr *h, void *data)
 {
 	const struct ifaddrmsg *head = nlmsg_data(h);
 	struct addr_visit *v = data;
-	struct net_addr a = {.family = head->ifa_family, .prefix = head->ifa_prefixlen};
+	struct net_addr a = { .family = head->ifa_family, .prefix = head->ifa_prefixlen };
 	bool local = false;
 	struct nlattr *attr;
 	int rem;
@@ -318,8 +318,8 @@ static int visit_addr(struct nlmsghdr *h, void *data)
 int addr_list(struct netlink *nl,
 	      int (*fn)(int ifindex, const struct net_addr *, int scope, void *), void *data)
 {
-	struct ifaddrmsg head = {.ifa_family = AF_UNSPEC};
-	struct addr_visit v = {.fn = fn, .data = data};
+	struct ifaddrmsg head = { .ifa_family = AF_UNSPEC };
+	struct addr_visit v = { .fn = fn, .data = data };
 
 	return netlink_dump(nl, netlink_msg(RTM_GETADDR, 0, &head, sizeof(head)), visit_addr, &v);
 }
@@ -328,7 +328,7 @@ static int visit_route(struct nlmsghdr *h, void *data)
 {
 	const struct rtmsg *head = nlmsg_data(h);
 	struct addr_visit *v = data;
-	struct net_addr a = {.family = head->rtm_family, .prefix = head->rtm_dst_len};
+	struct net_addr a = { .family = head->rtm_family, .prefix = head->rtm_dst_len };
 	struct nlattr *attr;
 	int rem;
 
@@ -343,11 +343,11 @@ static int visit_route(struct nlmsghdr *h, void *data)
 
 int route_list(struct netlink *nl, int (*fn)(const struct net_addr *, void *), void *data)
 {
-	static const unsigned char families[] = {AF_INET, AF_INET6};
-	struct addr_visit v = {.route = fn, .data = data};
+	static const unsigned char families[] = { AF_INET, AF_INET6 };
+	struct addr_visit v = { .route = fn, .data = data };
 
 	for (size_t i = 0; i < ARRAY_SIZE(families); i++) {
-		struct rtmsg head = {.rtm_family = families[i]};
+		struct rtmsg head = { .rtm_family = families[i] };
 		int r = netlink_dump(nl, netlink_msg(RTM_GETROUTE, 0, &head, sizeof(head)),
 				     visit_route, &v);
 
@@ -412,10 +412,10 @@ int link_move(struct netlink *nl, int index, int ns_fd, const char *new_name)
 
 int addr_add(struct netlink *nl, int ifindex, const struct net_addr *a)
 {
-	struct ifaddrmsg head = {.ifa_family = (unsigned char)a->family,
-				 .ifa_prefixlen = a->prefix,
-				 .ifa_flags = IFA_F_PERMANENT,
-				 .ifa_index = (unsigned int)ifindex};
+	struct ifaddrmsg head = { .ifa_family = (unsigned char)a->family,
+				  .ifa_prefixlen = a->prefix,
+				  .ifa_flags = IFA_F_PERMANENT,
+				  .ifa_index = (unsigned int)ifindex };
 	int len = a->family == AF_INET ? 4 : 16;
 	struct in_addr bc = a->broadcast;
 	struct nl_msg *m;
@@ -439,12 +439,12 @@ int route_add(struct netlink *nl, int ifindex, const struct net_addr *dst,
 	      const struct net_addr *gw)
 {
 	int family = dst && dst->family ? dst->family : gw->family;
-	struct rtmsg head = {.rtm_family = (unsigned char)family,
-			     .rtm_dst_len = dst && dst->family ? dst->prefix : 0,
-			     .rtm_table = RT_TABLE_MAIN,
-			     .rtm_protocol = RTPROT_STATIC,
-			     .rtm_scope = gw ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
-			     .rtm_type = RTN_UNICAST};
+	struct rtmsg head = { .rtm_family = (unsigned char)family,
+			      .rtm_dst_len = dst && dst->family ? dst->prefix : 0,
+			      .rtm_table = RT_TABLE_MAIN,
+			      .rtm_protocol = RTPROT_STATIC,
+			      .rtm_scope = gw ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK,
+			      .rtm_type = RTN_UNICAST };
 	int len = family == AF_INET ? 4 : 16;
 	struct nl_msg *m =
 		netlink_msg(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof(head));
@@ -460,10 +460,10 @@ int route_add(struct netlink *nl, int ifindex, const struct net_addr *dst,
 
 int neigh_proxy_add(struct netlink *nl, int ifindex, const struct net_addr *a)
 {
-	struct ndmsg head = {.ndm_family = (unsigned char)a->family,
-			     .ndm_ifindex = ifindex,
-			     .ndm_state = NUD_PERMANENT,
-			     .ndm_flags = NTF_PROXY};
+	struct ndmsg head = { .ndm_family = (unsigned char)a->family,
+			      .ndm_ifindex = ifindex,
+			      .ndm_state = NUD_PERMANENT,
+			      .ndm_flags = NTF_PROXY };
 	struct nl_msg *m =
 		netlink_msg(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof(head));
 
@@ -474,9 +474,25 @@ int neigh_proxy_add(struct netlink *nl, int ifindex, const struct net_addr *a)
 	return netlink_talk(nl, m);
 }
 
+int bridge_fdb_set(struct netlink *nl, int ifindex, const uint8_t mac[6])
+{
+	struct ndmsg head = { .ndm_family = AF_BRIDGE,
+			      .ndm_ifindex = ifindex,
+			      .ndm_state = NUD_NOARP,
+			      .ndm_flags = NTF_MASTER };
+	struct nl_msg *m =
+		netlink_msg(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof(head));
+
+	if (m && nla_put(m, NDA_LLADDR, 6, mac) < 0) {
+		nlmsg_free(m);
+		m = NULL;
+	}
+	return netlink_talk(nl, m);
+}
+
 static int bridge_vlan(struct netlink *nl, int type, int ifindex, uint16_t vlan, bool pvid)
 {
-	struct ifinfomsg head = {.ifi_family = AF_BRIDGE, .ifi_index = ifindex};
+	struct ifinfomsg head = { .ifi_family = AF_BRIDGE, .ifi_index = ifindex };
 	struct bridge_vlan_info info = {
 		.vid = vlan,
 		.flags = pvid ? BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED : 0,
@@ -505,7 +521,7 @@ int bridge_vlan_del(struct netlink *nl, int ifindex, uint16_t vlan)
 static int put_kind_data(struct nl_msg *m, const struct link_new *l)
 {
 	struct nlattr *data = nla_nest_start(m, IFLA_INFO_DATA), *peer;
-	struct ifinfomsg head = {.ifi_flags = 0};
+	struct ifinfomsg head = { .ifi_flags = 0 };
 	int r = 0;
 
 	if (!data)

@@ -27,15 +27,19 @@ struct net_addr {
 	struct in_addr broadcast; /* v4 only; 0: derived from the prefix */
 };
 
-/* Parse "10.0.0.2/24", "10.0.0.2/24 10.0.0.255", "fd00::2/64" or, with family given, without a
- * prefix (then /32 or /128). -EINVAL with a reason. */
+/* Parse "10.0.0.2/24", "10.0.0.2/24 10.0.0.255", "fd00::2/64" or, with family given (0: either),
+ * without a prefix (then /32 or /128). -EINVAL with a reason. */
 int net_addr_parse(const char *text, int family, struct net_addr *ret, struct lxmgr_err *err);
 /* "10.0.0.2/24"; without_prefix: "10.0.0.2". Into buf of INET6_ADDRSTRLEN + 4. */
 const char *net_addr_print(const struct net_addr *a, bool without_prefix, char *buf);
 bool net_addr_equal(const struct net_addr *a, const struct net_addr *b);
+/* As above, prefix and broadcast address left aside. */
+bool net_addr_same_host(const struct net_addr *a, const struct net_addr *b);
+/* The address in network byte order; 4 or 16, the number of bytes. a->family must be set. */
+size_t net_addr_bytes(const struct net_addr *a, uint8_t ret[16]);
 /* True if b lies in a's network. */
 bool net_addr_contains(const struct net_addr *a, const struct net_addr *b);
-/* "00:16:3e:xx:xx:xx" with x's filled at random; a multicast MAC is refused. */
+/* "00:16:3e:xx:xx:xx" with x's filled at random; a multicast or all-zero MAC is refused. */
 int mac_parse(const char *text, uint8_t ret[6], struct lxmgr_err *err);
 const char *mac_print(const uint8_t mac[6], char buf[18]);
 
@@ -79,6 +83,8 @@ int route_add(struct netlink *nl, int ifindex, const struct net_addr *dst,
 	      const struct net_addr *gw);
 /* A permanent or proxy neighbour entry. */
 int neigh_proxy_add(struct netlink *nl, int ifindex, const struct net_addr *a);
+/* The MAC is behind this port of a bridge, whatever the bridge learned before. */
+int bridge_fdb_set(struct netlink *nl, int ifindex, const uint8_t mac[6]);
 int bridge_vlan_add(struct netlink *nl, int ifindex, uint16_t vlan, bool pvid);
 int bridge_vlan_del(struct netlink *nl, int ifindex, uint16_t vlan);
 

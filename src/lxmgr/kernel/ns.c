@@ -13,14 +13,14 @@
 #include "util/str.h"
 
 const struct ns_info ns_table[NS_COUNT] = {
-	[NS_USER] = {"user", "user", "USER", CLONE_NEWUSER},
-	[NS_MNT] = {"mnt", "mnt", "MOUNT", CLONE_NEWNS},
-	[NS_PID] = {"pid", "pid", "PID", CLONE_NEWPID},
-	[NS_UTS] = {"uts", "uts", "UTSNAME", CLONE_NEWUTS},
-	[NS_IPC] = {"ipc", "ipc", "IPC", CLONE_NEWIPC},
-	[NS_NET] = {"net", "net", "NETWORK", CLONE_NEWNET},
-	[NS_CGROUP] = {"cgroup", "cgroup", "CGROUP", CLONE_NEWCGROUP},
-	[NS_TIME] = {"time", "time", "TIME", CLONE_NEWTIME},
+	[NS_USER] = { "user", "user", "USER", CLONE_NEWUSER },
+	[NS_MNT] = { "mnt", "mnt", "MOUNT", CLONE_NEWNS },
+	[NS_PID] = { "pid", "pid", "PID", CLONE_NEWPID },
+	[NS_UTS] = { "uts", "uts", "UTSNAME", CLONE_NEWUTS },
+	[NS_IPC] = { "ipc", "ipc", "IPC", CLONE_NEWIPC },
+	[NS_NET] = { "net", "net", "NETWORK", CLONE_NEWNET },
+	[NS_CGROUP] = { "cgroup", "cgroup", "CGROUP", CLONE_NEWCGROUP },
+	[NS_TIME] = { "time", "time", "TIME", CLONE_NEWTIME },
 };
 
 int ns_parse(const char *name)
@@ -33,7 +33,7 @@ int ns_parse(const char *name)
 
 int ns_parse_mask(const char *text, int *ret_flags, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist words = {0};
+	cleanup_strlist struct strlist words = { 0 };
 	int flags = 0;
 
 	if (strlist_split(&words, text, "|, \t") < 0)

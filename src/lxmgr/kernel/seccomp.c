@@ -77,7 +77,7 @@ static int from_cache(int dirfd, const char *name, struct seccomp_program *ret)
 static int compile(const char *text, const char *file, char **ret, size_t *ret_len,
 		   struct lxmgr_err *err)
 {
-	const char *argv[] = {COMPILER, file, NULL};
+	const char *argv[] = { COMPILER, file, NULL };
 	struct run_opts o = RUN_OPTS_INIT;
 	cleanup_fd int in = sys_memfd_create("policy", 0), out = sys_memfd_create("program", 0);
 	cleanup_fd int say = sys_memfd_create("errors", 0);
@@ -132,7 +132,7 @@ int seccomp_compile(const char *text, const char *file, bool allow_nesting, int 
 
 int seccomp_load(const struct seccomp_program *p, struct lxmgr_err *err)
 {
-	struct sock_fprog prog = {.len = (unsigned short)p->n, .filter = p->insns};
+	struct sock_fprog prog = { .len = (unsigned short)p->n, .filter = p->insns };
 	int r;
 
 	r = sys_seccomp(SECCOMP_SET_MODE_FILTER, 0, &prog);

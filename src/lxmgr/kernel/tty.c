@@ -165,13 +165,13 @@ static int step(struct proxy *x, int sigfd, bool *ret_done)
 	const struct tty_proxy *p = x->p;
 	bool want_in = !x->in.len && !x->in.eof && !x->ended;
 	struct pollfd f[5] = {
-		{.fd = want_in ? p->in_fd : -1, .events = POLLIN},
-		{.fd = x->out.len ? p->out_fd : -1, .events = POLLOUT},
-		{.fd = p->master_fd,
-		 .events = (short)((x->out.len || x->out.eof ? 0 : POLLIN) |
-				   (x->in.len ? POLLOUT : 0))},
-		{.fd = x->ended ? -1 : p->pidfd, .events = POLLIN},
-		{.fd = sigfd, .events = POLLIN},
+		{ .fd = want_in ? p->in_fd : -1, .events = POLLIN },
+		{ .fd = x->out.len ? p->out_fd : -1, .events = POLLOUT },
+		{ .fd = p->master_fd,
+		  .events = (short)((x->out.len || x->out.eof ? 0 : POLLIN) |
+				    (x->in.len ? POLLOUT : 0)) },
+		{ .fd = x->ended ? -1 : p->pidfd, .events = POLLIN },
+		{ .fd = sigfd, .events = POLLIN },
 	};
 	int r;
 
