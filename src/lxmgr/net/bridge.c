@@ -35,7 +35,7 @@ static int open_state(struct lxmgr_err *err)
 
 static int parse_conf(char *text, struct bridge_conf *c, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist lines = {0};
+	cleanup_strlist struct strlist lines = { 0 };
 	const char *v;
 	int r = 0;
 
@@ -83,7 +83,7 @@ static int see_address(int ifindex, const struct net_addr *a, int scope, void *d
 
 static bool is_used(struct netlink *nl, const struct net_addr *net)
 {
-	struct overlap o = {.net = *net};
+	struct overlap o = { .net = *net };
 
 	return addr_list(nl, see_address, &o) < 0 || route_list(nl, see_network, &o) < 0 || o.found;
 }
@@ -104,10 +104,10 @@ static int choose(struct bridge_conf *c, struct lxmgr_err *err)
 	for (int tries = 0; tries < 200 && r < 0; tries++) {
 		if (getrandom(rnd, sizeof(rnd), 0) != sizeof(rnd))
 			break;
-		c->v4 = (struct net_addr){.family = AF_INET, .prefix = PREFIX4};
+		c->v4 = (struct net_addr){ .family = AF_INET, .prefix = PREFIX4 };
 		c->v4.v4.s_addr =
 			htonl(10U << 24 | (64U + rnd[0] % 160) << 16 | (rnd[1] & 0xf0U) << 8 | 1);
-		c->v6 = (struct net_addr){.family = AF_INET6, .prefix = 64};
+		c->v6 = (struct net_addr){ .family = AF_INET6, .prefix = 64 };
 		c->v6.v6.s6_addr[0] = 0xfd;
 		memcpy(&c->v6.v6.s6_addr[1], rnd + 2, 7);
 		c->v6.v6.s6_addr[15] = 1;
@@ -190,9 +190,10 @@ static void enable_forwarding(void)
 static int make(struct netlink *nl, const struct bridge_conf *c, struct link_info *ret,
 		struct lxmgr_err *err)
 {
-	uint8_t mac[6] = {0x10, 0x66, 0x6a};
+	uint8_t mac[6] = { 0x10, 0x66, 0x6a };
 	struct link_new l = {
-		.kind = "bridge", .name = c->name, .mac = mac, .ns_fd = -1, .peer_ns_fd = -1};
+		.kind = "bridge", .name = c->name, .mac = mac, .ns_fd = -1, .peer_ns_fd = -1
+	};
 	unsigned long long h = str_hash(&c->v6.v6, 16);
 	int r;
 
@@ -250,7 +251,7 @@ static int count_port(const struct link_info *l, void *data)
 int bridge_remove(struct netlink *nl, const struct bridge_conf *c, struct lxmgr_err *err)
 {
 	struct link_info l;
-	int ports[2] = {0}, r = link_get(nl, c->name, &l);
+	int ports[2] = { 0 }, r = link_get(nl, c->name, &l);
 
 	if (r == -ENODEV)
 		return firewall_nat_remove(err);

@@ -69,10 +69,11 @@ static int put(int root, const char *path, const char *text, bool only_marked,
 /* The host's resolvers that a container can reach: not those on its loopback. */
 static void host_nameservers(struct strlist *ret)
 {
-	static const char *const files[] = {"/run/systemd/resolve/resolv.conf", "/etc/resolv.conf"};
+	static const char *const files[] = { "/run/systemd/resolve/resolv.conf",
+					     "/etc/resolv.conf" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(files) && !ret->n; i++) {
-		cleanup_strlist struct strlist lines = {0};
+		cleanup_strlist struct strlist lines = { 0 };
 		cleanup_free char *text = NULL;
 
 		if (read_file_at(AT_FDCWD, files[i], 65536, &text, NULL) < 0 ||
@@ -84,7 +85,8 @@ static void host_nameservers(struct strlist *ret)
 			char one[64];
 
 			if (!v || sscanf(v, "%63s", one) != 1 ||
-			    net_addr_parse(one, 0, &a, NULL) < 0)
+			    net_addr_parse(one, strchr(one, ':') ? AF_INET6 : AF_INET, &a, NULL) <
+				    0)
 				continue;
 			if (a.family == AF_INET ? (ntohl(a.v4.s_addr) >> 24) == 127
 						: IN6_IS_ADDR_LOOPBACK(&a.v6))
@@ -98,7 +100,7 @@ static int networkd_file(int root, const struct net_spec *n, const struct strlis
 			 struct lxmgr_err *err)
 {
 	char name[IFNAMSIZ], path[96];
-	cleanup_strbuf struct strbuf b = {0};
+	cleanup_strbuf struct strbuf b = { 0 };
 
 	net_inside_name(n, name);
 	strbuf_addf(&b,
@@ -145,7 +147,7 @@ static bool is_host_set(const struct net_spec *n)
 static int write_services(int root, const struct guest_net *g, const struct strlist *dns,
 			  struct lxmgr_err *err)
 {
-	cleanup_strbuf struct strbuf b = {0};
+	cleanup_strbuf struct strbuf b = { 0 };
 	bool any = false;
 	int r = 0;
 
@@ -169,7 +171,7 @@ static int write_services(int root, const struct guest_net *g, const struct strl
 
 static int write_resolv(int root, const struct strlist *dns, struct lxmgr_err *err)
 {
-	cleanup_strbuf struct strbuf b = {0};
+	cleanup_strbuf struct strbuf b = { 0 };
 
 	if (!dns->n)
 		return 0;
@@ -201,7 +203,7 @@ static int write_hosts(int root, const char *hostname, struct lxmgr_err *err)
 
 int guest_write_network(int rootfd, const struct guest_net *g, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist dns = {0};
+	cleanup_strlist struct strlist dns = { 0 };
 	bool net = false;
 	int r;
 

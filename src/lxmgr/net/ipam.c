@@ -98,7 +98,7 @@ static int find(const struct leases *l, const char *id, unsigned int index, stru
 
 int ipam_lookup(const char *id, unsigned int net_index, struct ipam_lease *ret)
 {
-	struct leases l __attribute__((cleanup(leases_close))) = {.dir = -EBADF, .lock = -EBADF};
+	struct leases l __attribute__((cleanup(leases_close))) = { .dir = -EBADF, .lock = -EBADF };
 	int r = leases_open(&l, false, NULL);
 
 	return r < 0 ? r : find(&l, id, net_index, ret);
@@ -136,19 +136,19 @@ static int choose(const struct bridge_conf *c, const struct leases *l, uint32_t 
 	return -EADDRNOTAVAIL;
 }
 
-static void make_lease(const struct bridge_conf *c, const char *id, unsigned int index, uint32_t o,
-		       struct ipam_lease *l)
+static void make_lease(const struct bridge_conf *c, uint32_t o, struct ipam_lease *l)
 {
-	unsigned long long h = str_hash(id, strlen(id)) + index * 0x9e3779b97f4a7c15ULL;
+	unsigned long long h = str_hash(&c->v4.v4, 4);
 	uint32_t net = ntohl(c->v4.v4.s_addr) & ~(0xffffffffU >> c->v4.prefix);
 
 	memset(l, 0, sizeof(*l));
-	l->v4 = (struct net_addr){.family = AF_INET, .prefix = c->v4.prefix};
+	l->v4 = (struct net_addr){ .family = AF_INET, .prefix = c->v4.prefix };
 	l->v4.v4.s_addr = htonl(net | o);
 	l->v6 = c->v6;
 	l->v6.v6.s6_addr[14] = (uint8_t)(o >> 8);
 	l->v6.v6.s6_addr[15] = (uint8_t)o;
-	/* The prefix is LXC's; the address's offset makes it unique on the bridge. */
+	/* The prefix is LXC's; the address's offset makes it unique on the bridge. The same address
+	 * always has the same MAC: a neighbour's cache is right also for its next owner. */
 	l->mac[0] = 0x10;
 	l->mac[1] = 0x66;
 	l->mac[2] = 0x6a;
@@ -160,9 +160,9 @@ static void make_lease(const struct bridge_conf *c, const char *id, unsigned int
 int ipam_acquire(const struct bridge_conf *conf, const char *id, unsigned int net_index,
 		 struct ipam_lease *ret, struct lxmgr_err *err)
 {
-	struct leases l __attribute__((cleanup(leases_close))) = {.dir = -EBADF, .lock = -EBADF};
+	struct leases l __attribute__((cleanup(leases_close))) = { .dir = -EBADF, .lock = -EBADF };
 	char v4[INET6_ADDRSTRLEN + 4], v6[INET6_ADDRSTRLEN + 4], mac[18];
-	cleanup_strbuf struct strbuf b = {0};
+	cleanup_strbuf struct strbuf b = { 0 };
 	uint32_t o;
 	int r;
 
@@ -177,7 +177,7 @@ int ipam_acquire(const struct bridge_conf *conf, const char *id, unsigned int ne
 	r = choose(conf, &l, &o);
 	if (r < 0)
 		return err_msg(err, r, "no address is left in the network of '%s'", conf->name);
-	make_lease(conf, id, net_index, o, ret);
+	make_lease(conf, o, ret);
 	strbuf_addf(&b, "%s%s\t%u %s %s %s\n", l.text, id, net_index,
 		    net_addr_print(&ret->v4, false, v4), net_addr_print(&ret->v6, false, v6),
 		    mac_print(ret->mac, mac));
@@ -189,8 +189,8 @@ int ipam_acquire(const struct bridge_conf *conf, const char *id, unsigned int ne
 
 int ipam_release(const char *id, struct lxmgr_err *err)
 {
-	struct leases l __attribute__((cleanup(leases_close))) = {.dir = -EBADF, .lock = -EBADF};
-	cleanup_strbuf struct strbuf b = {0};
+	struct leases l __attribute__((cleanup(leases_close))) = { .dir = -EBADF, .lock = -EBADF };
+	cleanup_strbuf struct strbuf b = { 0 };
 	const char *p, *line, *have, *rest;
 	bool any = false;
 	size_t n;

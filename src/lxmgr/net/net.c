@@ -81,7 +81,7 @@ static int add_gateway(struct netlink *nl, int index, const struct net_spec *n,
 		       enum net_gateway mode, const struct net_addr *gw, int family,
 		       struct lxmgr_err *err)
 {
-	struct net_addr any = {.family = family}, host = *gw;
+	struct net_addr any = { .family = family }, host = *gw;
 	bool reachable = false;
 	int r = 0;
 

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* phys: a host interface is moved into the container and comes back when it stops. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "net/net_types.h"
+#include "util/cleanup.h"
 #include "util/err.h"
 #include "util/log.h"
 
@@ -42,23 +44,31 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 	return 0;
 }
 
-/* When the namespace dies the kernel gives the interface back, under its name inside. */
+/* From the namespace it was moved to, which the caller kept alive. Without it (the monitor was
+ * killed) the kernel gives real hardware back, under its name inside. */
 static void destroy(struct netlink *nl, const struct net_live *live, int netns_fd)
 {
+	cleanup_fd int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct netlink *inside = NULL;
 	struct link_info l;
+	int r = -ENODEV;
 
-	if (!*live->moved || !strcmp(live->moved, live->name))
+	if (!*live->moved)
 		return;
-	for (int tries = 0; tries < 200; tries++) {
-		if (link_get(nl, live->name, &l) == 0) {
-			link_set_up(nl, l.index, false);
-			if (link_rename(nl, l.index, live->moved) == 0)
-				return;
-		}
-		usleep(10000);
+	if (netns_fd >= 0 && netlink_open_in(netns_fd, &inside, NULL) == 0) {
+		r = link_get(inside, live->name, &l);
+		if (r == 0)
+			r = link_move(inside, l.index, own, live->moved);
+		netlink_close(inside);
+	} else if (link_get(nl, live->name, &l) == 0 && strcmp(live->moved, live->name) != 0) {
+		link_set_up(nl, l.index, false);
+		r = link_rename(nl, l.index, live->moved);
 	}
-	log_warn("the interface '%s' did not come back as '%s', ignoring", live->name, live->moved);
+	if (r < 0)
+		log_warn("the interface '%s' did not come back: %s, ignoring", live->moved,
+			 strerror(-r));
 }
 
 const struct net_ops net_phys = {
-	.name = "phys", .check = check, .create = create, .destroy = destroy};
+	.name = "phys", .check = check, .create = create, .destroy = destroy
+};

@@ -28,7 +28,7 @@ static int check(const struct net_spec *n, struct lxmgr_err *err)
 static void host_name(const struct net_spec *n, char name[IFNAMSIZ])
 {
 	static const char digits[] = "0123456789abcdefghijklmnopqrstuvwxyz";
-	uint8_t rnd[8] = {0};
+	uint8_t rnd[8] = { 0 };
 
 	if (*n->veth_pair) {
 		snprintf(name, IFNAMSIZ, "%s", n->veth_pair);
@@ -91,10 +91,18 @@ static int router(struct netlink *nl, const struct net_spec *n, const struct net
 }
 
 static int bridge_port(struct netlink *nl, const struct net_spec *n, const struct net_live *live,
-		       struct lxmgr_err *err)
+		       const uint8_t mac[6], struct lxmgr_err *err)
 {
 	int r = 0;
 
+	/* An earlier container may have had this address and MAC behind another port, which dies
+	 * only a moment later. A switch that is no Linux bridge learns by itself. */
+	if (*n->link)
+		r = bridge_fdb_set(nl, live->host_index, mac);
+	if (r < 0)
+		log_debug("%s: the bridge takes no entry for the MAC: %s, ignoring",
+			  live->host_name, strerror(-r));
+	r = 0;
 	if (n->veth_vlan_id >= 0) {
 		/* The bridge's default VLAN is 1. */
 		r = bridge_vlan_del(nl, live->host_index, 1);
@@ -111,36 +119,35 @@ static int bridge_port(struct netlink *nl, const struct net_spec *n, const struc
 static int antispoof(const struct net_spec *n, const struct net_live *live, struct netlink *nl,
 		     const uint8_t mac[6], struct lxmgr_err *err)
 {
-	struct antispoof_spec a = {.tagged_vlans = n->n_vlan_tagged > 0};
+	struct net_addr allow[NET_MAX_ADDRS + NET_MAX_ROUTES];
+	struct antispoof_spec a = { .allow = allow, .vlan = n->n_vlan_tagged > 0 };
 
 	if (!n->antispoof)
 		return 0;
 	memcpy(a.mac, mac, 6);
 	for (size_t i = 0; i < n->n_addr; i++) {
-		if (n->addr[i].family == AF_INET && a.n_v4 < ANTISPOOF_MAX)
-			a.v4[a.n_v4++] = n->addr[i].v4;
-		else if (n->addr[i].family == AF_INET6 && a.n_v6 < ANTISPOOF_MAX)
-			a.v6[a.n_v6++] = n->addr[i].v6;
+		allow[a.n_allow] = n->addr[i];
+		allow[a.n_allow++].prefix = n->addr[i].family == AF_INET ? 32 : 128;
 	}
-	/* Nobody told which addresses it has (DHCP): the MAC alone is checked, and servers. */
-	a.any_v4 = !a.n_v4;
-	a.any_v6 = !a.n_v6;
+	/* Networks that the host routes to the container are its to send from. */
+	for (size_t i = 0; i < n->n_route; i++)
+		allow[a.n_allow++] = n->route[i];
 	return antispoof_attach(nl, live->host_index, &a, err);
 }
 
 static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, struct net_live *live,
 		  struct lxmgr_err *err)
 {
-	struct link_info master = {0}, made;
-	struct link_new l = {.kind = "veth",
-			     .name = live->host_name,
-			     .mtu = n->mtu,
-			     .up = true,
-			     .ns_fd = -1,
-			     .peer_name = live->name,
-			     .peer_ns_fd = netns_fd,
-			     .rxqueues = n->n_rxqueues,
-			     .txqueues = n->n_txqueues};
+	struct link_info master = { 0 }, made;
+	struct link_new l = { .kind = "veth",
+			      .name = live->host_name,
+			      .mtu = n->mtu,
+			      .up = true,
+			      .ns_fd = -1,
+			      .peer_name = live->name,
+			      .peer_ns_fd = netns_fd,
+			      .rxqueues = n->n_rxqueues,
+			      .txqueues = n->n_txqueues };
 	uint8_t mac[6];
 	int r;
 
@@ -176,7 +183,7 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 	r = antispoof(n, live, nl, mac, err);
 	if (r == 0)
 		r = n->veth_mode == NET_VETH_ROUTER ? router(nl, n, live, err)
-						    : bridge_port(nl, n, live, err);
+						    : bridge_port(nl, n, live, mac, err);
 	for (size_t i = 0; r == 0 && i < n->n_route; i++) {
 		r = route_add(nl, live->host_index, &n->route[i], NULL);
 		if (r < 0)

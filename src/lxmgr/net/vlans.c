@@ -44,13 +44,14 @@ static int macvlan_create(struct netlink *nl, const struct net_spec *n, int netn
 		[NET_MACVLAN_BRIDGE] = MACVLAN_MODE_BRIDGE,
 		[NET_MACVLAN_PASSTHRU] = MACVLAN_MODE_PASSTHRU,
 	};
-	struct link_new l = {.kind = "macvlan", .mode = modes[n->macvlan_mode]};
+	struct link_new l = { .kind = "macvlan", .mode = modes[n->macvlan_mode] };
 
 	return create(nl, n, netns_fd, live, &l, err);
 }
 
-const struct net_ops net_macvlan = {
-	.name = "macvlan", .check = check_link, .create = macvlan_create};
+const struct net_ops net_macvlan = { .name = "macvlan",
+				     .check = check_link,
+				     .create = macvlan_create };
 
 static int ipvlan_check(const struct net_spec *n, struct lxmgr_err *err)
 {
@@ -63,21 +64,22 @@ static int ipvlan_check(const struct net_spec *n, struct lxmgr_err *err)
 static int ipvlan_create(struct netlink *nl, const struct net_spec *n, int netns_fd,
 			 struct net_live *live, struct lxmgr_err *err)
 {
-	static const uint32_t modes[] = {[NET_IPVLAN_L3] = IPVLAN_MODE_L3,
-					 [NET_IPVLAN_L3S] = IPVLAN_MODE_L3S,
-					 [NET_IPVLAN_L2] = IPVLAN_MODE_L2};
-	static const uint16_t flags[] = {[NET_IPVLAN_BRIDGE] = 0,
-					 [NET_IPVLAN_PRIVATE] = IPVLAN_F_PRIVATE,
-					 [NET_IPVLAN_VEPA] = IPVLAN_F_VEPA};
-	struct link_new l = {.kind = "ipvlan",
-			     .mode = modes[n->ipvlan_mode],
-			     .flags = flags[n->ipvlan_isolation]};
+	static const uint32_t modes[] = { [NET_IPVLAN_L3] = IPVLAN_MODE_L3,
+					  [NET_IPVLAN_L3S] = IPVLAN_MODE_L3S,
+					  [NET_IPVLAN_L2] = IPVLAN_MODE_L2 };
+	static const uint16_t flags[] = { [NET_IPVLAN_BRIDGE] = 0,
+					  [NET_IPVLAN_PRIVATE] = IPVLAN_F_PRIVATE,
+					  [NET_IPVLAN_VEPA] = IPVLAN_F_VEPA };
+	struct link_new l = { .kind = "ipvlan",
+			      .mode = modes[n->ipvlan_mode],
+			      .flags = flags[n->ipvlan_isolation] };
 
 	return create(nl, n, netns_fd, live, &l, err);
 }
 
-const struct net_ops net_ipvlan = {
-	.name = "ipvlan", .check = ipvlan_check, .create = ipvlan_create};
+const struct net_ops net_ipvlan = { .name = "ipvlan",
+				    .check = ipvlan_check,
+				    .create = ipvlan_create };
 
 static int vlan_check(const struct net_spec *n, struct lxmgr_err *err)
 {
@@ -90,12 +92,12 @@ static int vlan_check(const struct net_spec *n, struct lxmgr_err *err)
 static int vlan_create(struct netlink *nl, const struct net_spec *n, int netns_fd,
 		       struct net_live *live, struct lxmgr_err *err)
 {
-	struct link_new l = {.kind = "vlan", .vlan_id = n->vlan_id};
+	struct link_new l = { .kind = "vlan", .vlan_id = n->vlan_id };
 
 	return create(nl, n, netns_fd, live, &l, err);
 }
 
-const struct net_ops net_vlan = {.name = "vlan", .check = vlan_check, .create = vlan_create};
+const struct net_ops net_vlan = { .name = "vlan", .check = vlan_check, .create = vlan_create };
 
-const struct net_ops net_empty = {.name = "empty"};
-const struct net_ops net_none = {.name = "none"};
+const struct net_ops net_empty = { .name = "empty" };
+const struct net_ops net_none = { .name = "none" };
