@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -24,11 +26,12 @@
 #include "util/file.h"
 #include "util/log.h"
 #include "util/msg.h"
+#include "util/paths.h"
 
 int start_send(int sock, enum start_msg_kind kind, int value, const struct lxmgr_err *err,
 	       const int *fds, size_t n)
 {
-	struct start_msg m = {.kind = kind, .value = value};
+	struct start_msg m = { .kind = kind, .value = value };
 
 	if (err)
 		m.err = *err;
@@ -161,7 +164,7 @@ static int step_lsm(struct start *s, struct lxmgr_err *err)
 
 static int step_control(struct start *s, struct lxmgr_err *err)
 {
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	const char *log = s->c->config.console_logfile;
 
 	unlinkat(s->run_fd, "control", 0);
@@ -178,6 +181,30 @@ static int step_control(struct start *s, struct lxmgr_err *err)
 		return err_set(err, -errno, "open the console log '%s' (lxmgr.console.logfile)",
 			       log);
 	return 0;
+}
+
+/* execute: a copy that nobody can write to, so that what runs inside is no file of the host's. */
+static int step_init(struct start *s, struct lxmgr_err *err)
+{
+	cleanup_fd int file = -EBADF;
+	cleanup_free char *data = NULL;
+	size_t len;
+	int r;
+
+	if (!s->opts || !s->opts->execute)
+		return 0;
+	file = open(LIBEXECDIR "/lxmgr-init", O_RDONLY | O_CLOEXEC);
+	if (file < 0)
+		return err_set(err, -errno, "open '%s'", LIBEXECDIR "/lxmgr-init");
+	r = read_all(file, 16 << 20, &data, &len);
+	s->init_fd = r < 0 ? r : sys_memfd_create("lxmgr-init", MFD_ALLOW_SEALING);
+	if (s->init_fd < 0)
+		return err_set(err, s->init_fd, "copy lxmgr-init");
+	r = write_all(s->init_fd, data, len);
+	if (r == 0 && fcntl(s->init_fd, F_ADD_SEALS,
+			    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		r = -errno;
+	return r < 0 ? err_set(err, r, "copy lxmgr-init") : 0;
 }
 
 /* The namespace that is shared, from a PID or a path (NAME was resolved by the verb). */
@@ -246,7 +273,7 @@ static int do_clone(struct start *s, struct lxmgr_err *err)
 
 static int step_clone(struct start *s, struct lxmgr_err *err)
 {
-	int own[NS_COUNT] = {-1, -1, -1, -1, -1, -1, -1, -1};
+	int own[NS_COUNT] = { -1, -1, -1, -1, -1, -1, -1, -1 };
 	int pair[2], r = msg_pair(pair);
 
 	if (r < 0)
@@ -381,9 +408,15 @@ static int step_start_host(struct start *s, struct lxmgr_err *err)
 
 static int step_exec(struct start *s, struct lxmgr_err *err)
 {
+	struct pollfd tool = { .fd = s->report_fd };
 	struct start_msg m;
 	ssize_t len;
-	int r = start_send(s->sock, START_EXEC, 0, NULL, NULL, 0);
+	int r;
+
+	/* Ctrl-C ended the tool that waits: the start is not wanted any more. */
+	if (poll(&tool, 1, 0) > 0 && (tool.revents & POLLHUP))
+		return err_msg(err, -ECANCELED, "interrupted");
+	r = start_send(s->sock, START_EXEC, 0, NULL, NULL, 0);
 
 	if (r < 0)
 		return err_set(err, r, "tell the container to run its init");
@@ -408,31 +441,32 @@ static int step_running(struct start *s, struct lxmgr_err *err)
 }
 
 const struct start_step start_steps[] = {
-	{"state", step_state},
-	{"config", step_config},
-	{"pre-start", step_pre_start},
-	{"cgroup", step_cgroup},
-	{"limits", step_limits},
-	{"seccomp", step_seccomp},
-	{"lsm", step_lsm},
-	{"control", step_control},
-	{"addresses", start_resolve_nets},
-	{"share", step_share},
-	{"stage", stage_enter},
-	{"clone", step_clone},
-	{"idmap", step_idmap},
-	{"proc", step_proc},
-	{"pre-mount", step_pre_mount},
-	{"rootfs", stage_root},
-	{"dev", stage_dev},
-	{"mounts", stage_mounts},
-	{"guest-files", stage_guest},
-	{"network", step_network},
-	{"go", step_go},
-	{"start-host", step_start_host},
-	{"exec", step_exec},
-	{"leave-stage", stage_leave},
-	{"running", step_running},
+	{ "state", step_state },
+	{ "config", step_config },
+	{ "pre-start", step_pre_start },
+	{ "cgroup", step_cgroup },
+	{ "limits", step_limits },
+	{ "seccomp", step_seccomp },
+	{ "lsm", step_lsm },
+	{ "control", step_control },
+	{ "init", step_init },
+	{ "addresses", start_resolve_nets },
+	{ "share", step_share },
+	{ "stage", stage_enter },
+	{ "clone", step_clone },
+	{ "idmap", step_idmap },
+	{ "proc", step_proc },
+	{ "pre-mount", step_pre_mount },
+	{ "rootfs", stage_root },
+	{ "dev", stage_dev },
+	{ "mounts", stage_mounts },
+	{ "guest-files", stage_guest },
+	{ "network", step_network },
+	{ "go", step_go },
+	{ "start-host", step_start_host },
+	{ "exec", step_exec },
+	{ "leave-stage", stage_leave },
+	{ "running", step_running },
 };
 const size_t start_n_steps = ARRAY_SIZE(start_steps);
 
@@ -443,12 +477,12 @@ int start_acquire(struct start *s, struct lxmgr_err *err)
 	if (r >= 0)
 		return 0;
 	if (s->pid > 0) {
-		struct lxmgr_err why = {0};
+		struct lxmgr_err why = { 0 };
 		struct start_msg m;
 
-		/* When the child failed first, its own words say more than a broken pipe here. */
-		if ((r == -EPIPE || r == -ECONNRESET) &&
-		    recv(s->sock, &m, sizeof(m), MSG_DONTWAIT) == sizeof(m) &&
+		/* When the child failed first, its own words say more than what followed from it
+		 * here. */
+		if (recv(s->sock, &m, sizeof(m), MSG_DONTWAIT) == sizeof(m) &&
 		    m.kind == START_FAILED) {
 			m.err.text[sizeof(m.err.text) - 1] = '\0';
 			why = m.err;

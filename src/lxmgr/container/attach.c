@@ -143,7 +143,7 @@ static int wait_exact(pid_t pid)
 static int hear(struct attach *a, struct lxmgr_err *err)
 {
 	struct attach_msg m;
-	int fds[1] = {-1};
+	int fds[1] = { -1 };
 	size_t n = 1;
 	ssize_t len = msg_recv(a->sock, &m, sizeof(m), fds, &n);
 
@@ -185,9 +185,9 @@ static void proxy(struct attach *a)
 
 static int run(struct attach *a, int *ret_status, struct lxmgr_err *err)
 {
-	struct clone_args args = {.flags = CLONE_PIDFD,
-				  .pidfd = (uint64_t)(uintptr_t)&a->child_pidfd,
-				  .exit_signal = SIGCHLD};
+	struct clone_args args = { .flags = CLONE_PIDFD,
+				   .pidfd = (uint64_t)(uintptr_t)&a->child_pidfd,
+				   .exit_signal = SIGCHLD };
 	int pair[2], r = msg_pair(pair), pid;
 
 	if (r < 0)
@@ -219,15 +219,15 @@ static int run(struct attach *a, int *ret_status, struct lxmgr_err *err)
 int lxmgr_container_attach(struct lxmgr_container *c, const struct lxmgr_attach_opts *opts,
 			   int *ret_status, struct lxmgr_err *err)
 {
-	struct attach a = {.c = c,
-			   .o = opts,
-			   .pidfd = -EBADF,
-			   .sock = -EBADF,
-			   .child_sock = -EBADF,
-			   .child_pidfd = -EBADF,
-			   .master = -EBADF,
-			   .log_fd = -EBADF,
-			   .pty_out = STDOUT_FILENO};
+	struct attach a = { .c = c,
+			    .o = opts,
+			    .pidfd = -EBADF,
+			    .sock = -EBADF,
+			    .child_sock = -EBADF,
+			    .child_pidfd = -EBADF,
+			    .master = -EBADF,
+			    .log_fd = -EBADF,
+			    .pty_out = STDOUT_FILENO };
 	int r;
 
 	*ret_status = 125;
@@ -263,12 +263,12 @@ int lxmgr_container_attach(struct lxmgr_container *c, const struct lxmgr_attach_
 int lxmgr_container_console(struct lxmgr_container *c, int tty, int escape, struct lxmgr_err *err)
 {
 	cleanup_fd int sock = control_connect(c, err), master = -EBADF;
-	struct tty_proxy p = {.in_fd = STDIN_FILENO,
-			      .out_fd = STDOUT_FILENO,
-			      .pidfd = -1,
-			      .log_fd = -1,
-			      .escape = escape,
-			      .winch = true};
+	struct tty_proxy p = { .in_fd = STDIN_FILENO,
+			       .out_fd = STDOUT_FILENO,
+			       .pidfd = -1,
+			       .log_fd = -1,
+			       .escape = escape,
+			       .winch = true };
 	struct termios saved;
 	int fds[1], value = 0, r;
 	size_t n = 1;

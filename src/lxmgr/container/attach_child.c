@@ -27,7 +27,7 @@
 
 __attribute__((noreturn)) static void fail(const struct attach *a, struct lxmgr_err *err)
 {
-	struct attach_msg m = {.err = *err};
+	struct attach_msg m = { .err = *err };
 
 	if (!m.err.code)
 		m.err.code = -EIO;
@@ -47,12 +47,12 @@ static void find_account(uid_t uid, struct account *ret)
 {
 	cleanup_fd int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int fd = open_in(root, "etc/passwd", OPEN_IN_ROOT, O_RDONLY | O_NONBLOCK, 0);
-	cleanup_strlist struct strlist lines = {0};
+	cleanup_strlist struct strlist lines = { 0 };
 	cleanup_free char *text = NULL;
 
-	*ret = (struct account){.home = "/"};
+	*ret = (struct account){ .home = "/" };
 	if (uid == 0)
-		*ret = (struct account){"root", "/root", ""};
+		*ret = (struct account){ "root", "/root", "" };
 	if (fd < 0 || read_all(fd, PASSWD_LIMIT, &text, NULL) < 0 ||
 	    strlist_split(&lines, text, "\n") < 0)
 		return;
@@ -97,13 +97,13 @@ static int make_env(const struct attach *a, const struct account *acc, struct st
 	const struct {
 		const char *name, *value;
 	} base[] = {
-		{"PATH", DEFAULT_PATH},
-		{"TERM", getenv("TERM") ? getenv("TERM") : "linux"},
-		{"HOME", acc->home},
-		{"USER", *acc->name ? acc->name : NULL},
-		{"LOGNAME", *acc->name ? acc->name : NULL},
-		{"SHELL", *acc->shell ? acc->shell : "/bin/sh"},
-		{"container", "lxc"},
+		{ "PATH", DEFAULT_PATH },
+		{ "TERM", getenv("TERM") ? getenv("TERM") : "linux" },
+		{ "HOME", acc->home },
+		{ "USER", *acc->name ? acc->name : NULL },
+		{ "LOGNAME", *acc->name ? acc->name : NULL },
+		{ "SHELL", *acc->shell ? acc->shell : "/bin/sh" },
+		{ "container", "lxc" },
 	};
 	extern char **environ;
 	int r = 0;
@@ -131,7 +131,7 @@ static int open_pty(const struct attach *a, int *ret_peer, struct lxmgr_err *err
 {
 	cleanup_fd int pts = open("/dev/pts", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_fd int master = -EBADF;
-	struct attach_msg m = {0};
+	struct attach_msg m = { 0 };
 	int index, r;
 
 	if (pts < 0)
@@ -151,7 +151,7 @@ static int remount(struct lxmgr_err *err)
 {
 	static const struct {
 		const char *fs, *where;
-	} mounts[] = {{"proc", "/proc"}, {"sysfs", "/sys"}};
+	} mounts[] = { { "proc", "/proc" }, { "sysfs", "/sys" } };
 	int r = sys_unshare(CLONE_NEWNS);
 
 	if (r < 0)
@@ -181,9 +181,9 @@ __attribute__((noreturn)) static void command(const struct attach *a)
 {
 	const struct lxmgr_attach_opts *o = a->o;
 	const struct config *cfg = &a->c->config;
-	cleanup_strlist struct strlist env = {0};
-	const char *shell[2] = {NULL, NULL};
-	struct lxmgr_err err = {0};
+	cleanup_strlist struct strlist env = { 0 };
+	const char *shell[2] = { NULL, NULL };
+	struct lxmgr_err err = { 0 };
 	struct account acc;
 	int peer = -1, proc;
 	struct enter_spec e = {
@@ -196,7 +196,7 @@ __attribute__((noreturn)) static void command(const struct attach *a)
 		.lsm = o->elevated_lsm ? NULL : &a->lsm,
 		.lsm_name = a->state.lsm_name,
 		.report_fd = a->child_sock,
-		.stdio = {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO},
+		.stdio = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO },
 		.new_keyring = cfg->keyring_session,
 		.new_session = a->want_pty,
 	};
@@ -261,7 +261,7 @@ static int join(struct attach *a, struct lxmgr_err *err)
 /* Namespaces here: the host's, then the container's. */
 void attach_child(struct attach *a)
 {
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	int status = 0;
 	pid_t pid;
 

@@ -173,6 +173,7 @@ static int child_exec(struct start *s, struct lxmgr_err *err)
 	struct enter_spec e = {
 		.argv = (const char *const *)s->plan.argv.v,
 		.envp = (const char *const *)s->plan.env.v,
+		.exec_fd = s->init_fd,
 		.cwd = cfg->init_cwd,
 		.uid = cfg->init_uid,
 		.gid = cfg->init_gid,
@@ -184,7 +185,7 @@ static int child_exec(struct start *s, struct lxmgr_err *err)
 		.lsm = &cfg->lsm,
 		.lsm_name = s->plan.lsm_name,
 		.report_fd = s->sock,
-		.stdio = {-1, -1, -1},
+		.stdio = { -1, -1, -1 },
 		.new_session = true,
 		.new_keyring = cfg->keyring_session,
 	};
@@ -201,30 +202,30 @@ static int child_exec(struct start *s, struct lxmgr_err *err)
 }
 
 const struct start_step child_steps[] = {
-	{"child-join", child_join},
-	{"child-go", child_go},
-	{"child-ids", child_ids},
-	{"child-time", child_time},
-	{"child-unshare", child_unshare},
-	{"child-hostname", child_hostname},
-	{"child-root", childfs_root},
-	{"child-api", childfs_api},
-	{"child-pts", childfs_pts},
-	{"child-entries", childfs_entries},
-	{"child-mount-hooks", child_mount_hooks},
-	{"child-network", child_network},
-	{"child-pivot", childfs_pivot},
-	{"child-ready", child_ready},
-	{"child-limits", child_limits},
-	{"child-start-hooks", child_start_hooks},
-	{"child-exec", child_exec},
+	{ "child-join", child_join },
+	{ "child-go", child_go },
+	{ "child-ids", child_ids },
+	{ "child-time", child_time },
+	{ "child-unshare", child_unshare },
+	{ "child-hostname", child_hostname },
+	{ "child-root", childfs_root },
+	{ "child-api", childfs_api },
+	{ "child-pts", childfs_pts },
+	{ "child-entries", childfs_entries },
+	{ "child-mount-hooks", child_mount_hooks },
+	{ "child-network", child_network },
+	{ "child-pivot", childfs_pivot },
+	{ "child-ready", child_ready },
+	{ "child-limits", child_limits },
+	{ "child-start-hooks", child_start_hooks },
+	{ "child-exec", child_exec },
 };
 const size_t child_n_steps = ARRAY_SIZE(child_steps);
 
 /* Namespaces here: new user, pid, ipc, uts, net; the mount namespace is the stage. */
 void child_main(struct start *s)
 {
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 
 	fd_close(&s->sock);
 	s->sock = s->child_sock;

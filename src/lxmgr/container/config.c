@@ -40,7 +40,7 @@ void config_free(struct config *c)
 {
 	for (size_t i = 0; i < config_n_keys; i++) {
 		const struct config_key *k = &config_keys[i];
-		struct value_ctx v = {.c = c, .key = k, .suffix = ""};
+		struct value_ctx v = { .c = c, .key = k, .suffix = "" };
 
 		if (!k->type->clear)
 			continue;
@@ -162,7 +162,7 @@ static void reset_field(struct config *c, const struct config_key *k, struct net
 static int clear_key(struct config *c, const struct config_key *k, const char *suffix,
 		     struct net_spec *n)
 {
-	struct value_ctx v = {.c = c, .key = k, .suffix = suffix, .field = field_of(c, k, n)};
+	struct value_ctx v = { .c = c, .key = k, .suffix = suffix, .field = field_of(c, k, n) };
 
 	if (k->type->clear)
 		k->type->clear(&v);
@@ -174,7 +174,7 @@ static int clear_key(struct config *c, const struct config_key *k, const char *s
 int config_set(struct config *c, const char *key, const char *value, struct lxmgr_err *err)
 {
 	const char *name = strip_prefix(key), *suffix;
-	struct value_ctx v = {.c = c};
+	struct value_ctx v = { .c = c };
 	struct net_spec *n = NULL;
 	long index;
 	int r;
@@ -223,8 +223,8 @@ int config_get(const struct config *cc, const char *key, char **ret, struct lxmg
 {
 	struct config *c = (struct config *)cc;
 	const char *name = strip_prefix(key);
-	cleanup_strbuf struct strbuf b = {0};
-	struct value_ctx v = {.c = c};
+	cleanup_strbuf struct strbuf b = { 0 };
+	struct value_ctx v = { .c = c };
 	struct net_spec *n = NULL;
 	long index;
 
@@ -269,8 +269,8 @@ static void print_key(const struct config *c, const struct config *fresh,
 		      const struct config_key *k, const struct net_spec *n,
 		      const struct net_spec *fresh_net, struct strbuf *out)
 {
-	struct value_ctx v = {.c = (struct config *)c, .key = k, .suffix = ""};
-	cleanup_strbuf struct strbuf is = {0}, was = {0};
+	struct value_ctx v = { .c = (struct config *)c, .key = k, .suffix = "" };
+	cleanup_strbuf struct strbuf is = { 0 }, was = { 0 };
 
 	v.field = field_of((struct config *)c, k, (struct net_spec *)n);
 	k->type->print(&v, &is);
@@ -291,7 +291,7 @@ static void print_key(const struct config *c, const struct config *fresh,
 int config_print(const struct config *c, char **ret, struct lxmgr_err *err)
 {
 	cleanup_free struct config *fresh = malloc(sizeof(*fresh));
-	cleanup_strbuf struct strbuf out = {0};
+	cleanup_strbuf struct strbuf out = { 0 };
 	struct net_spec fresh_net;
 
 	if (!fresh)
@@ -319,7 +319,7 @@ int config_note(struct config *c, const char *key, const char *where)
 	if (!v)
 		return -ENOMEM;
 	c->lines->v = v;
-	v[c->lines->n] = (struct config_pair){strdup(strip_prefix(key)), strdup(where)};
+	v[c->lines->n] = (struct config_pair){ strdup(strip_prefix(key)), strdup(where) };
 	c->lines->n++;
 	return v[c->lines->n - 1].name && v[c->lines->n - 1].value ? 0 : -ENOMEM;
 }

@@ -133,7 +133,7 @@ static int check_nets(struct config *c, struct lxmgr_err *err)
 /* The lines of mount.fstab come before the entries, as LXC mounts them. */
 static int add_fstab(struct config *c, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist lines = {0};
+	cleanup_strlist struct strlist lines = { 0 };
 	cleanup_free char *text = NULL;
 	size_t n = 0;
 	struct mount_spec *all;

@@ -26,7 +26,7 @@ static int read_at(struct config *c, int dirfd, const char *name, const char *di
 
 static int include_dir(struct config *c, const char *path, int depth, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist names = {0};
+	cleanup_strlist struct strlist names = { 0 };
 	cleanup_dir DIR *d = opendir(path);
 	struct dirent *e;
 
@@ -211,7 +211,7 @@ int config_edit(const char *text, const char *key, const char *value, char **ret
 		struct lxmgr_err *err)
 {
 	const char *name = str_after(key, "lxmgr."), *suffix;
-	cleanup_strbuf struct strbuf b = {0};
+	cleanup_strbuf struct strbuf b = { 0 };
 	const struct config_key *k;
 	bool is_list, done = false;
 	long index;

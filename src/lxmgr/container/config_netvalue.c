@@ -31,7 +31,7 @@ static void print_type(const struct value_ctx *v, struct strbuf *out)
 	strbuf_addf(out, "%s\n", net_types[spec(v)->type]->name);
 }
 
-const struct value_type value_net_type = {"word", set_type, NULL, print_type, false};
+const struct value_type value_net_type = { "word", set_type, NULL, print_type, false };
 
 static int set_flags(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -47,7 +47,7 @@ static void print_flags(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "up\n");
 }
 
-const struct value_type value_net_flags = {"word", set_flags, NULL, print_flags, false};
+const struct value_type value_net_flags = { "word", set_flags, NULL, print_flags, false };
 
 static int set_mac(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -65,7 +65,7 @@ static void print_mac(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "%s\n", mac_print(spec(v)->mac, buf));
 }
 
-const struct value_type value_mac = {"MAC", set_mac, NULL, print_mac, false};
+const struct value_type value_mac = { "MAC", set_mac, NULL, print_mac, false };
 
 /* "10.0.0.2/24", without a prefix the class of LXC's days is not guessed: /24 and /64. */
 static int set_addr(const struct value_ctx *v, const char *value, int family, struct lxmgr_err *err)
@@ -113,7 +113,7 @@ static void print_family(const struct net_addr *a, size_t n, int family, struct 
 			continue;
 		strbuf_addf(out, "%s", net_addr_print(&a[i], false, buf));
 		if (family == AF_INET && a[i].broadcast.s_addr) {
-			struct net_addr b = {.family = AF_INET, .v4 = a[i].broadcast};
+			struct net_addr b = { .family = AF_INET, .v4 = a[i].broadcast };
 
 			strbuf_addf(out, " %s", net_addr_print(&b, true, bc));
 		}
@@ -141,8 +141,8 @@ static void print_addr6(const struct value_ctx *v, struct strbuf *out)
 	print_family(spec(v)->addr, spec(v)->n_addr, AF_INET6, out);
 }
 
-const struct value_type value_addr4 = {"address", set_addr4, clear_addr4, print_addr4, true};
-const struct value_type value_addr6 = {"address", set_addr6, clear_addr6, print_addr6, true};
+const struct value_type value_addr4 = { "address", set_addr4, clear_addr4, print_addr4, true };
+const struct value_type value_addr6 = { "address", set_addr6, clear_addr6, print_addr6, true };
 
 static int set_route(const struct value_ctx *v, const char *value, int family,
 		     struct lxmgr_err *err)
@@ -188,8 +188,8 @@ static void print_route6(const struct value_ctx *v, struct strbuf *out)
 	print_family(spec(v)->route, spec(v)->n_route, AF_INET6, out);
 }
 
-const struct value_type value_route4 = {"network", set_route4, clear_route4, print_route4, true};
-const struct value_type value_route6 = {"network", set_route6, clear_route6, print_route6, true};
+const struct value_type value_route4 = { "network", set_route4, clear_route4, print_route4, true };
+const struct value_type value_route6 = { "network", set_route6, clear_route6, print_route6, true };
 
 static int set_gw(const char *value, int family, enum net_gateway *mode, struct net_addr *gw,
 		  struct lxmgr_err *err)
@@ -248,8 +248,10 @@ static void clear_gw6(const struct value_ctx *v)
 	spec(v)->gw6_mode = NET_GW_NONE;
 }
 
-const struct value_type value_gw4 = {"address, auto or dev", set_gw4, clear_gw4, print_gw4, false};
-const struct value_type value_gw6 = {"address, auto or dev", set_gw6, clear_gw6, print_gw6, false};
+const struct value_type value_gw4 = { "address, auto or dev", set_gw4, clear_gw4, print_gw4,
+				      false };
+const struct value_type value_gw6 = { "address, auto or dev", set_gw6, clear_gw6, print_gw6,
+				      false };
 
 static int parse_vlan(const char *value, uint64_t *ret, struct lxmgr_err *err)
 {
@@ -276,8 +278,8 @@ static void print_vlan_none(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "%d\n", spec(v)->veth_vlan_id);
 }
 
-const struct value_type value_vlan_none = {"1 to 4094 or none", set_vlan_none, NULL,
-					   print_vlan_none, false};
+const struct value_type value_vlan_none = { "1 to 4094 or none", set_vlan_none, NULL,
+					    print_vlan_none, false };
 
 static int set_vlan_tagged(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -304,8 +306,8 @@ static void print_vlan_tagged(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "%u\n", spec(v)->veth_vlan_tagged[i]);
 }
 
-const struct value_type value_vlan_tagged = {"1 to 4094", set_vlan_tagged, clear_vlan_tagged,
-					     print_vlan_tagged, true};
+const struct value_type value_vlan_tagged = { "1 to 4094", set_vlan_tagged, clear_vlan_tagged,
+					      print_vlan_tagged, true };
 
 static int set_vlan_id(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -323,4 +325,4 @@ static void print_vlan_id(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "%u\n", spec(v)->vlan_id);
 }
 
-const struct value_type value_vlan_id = {"1 to 4094", set_vlan_id, NULL, print_vlan_id, false};
+const struct value_type value_vlan_id = { "1 to 4094", set_vlan_id, NULL, print_vlan_id, false };

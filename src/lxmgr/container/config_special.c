@@ -68,7 +68,7 @@ static void print_idmap(const struct value_ctx *v, struct strbuf *out)
 			    m->gid[i].count);
 }
 
-const struct value_type value_idmap = {"id map", set_idmap, clear_idmap, print_idmap, true};
+const struct value_type value_idmap = { "id map", set_idmap, clear_idmap, print_idmap, true };
 
 static int set_mount(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -100,7 +100,7 @@ static void print_mount(const struct value_ctx *v, struct strbuf *out)
 	}
 }
 
-const struct value_type value_mount = {"mount entry", set_mount, clear_mount, print_mount, true};
+const struct value_type value_mount = { "mount entry", set_mount, clear_mount, print_mount, true };
 
 static int set_api(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -116,7 +116,7 @@ static void print_api(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "%s\n", buf);
 }
 
-const struct value_type value_api = {"words", set_api, NULL, print_api, false};
+const struct value_type value_api = { "words", set_api, NULL, print_api, false };
 
 static int set_ns_mask(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -136,7 +136,7 @@ static void print_ns_mask(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "\n");
 }
 
-const struct value_type value_ns_mask = {"namespaces", set_ns_mask, NULL, print_ns_mask, false};
+const struct value_type value_ns_mask = { "namespaces", set_ns_mask, NULL, print_ns_mask, false };
 
 static int set_ns_share(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -174,12 +174,12 @@ static void print_ns_share(const struct value_ctx *v, struct strbuf *out)
 	}
 }
 
-const struct value_type value_ns_share = {"NAME, PID or path", set_ns_share, clear_ns_share,
-					  print_ns_share, false};
+const struct value_type value_ns_share = { "NAME, PID or path", set_ns_share, clear_ns_share,
+					   print_ns_share, false };
 
 static int set_groups(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist w = {0};
+	cleanup_strlist struct strlist w = { 0 };
 	struct config *c = v->c;
 
 	if (strlist_split(&w, value, ", \t") < 0)
@@ -209,12 +209,13 @@ static void print_groups(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "%u\n", v->c->init_groups[i]);
 }
 
-const struct value_type value_groups = {"group ids", set_groups, clear_groups, print_groups, true};
+const struct value_type value_groups = { "group ids", set_groups, clear_groups, print_groups,
+					 true };
 
 static int pairs_set(struct config_pairs *p, const char *name, const char *value,
 		     struct lxmgr_err *err)
 {
-	struct config_pair pair = {strdup(name), strdup(value)};
+	struct config_pair pair = { strdup(name), strdup(value) };
 	int r = pair.name && pair.value ? 0 : err_set(err, -ENOMEM, "config");
 
 	for (size_t i = 0; r == 0 && i < p->n; i++)
@@ -281,13 +282,14 @@ static void print_pairs(const struct value_ctx *v, struct strbuf *out)
 	}
 }
 
-const struct value_type value_pairs_proc = {"text", set_proc, clear_pairs, print_pairs, false};
-const struct value_type value_pairs_sysctl = {"text", set_sysctl, clear_pairs, print_pairs, false};
+const struct value_type value_pairs_proc = { "text", set_proc, clear_pairs, print_pairs, false };
+const struct value_type value_pairs_sysctl = { "text", set_sysctl, clear_pairs, print_pairs,
+					       false };
 
 static int set_rlimit(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
 	struct config *c = v->c;
-	struct rlimit_spec spec = {.resource = rlimit_parse_name(v->suffix)};
+	struct rlimit_spec spec = { .resource = rlimit_parse_name(v->suffix) };
 	int r;
 
 	if (spec.resource < 0)
@@ -344,7 +346,8 @@ static void print_rlimit(const struct value_ctx *v, struct strbuf *out)
 	}
 }
 
-const struct value_type value_rlimit = {"soft:hard", set_rlimit, clear_rlimit, print_rlimit, false};
+const struct value_type value_rlimit = { "soft:hard", set_rlimit, clear_rlimit, print_rlimit,
+					 false };
 
 static int add_device(struct config *c, bool allow, const char *value, struct lxmgr_err *err)
 {
@@ -361,7 +364,7 @@ static int add_device(struct config *c, bool allow, const char *value, struct lx
 static int set_cgroup(const struct value_ctx *v, const char *value, bool v1, struct lxmgr_err *err)
 {
 	struct cgroup_spec *cg = &v->c->cgroup;
-	struct cgroup_raw raw = {.v1 = v1};
+	struct cgroup_raw raw = { .v1 = v1 };
 	int r;
 
 	if (str_eq(v->suffix, "devices.allow") || str_eq(v->suffix, "devices.deny"))
@@ -475,10 +478,10 @@ static void print_cgroup2(const struct value_ctx *v, struct strbuf *out)
 	print_cgroup(v, false, out);
 }
 
-const struct value_type value_cgroup1 = {"control file", set_cgroup1, clear_cgroup1, print_cgroup1,
-					 true};
-const struct value_type value_cgroup2 = {"control file", set_cgroup2, clear_cgroup2, print_cgroup2,
-					 true};
+const struct value_type value_cgroup1 = { "control file", set_cgroup1, clear_cgroup1, print_cgroup1,
+					  true };
+const struct value_type value_cgroup2 = { "control file", set_cgroup2, clear_cgroup2, print_cgroup2,
+					  true };
 
 /* LXC's units: h m s ms us ns; a bare number is in seconds. */
 static int parse_offset(const char *value, int64_t *ret_ns, struct lxmgr_err *err)
@@ -486,8 +489,9 @@ static int parse_offset(const char *value, int64_t *ret_ns, struct lxmgr_err *er
 	static const struct {
 		const char *unit;
 		int64_t ns;
-	} units[] = {{"", 1000000000}, {"h", 3600000000000}, {"m", 60000000000}, {"s", 1000000000},
-		     {"ms", 1000000},  {"us", 1000},	     {"ns", 1}};
+	} units[] = { { "", 1000000000 },  { "h", 3600000000000 }, { "m", 60000000000 },
+		      { "s", 1000000000 }, { "ms", 1000000 },	   { "us", 1000 },
+		      { "ns", 1 } };
 	size_t n = strspn(value, "-0123456789");
 	cleanup_free char *digits = strndup(value, n);
 	int64_t v;
@@ -528,9 +532,9 @@ static void print_time(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "%lldns\n", *(long long *)v->field);
 }
 
-const struct value_type value_time_boot = {"time", set_time_boot, clear_time, print_time, false};
-const struct value_type value_time_monotonic = {"time", set_time_monotonic, clear_time, print_time,
-						false};
+const struct value_type value_time_boot = { "time", set_time_boot, clear_time, print_time, false };
+const struct value_type value_time_monotonic = { "time", set_time_monotonic, clear_time, print_time,
+						 false };
 
 /* The prefix decides the backend; which there are is storage's business. */
 static int set_rootfs(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
@@ -579,12 +583,13 @@ static void print_rootfs(const struct value_ctx *v, struct strbuf *out)
 			    s->path);
 }
 
-const struct value_type value_rootfs = {"TYPE:PATH", set_rootfs, clear_rootfs, print_rootfs, false};
+const struct value_type value_rootfs = { "TYPE:PATH", set_rootfs, clear_rootfs, print_rootfs,
+					 false };
 
 static int set_rootfs_options(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
 	struct storage_spec *s = &v->c->storage;
-	cleanup_strlist struct strlist words = {0};
+	cleanup_strlist struct strlist words = { 0 };
 	char *copy = strdup(value);
 
 	if (!copy || strlist_split(&words, value, ",") < 0) {
@@ -621,5 +626,6 @@ static void print_rootfs_options(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "%s\n", v->c->storage.options);
 }
 
-const struct value_type value_rootfs_options = {"mount options", set_rootfs_options,
-						clear_rootfs_options, print_rootfs_options, false};
+const struct value_type value_rootfs_options = { "mount options", set_rootfs_options,
+						 clear_rootfs_options, print_rootfs_options,
+						 false };

@@ -12,10 +12,10 @@
 #define C(field) offsetof(struct config, field)
 #define N(field) offsetof(struct net_spec, field)
 
-static const char *const veth_modes[] = {"bridge", "router", NULL};
-static const char *const macvlan_modes[] = {"private", "vepa", "bridge", "passthru", NULL};
-static const char *const ipvlan_modes[] = {"l3", "l3s", "l2", NULL};
-static const char *const ipvlan_isolations[] = {"bridge", "private", "vepa", NULL};
+static const char *const veth_modes[] = { "bridge", "router", NULL };
+static const char *const macvlan_modes[] = { "private", "vepa", "bridge", "passthru", NULL };
+static const char *const ipvlan_modes[] = { "l3", "l3s", "l2", NULL };
+static const char *const ipvlan_isolations[] = { "bridge", "private", "vepa", NULL };
 
 /* clang-format off */
 const struct config_key config_keys[] = {

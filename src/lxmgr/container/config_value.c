@@ -45,7 +45,7 @@ static void print_string(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "%s\n", s);
 }
 
-const struct value_type value_string = {"string", set_string, clear_string, print_string, false};
+const struct value_type value_string = { "string", set_string, clear_string, print_string, false };
 
 static int set_path(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -54,7 +54,7 @@ static int set_path(const struct value_ctx *v, const char *value, struct lxmgr_e
 	return set_string(v, value, err);
 }
 
-const struct value_type value_path = {"path", set_path, clear_string, print_string, false};
+const struct value_type value_path = { "path", set_path, clear_string, print_string, false };
 
 static int set_hostname(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -65,8 +65,8 @@ static int set_hostname(const struct value_ctx *v, const char *value, struct lxm
 	return set_string(v, value, err);
 }
 
-const struct value_type value_hostname = {"host name", set_hostname, clear_string, print_string,
-					  false};
+const struct value_type value_hostname = { "host name", set_hostname, clear_string, print_string,
+					   false };
 
 static int set_loglevel(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -78,13 +78,13 @@ static int set_loglevel(const struct value_ctx *v, const char *value, struct lxm
 	return set_string(v, value, err);
 }
 
-const struct value_type value_loglevel = {"log level", set_loglevel, clear_string, print_string,
-					  false};
+const struct value_type value_loglevel = { "log level", set_loglevel, clear_string, print_string,
+					   false };
 
 static int set_arch(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
-	static const char *const known[] = {"x86",    "i386",	 "i486",   "i586",  "i686",
-					    "athlon", "linux32", "x86_64", "amd64", "linux64"};
+	static const char *const known[] = { "x86",    "i386",	  "i486",   "i586",  "i686",
+					     "athlon", "linux32", "x86_64", "amd64", "linux64" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
 		if (!strcasecmp(value, known[i]))
@@ -95,7 +95,8 @@ static int set_arch(const struct value_ctx *v, const char *value, struct lxmgr_e
 		       value);
 }
 
-const struct value_type value_arch = {"architecture", set_arch, clear_string, print_string, false};
+const struct value_type value_arch = { "architecture", set_arch, clear_string, print_string,
+				       false };
 
 static int set_bool(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -109,7 +110,7 @@ static void print_bool(const struct value_ctx *v, struct strbuf *out)
 	strbuf_addf(out, "%d\n", *(bool *)v->field);
 }
 
-const struct value_type value_bool = {"bool", set_bool, NULL, print_bool, false};
+const struct value_type value_bool = { "bool", set_bool, NULL, print_bool, false };
 
 static int set_true_only(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -122,7 +123,7 @@ static int set_true_only(const struct value_ctx *v, const char *value, struct lx
 	return r;
 }
 
-const struct value_type value_true_only = {"bool", set_true_only, NULL, print_bool, false};
+const struct value_type value_true_only = { "bool", set_true_only, NULL, print_bool, false };
 
 static int range_error(const char *value, unsigned long long max, struct lxmgr_err *err)
 {
@@ -139,8 +140,8 @@ static void print_u32(const struct value_ctx *v, struct strbuf *out)
 	strbuf_addf(out, "%u\n", *(uint32_t *)v->field);
 }
 
-const struct value_type value_u32 = {"number", set_u32, NULL, print_u32, false};
-const struct value_type value_seconds = {"seconds", set_u32, NULL, print_u32, false};
+const struct value_type value_u32 = { "number", set_u32, NULL, print_u32, false };
+const struct value_type value_seconds = { "seconds", set_u32, NULL, print_u32, false };
 
 static int set_mtu(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -152,7 +153,7 @@ static int set_mtu(const struct value_ctx *v, const char *value, struct lxmgr_er
 	return 0;
 }
 
-const struct value_type value_mtu = {"bytes", set_mtu, NULL, print_u32, false};
+const struct value_type value_mtu = { "bytes", set_mtu, NULL, print_u32, false };
 
 static int set_size(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -174,7 +175,7 @@ static void print_size(const struct value_ctx *v, struct strbuf *out)
 	strbuf_addf(out, "%llu\n", *(unsigned long long *)v->field);
 }
 
-const struct value_type value_size = {"size", set_size, NULL, print_size, false};
+const struct value_type value_size = { "size", set_size, NULL, print_size, false };
 
 static int set_limit_size(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -205,8 +206,8 @@ static void print_limit(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "%llu\n", (unsigned long long)n);
 }
 
-const struct value_type value_limit_size = {"size or max", set_limit_size, NULL, print_limit,
-					    false};
+const struct value_type value_limit_size = { "size or max", set_limit_size, NULL, print_limit,
+					     false };
 
 static int set_limit_pids(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -222,8 +223,8 @@ static int set_limit_pids(const struct value_ctx *v, const char *value, struct l
 		       : 0;
 }
 
-const struct value_type value_limit_pids = {"number or max", set_limit_pids, NULL, print_limit,
-					    false};
+const struct value_type value_limit_pids = { "number or max", set_limit_pids, NULL, print_limit,
+					     false };
 
 /* "1", "0.5", "2.25": thousandths are kept. */
 static int set_cpus(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
@@ -266,7 +267,7 @@ static void print_cpus(const struct value_ctx *v, struct strbuf *out)
 			    (unsigned long long)n % 1000);
 }
 
-const struct value_type value_cpus = {"CPUs or max", set_cpus, NULL, print_cpus, false};
+const struct value_type value_cpus = { "CPUs or max", set_cpus, NULL, print_cpus, false };
 
 static int set_weight(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -275,7 +276,7 @@ static int set_weight(const struct value_ctx *v, const char *value, struct lxmgr
 		       : 0;
 }
 
-const struct value_type value_weight = {"1 to 10000", set_weight, NULL, print_limit, false};
+const struct value_type value_weight = { "1 to 10000", set_weight, NULL, print_limit, false };
 
 static int set_duration(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -292,7 +293,7 @@ static void print_duration(const struct value_ctx *v, struct strbuf *out)
 	strbuf_addf(out, "%llums\n", *(unsigned long long *)v->field);
 }
 
-const struct value_type value_duration = {"time", set_duration, NULL, print_duration, false};
+const struct value_type value_duration = { "time", set_duration, NULL, print_duration, false };
 
 /* "SIGPWR", "PWR", "SIGRTMIN+3", "30". */
 static int parse_signal(const char *s)
@@ -345,7 +346,7 @@ static void print_signal(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "SIG%s\n", sigabbrev_np(n));
 }
 
-const struct value_type value_signal = {"signal", set_signal, NULL, print_signal, false};
+const struct value_type value_signal = { "signal", set_signal, NULL, print_signal, false };
 
 static int set_list(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -388,9 +389,9 @@ static void print_list(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "%s\n", l->v[i]);
 }
 
-const struct value_type value_list = {"list", set_list, clear_list, print_list, true};
-const struct value_type value_words = {"words", set_words, clear_list, print_list, true};
-const struct value_type value_env = {"NAME=VALUE", set_env, clear_list, print_list, true};
+const struct value_type value_list = { "list", set_list, clear_list, print_list, true };
+const struct value_type value_words = { "words", set_words, clear_list, print_list, true };
+const struct value_type value_env = { "NAME=VALUE", set_env, clear_list, print_list, true };
 
 static int set_enum(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -412,7 +413,7 @@ static void print_enum(const struct value_ctx *v, struct strbuf *out)
 	strbuf_addf(out, "%s\n", v->key->names[*(int *)v->field]);
 }
 
-const struct value_type value_enum = {"word", set_enum, NULL, print_enum, false};
+const struct value_type value_enum = { "word", set_enum, NULL, print_enum, false };
 
 static int set_refused(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -423,7 +424,7 @@ static void print_nothing(const struct value_ctx *v, struct strbuf *out)
 {
 }
 
-const struct value_type value_refused = {"refused", set_refused, NULL, print_nothing, false};
+const struct value_type value_refused = { "refused", set_refused, NULL, print_nothing, false };
 
 static int set_ifname(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
@@ -441,4 +442,4 @@ static void print_ifname(const struct value_ctx *v, struct strbuf *out)
 		strbuf_addf(out, "%s\n", (char *)v->field);
 }
 
-const struct value_type value_ifname = {"interface name", set_ifname, NULL, print_ifname, false};
+const struct value_type value_ifname = { "interface name", set_ifname, NULL, print_ifname, false };

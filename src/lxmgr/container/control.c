@@ -18,8 +18,8 @@ int control_connect(const struct lxmgr_container *c, struct lxmgr_err *err)
 {
 	cleanup_fd int run = container_run_dir(c, false, err);
 	cleanup_fd int sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	struct timeval limit = {.tv_sec = 5};
-	struct sockaddr_un a = {.sun_family = AF_UNIX};
+	struct timeval limit = { .tv_sec = 5 };
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
 	int r;
 
 	if (run < 0)
@@ -47,8 +47,8 @@ int control_connect(const struct lxmgr_container *c, struct lxmgr_err *err)
 int control_call(int sock, enum control_op op, int arg, int *value, int *fds, size_t *n,
 		 struct lxmgr_err *err)
 {
-	struct control_request q = {.op = op, .arg = arg};
-	struct control_reply reply = {0};
+	struct control_request q = { .op = op, .arg = arg };
+	struct control_reply reply = { 0 };
 	ssize_t len;
 	int r;
 

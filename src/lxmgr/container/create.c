@@ -71,12 +71,16 @@ static int add_define(struct create *c, const char *define, struct lxmgr_err *er
 	const char *eq = strchr(define, '=');
 	cleanup_free char *copy = strdup(define);
 	char *key, *value;
+	int r;
 
 	if (!copy || !eq)
 		return err_status(err, STATUS_USAGE, -EINVAL, "'%s' is not KEY=VALUE", define);
 	copy[eq - define] = '\0';
 	key = str_strip(copy);
 	value = str_strip(copy + (eq - define) + 1);
+	r = config_set(&c->config, key, value, err);
+	if (r < 0)
+		return err_prefix(err, "-s: key '%.80s'", key), r;
 	return set_line(c, key, value, err);
 }
 
@@ -207,9 +211,9 @@ static int get_image(struct create *c, const struct strlist *args, struct lxmgr_
 /* What a template may say about its containers: it is as hostile as its root. */
 static int add_image_config(struct create *c, struct lxmgr_err *err)
 {
-	static const char *const allowed[] = {"lxmgr.signal.halt", "lxmgr.signal.reboot",
-					      "lxmgr.init.cmd", "lxmgr.arch"};
-	cleanup_strlist struct strlist lines = {0};
+	static const char *const allowed[] = { "lxmgr.signal.halt", "lxmgr.signal.reboot",
+					       "lxmgr.init.cmd", "lxmgr.arch" };
+	cleanup_strlist struct strlist lines = { 0 };
 	cleanup_free char *text = NULL;
 	cleanup_fd int dir = -EBADF, fd = -EBADF;
 	int r = 0;
@@ -311,8 +315,8 @@ static int publish(struct create *c, struct lxmgr_err *err)
 
 static int build(struct create *c, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist args = {0};
-	struct personalize p = {.password = c->o->password, .ssh_key_file = c->o->ssh_key_file};
+	cleanup_strlist struct strlist args = { 0 };
+	struct personalize p = { .password = c->o->password, .ssh_key_file = c->o->ssh_key_file };
 	char tmp[sizeof(c->path) + sizeof(c->tmp) + 2];
 	int r;
 
@@ -340,7 +344,7 @@ static int build(struct create *c, struct lxmgr_err *err)
 
 static void give_up(struct create *c)
 {
-	struct lxmgr_err why = {0};
+	struct lxmgr_err why = { 0 };
 
 	if (c->has_ids && idalloc_release(c->id, &why) < 0)
 		log_warn("%s, ignoring", why.text);
@@ -353,12 +357,12 @@ static void give_up(struct create *c)
 int lxmgr_container_create(const char *path, const char *name, const struct lxmgr_create_opts *opts,
 			   struct lxmgr_err *err)
 {
-	struct create c = {.name = name,
-			   .path_fd = -EBADF,
-			   .dir_fd = -EBADF,
-			   .lock = -EBADF,
-			   .o = opts,
-			   .image = {.root_fd = -EBADF, .lock_fd = -EBADF}};
+	struct create c = { .name = name,
+			    .path_fd = -EBADF,
+			    .dir_fd = -EBADF,
+			    .lock = -EBADF,
+			    .o = opts,
+			    .image = { .root_fd = -EBADF, .lock_fd = -EBADF } };
 	int r;
 
 	if (!name || !name_is_valid(name))

@@ -57,7 +57,7 @@ int container_destroy_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
 
 static int stop_first(struct lxmgr_container *c, struct lxmgr_err *err)
 {
-	struct lxmgr_stop_opts kill = {.kill = true, .nolock = true, .timeout_ms = -1};
+	struct lxmgr_stop_opts kill = { .kill = true, .nolock = true, .timeout_ms = -1 };
 
 	return lxmgr_container_stop(c, &kill, err);
 }

@@ -39,7 +39,7 @@ struct doctor {
 __attribute__((format(printf, 5, 6))) static int
 row(const struct doctor *d, const char *group, const char *name, int result, const char *fmt, ...)
 {
-	struct lxmgr_check c = {.group = group, .name = name, .result = result};
+	struct lxmgr_check c = { .group = group, .name = name, .result = result };
 	char text[sizeof(c.text) + sizeof(c.cure)], *tab;
 	va_list ap;
 
@@ -83,7 +83,7 @@ static int try_timens(void)
 
 static int try_netns(void)
 {
-	struct link_new l = {.kind = "veth", .name = "a", .peer_name = "b", .ns_fd = -1};
+	struct link_new l = { .kind = "veth", .name = "a", .peer_name = "b", .ns_fd = -1 };
 	struct netlink *nl;
 	int r = sys_unshare(CLONE_NEWNET);
 
@@ -95,8 +95,8 @@ static int try_netns(void)
 
 static int try_kind(const char *kind)
 {
-	struct link_new dummy = {.kind = "veth", .name = "p", .peer_name = "q", .ns_fd = -1};
-	struct link_new l = {.kind = kind, .name = "x", .ns_fd = -1, .vlan_id = 5, .mode = 1};
+	struct link_new dummy = { .kind = "veth", .name = "p", .peer_name = "q", .ns_fd = -1 };
+	struct link_new l = { .kind = kind, .name = "x", .ns_fd = -1, .vlan_id = 5, .mode = 1 };
 	struct link_info p;
 	struct netlink *nl;
 	int r = sys_unshare(CLONE_NEWNET);
@@ -127,7 +127,7 @@ static int try_vlan(void)
 /* An idmapped clone of the file system that would hold the containers. */
 static int try_idmapped(void)
 {
-	struct idmap map = {.n_uid = 0};
+	struct idmap map = { .n_uid = 0 };
 	int mnt, ns;
 
 	mkdir_p(STATEDIR, 0711);
@@ -150,16 +150,17 @@ static const struct {
 	int bad; /* result where it fails */
 	const char *cure;
 } trials[] = {
-	{"kernel", "user namespaces", try_userns, 2,
-	 "sysctl -w user.max_user_namespaces=65536, or a kernel with CONFIG_USER_NS"},
-	{"kernel", "time namespaces", try_timens, 1, "a kernel with CONFIG_TIME_NS"},
-	{"storage", "idmapped mounts", try_idmapped, 2,
-	 "put /var/lib/lxmgr on ext4, xfs or btrfs, or use --privileged containers"},
-	{"storage", "overlay", try_overlay, 1, "a kernel with CONFIG_OVERLAY_FS; else use -B dir"},
-	{"network", "veth", try_netns, 2, "a kernel with CONFIG_VETH and CONFIG_NET_NS"},
-	{"network", "macvlan", try_macvlan, 1, "a kernel with CONFIG_MACVLAN"},
-	{"network", "ipvlan", try_ipvlan, 1, "a kernel with CONFIG_IPVLAN"},
-	{"network", "vlan", try_vlan, 1, "a kernel with CONFIG_VLAN_8021Q"},
+	{ "kernel", "user namespaces", try_userns, 2,
+	  "sysctl -w user.max_user_namespaces=65536, or a kernel with CONFIG_USER_NS" },
+	{ "kernel", "time namespaces", try_timens, 1, "a kernel with CONFIG_TIME_NS" },
+	{ "storage", "idmapped mounts", try_idmapped, 2,
+	  "put /var/lib/lxmgr on ext4, xfs or btrfs, or use --privileged containers" },
+	{ "storage", "overlay", try_overlay, 1,
+	  "a kernel with CONFIG_OVERLAY_FS; else use -B dir" },
+	{ "network", "veth", try_netns, 2, "a kernel with CONFIG_VETH and CONFIG_NET_NS" },
+	{ "network", "macvlan", try_macvlan, 1, "a kernel with CONFIG_MACVLAN" },
+	{ "network", "ipvlan", try_ipvlan, 1, "a kernel with CONFIG_IPVLAN" },
+	{ "network", "vlan", try_vlan, 1, "a kernel with CONFIG_VLAN_8021Q" },
 };
 
 static int check_kernel(const struct doctor *d)
@@ -181,12 +182,12 @@ static int check_cgroup(const struct doctor *d)
 		const char *key, *name;
 		size_t offset;
 	} limits[] = {
-		{"lxmgr.limit.memory", "memory limit", offsetof(struct cgroup_spec, memory)},
-		{"lxmgr.limit.swap", "swap limit", offsetof(struct cgroup_spec, swap)},
-		{"lxmgr.limit.cpus", "CPU limit", offsetof(struct cgroup_spec, cpus_milli)},
-		{"lxmgr.limit.pids", "process limit", offsetof(struct cgroup_spec, pids)},
+		{ "lxmgr.limit.memory", "memory limit", offsetof(struct cgroup_spec, memory) },
+		{ "lxmgr.limit.swap", "swap limit", offsetof(struct cgroup_spec, swap) },
+		{ "lxmgr.limit.cpus", "CPU limit", offsetof(struct cgroup_spec, cpus_milli) },
+		{ "lxmgr.limit.pids", "process limit", offsetof(struct cgroup_spec, pids) },
 	};
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	const struct cgroup_ops *ops = cgroup_driver(&err);
 	int r;
 
@@ -195,11 +196,11 @@ static int check_cgroup(const struct doctor *d)
 			   err.text);
 	r = row(d, "cgroup", "driver", 0, "%s", ops->name);
 	for (size_t i = 0; i < ARRAY_SIZE(limits) && r == 0; i++) {
-		struct cgroup_spec s = {.memory = LIMIT_UNSET,
-					.swap = LIMIT_UNSET,
-					.cpus_milli = LIMIT_UNSET,
-					.cpu_weight = LIMIT_UNSET,
-					.pids = LIMIT_UNSET};
+		struct cgroup_spec s = { .memory = LIMIT_UNSET,
+					 .swap = LIMIT_UNSET,
+					 .cpus_milli = LIMIT_UNSET,
+					 .cpu_weight = LIMIT_UNSET,
+					 .pids = LIMIT_UNSET };
 
 		if (i == 1)
 			s.memory = 1 << 20;
@@ -271,10 +272,11 @@ static const struct {
 	const char *file, *name;
 	uint64_t least;
 } sysctls[] = {
-	{"/proc/sys/fs/inotify/max_user_instances", "fs.inotify.max_user_instances", 1024},
-	{"/proc/sys/kernel/keys/maxkeys", "kernel.keys.maxkeys", 2000},
-	{"/proc/sys/user/max_user_namespaces", "user.max_user_namespaces", 1024},
-	{"/proc/sys/net/ipv4/neigh/default/gc_thresh3", "net.ipv4.neigh.default.gc_thresh3", 4096},
+	{ "/proc/sys/fs/inotify/max_user_instances", "fs.inotify.max_user_instances", 1024 },
+	{ "/proc/sys/kernel/keys/maxkeys", "kernel.keys.maxkeys", 2000 },
+	{ "/proc/sys/user/max_user_namespaces", "user.max_user_namespaces", 1024 },
+	{ "/proc/sys/net/ipv4/neigh/default/gc_thresh3", "net.ipv4.neigh.default.gc_thresh3",
+	  4096 },
 };
 
 static int check_sysctls(const struct doctor *d)
@@ -301,12 +303,12 @@ static int check_sysctls(const struct doctor *d)
 static const struct {
 	const char *program, *package, *what;
 } programs[] = {
-	{"mmdebstrap", "mmdebstrap", "template debian"},
-	{"debootstrap", "debootstrap", "template debian, where mmdebstrap is missing"},
-	{"busybox", "busybox-static", "template busybox"},
-	{"unshare", "util-linux", "running templates"},
-	{"sha256sum", "coreutils", "image digests"},
-	{"nft", "nftables", "looking at NAT"},
+	{ "mmdebstrap", "mmdebstrap", "template debian" },
+	{ "debootstrap", "debootstrap", "template debian, where mmdebstrap is missing" },
+	{ "busybox", "busybox-static", "template busybox" },
+	{ "unshare", "util-linux", "running templates" },
+	{ "sha256sum", "coreutils", "image digests" },
+	{ "nft", "nftables", "looking at NAT" },
 };
 
 static int check_programs(const struct doctor *d)
@@ -338,7 +340,7 @@ static int check_disk(const struct doctor *d)
 int lxmgr_doctor(int (*fn)(const struct lxmgr_check *check, void *arg), void *arg,
 		 struct lxmgr_err *err)
 {
-	const struct doctor d = {fn, arg};
+	const struct doctor d = { fn, arg };
 	int r = check_kernel(&d);
 
 	if (r == 0)
@@ -364,38 +366,38 @@ static const struct {
 	const char *option, *what;
 	int bad;
 } options[] = {
-	{"CONFIG_NAMESPACES", "namespaces", 2},
-	{"CONFIG_USER_NS", "user namespaces", 2},
-	{"CONFIG_PID_NS", "pid namespaces", 2},
-	{"CONFIG_NET_NS", "network namespaces", 2},
-	{"CONFIG_UTS_NS", "host names", 2},
-	{"CONFIG_IPC_NS", "IPC namespaces", 2},
-	{"CONFIG_TIME_NS", "clock offsets", 1},
-	{"CONFIG_CGROUPS", "cgroups", 2},
-	{"CONFIG_CGROUP_PIDS", "process limit", 2},
-	{"CONFIG_MEMCG", "memory limit", 2},
-	{"CONFIG_CFS_BANDWIDTH", "CPU limit", 1},
-	{"CONFIG_CGROUP_BPF", "device rules on cgroup v2", 1},
-	{"CONFIG_SECCOMP_FILTER", "seccomp", 2},
-	{"CONFIG_OVERLAY_FS", "backend overlay", 1},
-	{"CONFIG_VETH", "veth", 2},
-	{"CONFIG_BRIDGE", "bridges", 2},
-	{"CONFIG_NF_TABLES", "NAT", 1},
-	{"CONFIG_NFT_MASQ", "NAT", 1},
-	{"CONFIG_NET_CLS_BPF", "anti-spoofing", 2},
-	{"CONFIG_NET_SCH_INGRESS", "anti-spoofing", 2},
-	{"CONFIG_MACVLAN", "macvlan", 1},
-	{"CONFIG_IPVLAN", "ipvlan", 1},
-	{"CONFIG_VLAN_8021Q", "vlan", 1},
-	{"CONFIG_FUSE_FS", "FUSE in containers", 1},
-	{"CONFIG_SECURITY_APPARMOR", "AppArmor", 1},
-	{"CONFIG_CHECKPOINT_RESTORE", "checkpoints", 1},
+	{ "CONFIG_NAMESPACES", "namespaces", 2 },
+	{ "CONFIG_USER_NS", "user namespaces", 2 },
+	{ "CONFIG_PID_NS", "pid namespaces", 2 },
+	{ "CONFIG_NET_NS", "network namespaces", 2 },
+	{ "CONFIG_UTS_NS", "host names", 2 },
+	{ "CONFIG_IPC_NS", "IPC namespaces", 2 },
+	{ "CONFIG_TIME_NS", "clock offsets", 1 },
+	{ "CONFIG_CGROUPS", "cgroups", 2 },
+	{ "CONFIG_CGROUP_PIDS", "process limit", 2 },
+	{ "CONFIG_MEMCG", "memory limit", 2 },
+	{ "CONFIG_CFS_BANDWIDTH", "CPU limit", 1 },
+	{ "CONFIG_CGROUP_BPF", "device rules on cgroup v2", 1 },
+	{ "CONFIG_SECCOMP_FILTER", "seccomp", 2 },
+	{ "CONFIG_OVERLAY_FS", "backend overlay", 1 },
+	{ "CONFIG_VETH", "veth", 2 },
+	{ "CONFIG_BRIDGE", "bridges", 2 },
+	{ "CONFIG_NF_TABLES", "NAT", 1 },
+	{ "CONFIG_NFT_MASQ", "NAT", 1 },
+	{ "CONFIG_NET_CLS_BPF", "anti-spoofing", 2 },
+	{ "CONFIG_NET_SCH_INGRESS", "anti-spoofing", 2 },
+	{ "CONFIG_MACVLAN", "macvlan", 1 },
+	{ "CONFIG_IPVLAN", "ipvlan", 1 },
+	{ "CONFIG_VLAN_8021Q", "vlan", 1 },
+	{ "CONFIG_FUSE_FS", "FUSE in containers", 1 },
+	{ "CONFIG_SECURITY_APPARMOR", "AppArmor", 1 },
+	{ "CONFIG_CHECKPOINT_RESTORE", "checkpoints", 1 },
 };
 
 static int read_config(const char *file, char **ret, struct lxmgr_err *err)
 {
 	struct run_opts o = RUN_OPTS_INIT;
-	const char *argv[] = {"zcat", "-f", "--", file, NULL};
+	const char *argv[] = { "zcat", "-f", "--", file, NULL };
 	char guess[300];
 	struct utsname u;
 	int r;
@@ -421,7 +423,7 @@ static int read_config(const char *file, char **ret, struct lxmgr_err *err)
 int lxmgr_checkconfig(const char *file, int (*fn)(const struct lxmgr_check *check, void *arg),
 		      void *arg, struct lxmgr_err *err)
 {
-	const struct doctor d = {fn, arg};
+	const struct doctor d = { fn, arg };
 	cleanup_free char *text = NULL;
 	int r = read_config(file, &text, err);
 

@@ -182,6 +182,11 @@ static int exec_searched(const struct enter_spec *s)
 	int found = -ENOENT;
 	char file[4096];
 
+	if (s->exec_fd > 2) {
+		execveat(s->exec_fd, "", (char *const *)s->argv, (char *const *)s->envp,
+			 AT_EMPTY_PATH);
+		return -errno;
+	}
 	if (strchr(prog, '/')) {
 		execve(prog, (char *const *)s->argv, (char *const *)s->envp);
 		return -errno;

@@ -17,6 +17,7 @@ struct lsm_spec;
 
 struct enter_spec {
 	const char *const *argv; /* argv[0] with a slash: that path; else searched in envp's PATH */
+	int exec_fd;		 /* run this program instead, argv[0] is only its name; 0: none */
 	const char *const *envp;
 	const char *cwd; /* inside the root; NULL: "/" */
 	uid_t uid;	 /* ids inside */

@@ -46,8 +46,8 @@ const char *lxmgr_version(void)
 static const struct {
 	const char *key, *value;
 } globals[] = {
-	{"lxmgr.default_config", SYSCONFDIR "/default.conf"},
-	{"lxmgr.lxmgrpath", STATEDIR},
+	{ "lxmgr.default_config", SYSCONFDIR "/default.conf" },
+	{ "lxmgr.lxmgrpath", STATEDIR },
 };
 
 const char *lxmgr_global_key(size_t i)
@@ -68,7 +68,7 @@ static const char *canonical(const char *key, char buf[128])
 
 static int read_setting(const char *key, char **ret, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist lines = {0};
+	cleanup_strlist struct strlist lines = { 0 };
 	cleanup_free char *text = NULL;
 	int r = read_file_at(AT_FDCWD, SYSCONFDIR "/lxmgr.conf", 1 << 20, &text, NULL);
 

@@ -27,10 +27,18 @@ static int pass(struct strlist *argv, const char *option, int fd)
 
 static int pass_namespaces(struct start *s, struct strlist *argv)
 {
-	if (!s->c->config.hooks[HOOK_STOP].n)
-		return 0;
+	bool hook = s->c->config.hooks[HOOK_STOP].n;
+	bool phys = false;
+
+	/* A device that was moved in is moved back from its namespace, which must live that long:
+	 * with it, the kernel would delete a virtual one. */
+	for (size_t i = 0; i < s->n_nets; i++)
+		phys |= s->nets[i].type == NET_PHYS;
 	for (int i = 0; i < NS_COUNT; i++) {
-		int fd = ns_open(s->pid, (enum ns_type)i);
+		int fd = -1;
+
+		if (hook || (phys && i == NS_NET))
+			fd = ns_open(s->pid, (enum ns_type)i);
 
 		if (fd < 0)
 			continue;
@@ -43,10 +51,10 @@ static int pass_namespaces(struct start *s, struct strlist *argv)
 int start_handover(struct start *s, struct lxmgr_err *err)
 {
 	const struct config *cfg = &s->c->config;
-	static const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
-					  "/sbin:/bin",
-					  NULL};
-	cleanup_strlist struct strlist argv = {0};
+	static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+					   "/sbin:/bin",
+					   NULL };
+	cleanup_strlist struct strlist argv = { 0 };
 	int r = 0;
 
 	/* The name first: it is what ps shows. */

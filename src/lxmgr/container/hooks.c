@@ -138,7 +138,7 @@ static int run_one(const char *program, struct strlist *args, struct strlist *en
 int hooks_run(enum hook_type type, const struct hook_env *h, struct lxmgr_err *err)
 {
 	const struct strlist *hooks = &h->cfg->hooks[type];
-	cleanup_strlist struct strlist env = {0};
+	cleanup_strlist struct strlist env = { 0 };
 	char what[40];
 
 	if (!hooks->n)
@@ -147,7 +147,7 @@ int hooks_run(enum hook_type type, const struct hook_env *h, struct lxmgr_err *e
 		return err_set(err, -ENOMEM, "hook %s", names[type]);
 	snprintf(what, sizeof(what), "hook %s", names[type]);
 	for (size_t i = 0; i < hooks->n; i++) {
-		cleanup_strlist struct strlist args = {0};
+		cleanup_strlist struct strlist args = { 0 };
 		int r = strlist_split(&args, hooks->v[i], " \t");
 
 		/* Version 0 tells by arguments, version 1 by environment alone. */
@@ -176,7 +176,7 @@ int hooks_net_script(bool up, const struct hook_env *h, const struct net_spec *s
 		     const struct net_live *live, struct lxmgr_err *err)
 {
 	const char *script = up ? spec->script_up : spec->script_down;
-	cleanup_strlist struct strlist env = {0}, args = {0};
+	cleanup_strlist struct strlist env = { 0 }, args = { 0 };
 	const char *type = net_types[spec->type]->name;
 	int r;
 

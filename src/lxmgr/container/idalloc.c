@@ -20,7 +20,7 @@
 #define FILE_LIMIT  (16 << 20)
 #define MAX_RANGES  64
 
-const struct idalloc_files idalloc_default = {"/etc/subuid", "/etc/subgid", STATEDIR};
+const struct idalloc_files idalloc_default = { "/etc/subuid", "/etc/subgid", STATEDIR };
 
 struct range {
 	uint64_t first, count;
@@ -34,7 +34,7 @@ struct ranges {
 /* Lines "user:first:count" of root (also as "0") and, into others, of everybody else. */
 static int read_sub(const char *file, struct ranges *root, struct ranges *others)
 {
-	cleanup_strlist struct strlist lines = {0};
+	cleanup_strlist struct strlist lines = { 0 };
 	cleanup_free char *text = NULL;
 	int r = read_file_at(AT_FDCWD, file, FILE_LIMIT, &text, NULL);
 
@@ -52,7 +52,7 @@ static int read_sub(const char *file, struct ranges *root, struct ranges *others
 		*colon = '\0';
 		to = str_eq(lines.v[i], "root") || str_eq(lines.v[i], "0") ? root : others;
 		if (to->n < MAX_RANGES)
-			to->v[to->n++] = (struct range){first, count};
+			to->v[to->n++] = (struct range){ first, count };
 	}
 	return 0;
 }
@@ -76,7 +76,7 @@ static bool contains(const struct ranges *r, uint64_t first, uint64_t count)
 static int append(const char *file, uint64_t first, uint64_t last, struct lxmgr_err *err)
 {
 	cleanup_fd int fd = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
-	cleanup_strbuf struct strbuf b = {0};
+	cleanup_strbuf struct strbuf b = { 0 };
 	char end = '\n';
 	struct stat st;
 
@@ -111,8 +111,8 @@ static int register_range(const struct idalloc_files *f, const struct ranges *ot
 	if (r == 0)
 		r = append(f->subgid, first, RANGE_LAST, err);
 	if (r == 0) {
-		root_uid->v[root_uid->n++] = (struct range){first, RANGE_LAST - first + 1};
-		root_gid->v[root_gid->n++] = (struct range){first, RANGE_LAST - first + 1};
+		root_uid->v[root_uid->n++] = (struct range){ first, RANGE_LAST - first + 1 };
+		root_gid->v[root_gid->n++] = (struct range){ first, RANGE_LAST - first + 1 };
 	}
 	return r;
 }
@@ -159,11 +159,11 @@ static const char *next(const char *p, struct range *ret, const char **ret_id, s
 	if (!*p)
 		return NULL;
 	n = strcspn(p, "\n");
-	*ret = (struct range){0};
+	*ret = (struct range){ 0 };
 	*ret_id = p;
 	*ret_n = 0;
 	if (sscanf(p, "%llu %llu %n", &first, &count, &off) == 2 && off && (size_t)off <= n) {
-		*ret = (struct range){first, count};
+		*ret = (struct range){ first, count };
 		*ret_id = p + off;
 		*ret_n = n - (size_t)off;
 	}
@@ -195,7 +195,7 @@ static bool is_taken(const uint8_t *map, uint64_t first, uint32_t count)
 static int choose(const struct table *t, const struct ranges *uid, const struct ranges *gid,
 		  const struct ranges *others, uint32_t count, uint32_t *ret)
 {
-	uint8_t map[65536 / 8] = {0};
+	uint8_t map[65536 / 8] = { 0 };
 	const char *p = t->text, *id;
 	struct range r;
 	size_t n;
@@ -222,9 +222,9 @@ static int choose(const struct table *t, const struct ranges *uid, const struct 
 int idalloc_acquire_in(const struct idalloc_files *f, const char *id, uint32_t count,
 		       uint32_t *ret_base, struct lxmgr_err *err)
 {
-	struct table t __attribute__((cleanup(table_close))) = {.dir = -EBADF, .lock = -EBADF};
-	struct ranges uid = {.n = 0}, gid = {.n = 0}, others = {.n = 0};
-	cleanup_strbuf struct strbuf b = {0};
+	struct table t __attribute__((cleanup(table_close))) = { .dir = -EBADF, .lock = -EBADF };
+	struct ranges uid = { .n = 0 }, gid = { .n = 0 }, others = { .n = 0 };
+	cleanup_strbuf struct strbuf b = { 0 };
 	int r = table_open(&t, f->state_dir, false, err);
 
 	if (r < 0)
@@ -259,8 +259,8 @@ int idalloc_acquire_in(const struct idalloc_files *f, const char *id, uint32_t c
 
 int idalloc_release_in(const struct idalloc_files *f, const char *id, struct lxmgr_err *err)
 {
-	struct table t __attribute__((cleanup(table_close))) = {.dir = -EBADF, .lock = -EBADF};
-	cleanup_strbuf struct strbuf b = {0};
+	struct table t __attribute__((cleanup(table_close))) = { .dir = -EBADF, .lock = -EBADF };
+	cleanup_strbuf struct strbuf b = { 0 };
 	const char *p, *line, *have;
 	struct range range;
 	bool any = false;

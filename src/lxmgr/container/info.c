@@ -120,14 +120,14 @@ static void add_host_side(const struct state *s, struct lxmgr_info *info)
 static void add_network(const struct state *s, struct lxmgr_info *info)
 {
 	cleanup_fd int pidfd = state_init_pidfd(s), ns = -EBADF;
-	struct gather g = {.info = info};
+	struct gather g = { .info = info };
 	struct netlink *nl = NULL;
 
 	if (pidfd < 0 || ns_is_ours(s->init_pid, NS_NET))
 		return;
 	ns = ns_open(s->init_pid, NS_NET);
 	/* The pid may have been reused between the two: the pidfd tells. */
-	if (ns < 0 || poll(&(struct pollfd){.fd = pidfd, .events = POLLIN}, 1, 0) > 0)
+	if (ns < 0 || poll(&(struct pollfd){ .fd = pidfd, .events = POLLIN }, 1, 0) > 0)
 		return;
 	if (netlink_open_in(ns, &nl, NULL) < 0)
 		return;
@@ -160,7 +160,7 @@ static void add_stats(const struct state *s, struct lxmgr_info *info)
 
 static void add_config(struct lxmgr_container *c, struct lxmgr_info *info)
 {
-	cleanup_strbuf struct strbuf groups = {0};
+	cleanup_strbuf struct strbuf groups = { 0 };
 	struct storage st;
 
 	if (container_load_config(c, NULL) < 0)
@@ -193,7 +193,7 @@ int lxmgr_container_info(struct lxmgr_container *c, unsigned int what, struct lx
 			 struct lxmgr_err *err)
 {
 	struct lxmgr_info *info = calloc(1, sizeof(*info));
-	struct state s = {0};
+	struct state s = { 0 };
 	bool stale;
 	int r;
 

@@ -17,7 +17,7 @@
 
 int lxmgr_list(const char *path, char ***ret_names, size_t *ret_n, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist names = {0};
+	cleanup_strlist struct strlist names = { 0 };
 	cleanup_dir DIR *d = opendir(path ? path : STATEDIR);
 	struct dirent *e;
 
@@ -43,7 +43,7 @@ int lxmgr_list(const char *path, char ***ret_names, size_t *ret_n, struct lxmgr_
 
 void lxmgr_list_free(char **names, size_t n)
 {
-	struct strlist l = {.v = names, .n = n};
+	struct strlist l = { .v = names, .n = n };
 
 	strlist_free(&l);
 }

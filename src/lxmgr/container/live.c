@@ -124,7 +124,7 @@ static int bind_inside(const struct state *s, int mnt, bool add, const char *des
 static int in_child(const struct state *s, int mnt, bool add, const char *dest,
 		    struct lxmgr_err *err)
 {
-	struct lxmgr_err why = {0};
+	struct lxmgr_err why = { 0 };
 	int pair[2], status, r = msg_pair(pair);
 	pid_t pid;
 
@@ -153,7 +153,9 @@ static int device_node(struct lxmgr_container *c, bool add, const char *dev, con
 		       struct lxmgr_err *err)
 {
 	cleanup_fd int host = open(dev, O_PATH | O_CLOEXEC), mnt = -EBADF;
-	struct cgroup_device_rule rule = {.allow = add, .read = true, .write = true, .mknod = true};
+	struct cgroup_device_rule rule = {
+		.allow = add, .read = true, .write = true, .mknod = true
+	};
 	struct cgroup cg;
 	struct state s;
 	struct stat st;
@@ -235,8 +237,13 @@ int lxmgr_container_get_item(struct lxmgr_container *c, const char *key, char **
 int lxmgr_container_get_running_item(struct lxmgr_container *c, const char *key, char **ret,
 				     struct lxmgr_err *err)
 {
-	int r = container_load_running_config(c, err);
+	int r;
 
+	/* The saved one may have been read before. */
+	if (c->config_loaded)
+		config_free(&c->config);
+	c->config_loaded = false;
+	r = container_load_running_config(c, err);
 	return r < 0 ? r : config_get(&c->config, key, ret, err);
 }
 
@@ -293,6 +300,6 @@ const struct lxmgr_key *lxmgr_config_key(size_t i)
 
 	if (!k)
 		return NULL;
-	key = (struct lxmgr_key){k->name, k->type, k->help, k->is_list, k->ours};
+	key = (struct lxmgr_key){ k->name, k->type, k->help, k->is_list, k->ours };
 	return &key;
 }

@@ -51,7 +51,7 @@ static int fill_managed(struct net_spec *n, const char *id, const struct bridge_
 int start_resolve_nets(struct start *s, struct lxmgr_err *err)
 {
 	const struct config *cfg = &s->c->config;
-	struct bridge_conf conf = {0};
+	struct bridge_conf conf = { 0 };
 	char id[sizeof(s->c->path) + sizeof(s->c->name) + 2];
 	bool need_bridge = false;
 	int r;

@@ -97,7 +97,7 @@ static int hash_password(const char *password, char hash[CRYPT_OUTPUT_SIZE], str
 static int put_password(int root, const char *password, struct lxmgr_err *err)
 {
 	cleanup_fd int fd = open_in(root, "etc/shadow", OPEN_NO_LINKS, O_RDONLY | O_NONBLOCK, 0);
-	cleanup_strbuf struct strbuf b = {0};
+	cleanup_strbuf struct strbuf b = { 0 };
 	cleanup_free char *text = NULL;
 	char hash[CRYPT_OUTPUT_SIZE];
 	const char *line;
@@ -169,7 +169,7 @@ static int write_all_files(int root, const struct personalize *p, struct lxmgr_e
 static void child(int sock, int ct_fd, const char *path, const struct storage_spec *spec,
 		  const struct personalize *p)
 {
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	cleanup_fd int host = -EBADF;
 	struct storage st;
 	int r = sys_unshare(CLONE_NEWNS), root;

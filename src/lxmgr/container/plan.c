@@ -18,7 +18,7 @@
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
-static const int share_order[4] = {NS_NET, NS_IPC, NS_UTS, NS_PID};
+static const int share_order[4] = { NS_NET, NS_IPC, NS_UTS, NS_PID };
 
 static int plan_idmap(const struct config *cfg, uint32_t base, struct plan *p,
 		      struct lxmgr_err *err)
@@ -101,7 +101,7 @@ static int plan_env(const struct lxmgr_container *c, struct plan *p)
 /* init.cmd and execute.cmd: words, "..." and '...' keep blanks together. */
 static int split_command(const char *cmd, struct strlist *ret, struct lxmgr_err *err)
 {
-	cleanup_strbuf struct strbuf word = {0};
+	cleanup_strbuf struct strbuf word = { 0 };
 	bool in_word = false;
 	char quote = 0;
 
@@ -136,6 +136,12 @@ static int plan_argv(const struct config *cfg, const struct lxmgr_start_opts *op
 {
 	const char *cmd = cfg->init_cmd ? cfg->init_cmd : "/sbin/init";
 
+	/* The small init in front: its name, and whom the command runs as. */
+	if (opts && opts->execute &&
+	    (strlist_add(&p->argv, "lxmgr-init") < 0 ||
+	     strlist_addf(&p->argv, "%u", opts->uid) < 0 ||
+	     strlist_addf(&p->argv, "%u", opts->gid) < 0))
+		return err_set(err, -ENOMEM, "command");
 	if (opts && opts->argv && opts->argv[0]) {
 		for (size_t i = 0; opts->argv[i]; i++)
 			if (strlist_add(&p->argv, opts->argv[i]) < 0)
@@ -155,9 +161,9 @@ static int plan_argv(const struct config *cfg, const struct lxmgr_start_opts *op
 
 static int plan_personality(const struct config *cfg, struct plan *p, struct lxmgr_err *err)
 {
-	static const char *const bits32[] = {"x86",  "i386",   "i486",	 "i586",
-					     "i686", "athlon", "linux32"};
-	static const char *const bits64[] = {"x86_64", "amd64", "linux64"};
+	static const char *const bits32[] = { "x86",  "i386",	"i486",	  "i586",
+					      "i686", "athlon", "linux32" };
+	static const char *const bits64[] = { "x86_64", "amd64", "linux64" };
 
 	p->personality = 0xffffffff;
 	if (!cfg->arch)
@@ -250,7 +256,7 @@ static void print_limit(struct strbuf *b, const char *key, uint64_t value)
 int plan_print(const struct lxmgr_container *c, const struct plan *p, char **ret)
 {
 	const struct config *cfg = &c->config;
-	cleanup_strbuf struct strbuf b = {0};
+	cleanup_strbuf struct strbuf b = { 0 };
 
 	strbuf_addf(&b, "container: %s\nhostname: %s\nnamespaces:", c->name, p->hostname);
 	for (int i = 0; i < NS_COUNT; i++)

@@ -27,8 +27,8 @@
 #define MS_SLAVE_FLAG (1UL << 19) /* MS_SLAVE of sys/mount.h, which clashes with linux/mount.h */
 
 /* File systems whose mounts belong to the user namespace that makes them. */
-static const char *const guest_fs[] = {"tmpfs",	 "ramfs",  "proc",    "sysfs",	 "mqueue",
-				       "devpts", "cgroup", "cgroup2", "overlay", "fuse"};
+static const char *const guest_fs[] = { "tmpfs",  "ramfs",  "proc",    "sysfs",	  "mqueue",
+					"devpts", "cgroup", "cgroup2", "overlay", "fuse" };
 
 static bool is_below(const char *path, const char *dir)
 {
@@ -213,7 +213,7 @@ int stage_entries(struct start *s, struct lxmgr_err *err)
 
 		s->entry_fd[i] = -EBADF;
 		if (!m->relative && m->bind && is_api_target(m->target)) {
-			struct lxmgr_err why = {0};
+			struct lxmgr_err why = { 0 };
 
 			s->entry_fd[i] = make_entry(s, m, &why);
 			if (s->entry_fd[i] < 0) {
@@ -266,15 +266,16 @@ static const struct {
 	const char *name;
 	unsigned int major, minor;
 } dev_nodes[] = {
-	{"null", 1, 3},	  {"zero", 1, 5},    {"full", 1, 7},
-	{"random", 1, 8}, {"urandom", 1, 9}, {"tty", 5, 0},
+	{ "null", 1, 3 },   { "zero", 1, 5 },	 { "full", 1, 7 },
+	{ "random", 1, 8 }, { "urandom", 1, 9 }, { "tty", 5, 0 },
 };
 
 static const struct {
 	const char *name, *target;
 } dev_links[] = {
-	{"fd", "/proc/self/fd"},       {"stdin", "/proc/self/fd/0"}, {"stdout", "/proc/self/fd/1"},
-	{"stderr", "/proc/self/fd/2"}, {"core", "/proc/kcore"},	     {"ptmx", "pts/ptmx"},
+	{ "fd", "/proc/self/fd" },	 { "stdin", "/proc/self/fd/0" },
+	{ "stdout", "/proc/self/fd/1" }, { "stderr", "/proc/self/fd/2" },
+	{ "core", "/proc/kcore" },	 { "ptmx", "pts/ptmx" },
 };
 
 /* A bind mount of the host's node: mknod is not for user namespaces, and CRIU restores binds. */
@@ -352,7 +353,7 @@ int stage_mounts(struct start *s, struct lxmgr_err *err)
 	int r = fsids_set(s->plan.root_uid, s->plan.root_gid, err);
 
 	for (size_t i = 0; r == 0 && i < cfg->n_mounts; i++) {
-		struct lxmgr_err why = {0};
+		struct lxmgr_err why = { 0 };
 
 		if (stage_is_for_child(cfg, i))
 			continue;

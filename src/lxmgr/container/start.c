@@ -31,7 +31,7 @@ void start_init(struct start *s, struct lxmgr_container *c)
 	memset(s, 0, sizeof(*s));
 	s->c = c;
 	s->run_fd = s->state_fd = s->report_fd = s->sock = s->child_sock = s->pidfd = -EBADF;
-	s->ct_fd = -EBADF;
+	s->ct_fd = s->init_fd = -EBADF;
 	s->host_mnt_fd = s->userns_fd = s->netns_fd = s->stage_fd = s->root_fd = -EBADF;
 	s->empty_file = s->empty_dir = s->control_fd = s->log_fd = -EBADF;
 	s->cg.into_fd = -1;
@@ -43,10 +43,11 @@ void start_init(struct start *s, struct lxmgr_container *c)
 
 void start_release(struct start *s)
 {
-	int *const fds[] = {&s->ct_fd,	    &s->run_fd,	    &s->state_fd,   &s->report_fd,
-			    &s->sock,	    &s->child_sock, &s->pidfd,	    &s->host_mnt_fd,
-			    &s->userns_fd,  &s->netns_fd,   &s->stage_fd,   &s->root_fd,
-			    &s->empty_file, &s->empty_dir,  &s->control_fd, &s->log_fd};
+	int *const fds[] = { &s->ct_fd,	      &s->init_fd,    &s->run_fd,     &s->state_fd,
+			     &s->report_fd,   &s->sock,	      &s->child_sock, &s->pidfd,
+			     &s->host_mnt_fd, &s->userns_fd,  &s->netns_fd,   &s->stage_fd,
+			     &s->root_fd,     &s->empty_file, &s->empty_dir,  &s->control_fd,
+			     &s->log_fd };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
@@ -174,10 +175,10 @@ static int open_trace(const struct lxmgr_container *c)
 
 int start_in_monitor(struct start *s, struct lxmgr_err *err)
 {
-	struct lxmgr_err why = {0};
+	int ns[NS_COUNT] = { -1, -1, -1, -1, -1, -1, -1, -1 }, r = 0;
+	struct lxmgr_err why = { 0 };
 	struct state state;
 	bool stale;
-	int r = 0;
 
 	if (!s->plan.argv.n)
 		r = make_plan(s, err);
@@ -197,8 +198,9 @@ int start_in_monitor(struct start *s, struct lxmgr_err *err)
 		kill(s->pid, SIGKILL);
 		waitpid(s->pid, NULL, 0);
 	}
+	ns[NS_NET] = s->netns_fd;
 	if (state_read(s->c, &state, &stale, &why) == 0 &&
-	    teardown(s->c, &state, "stop", NULL, &why) < 0)
+	    teardown(s->c, &state, "stop", ns, &why) < 0)
 		log_error("teardown after a failed start: %s", why.text);
 	if (s->report_fd >= 0)
 		start_send(s->report_fd, START_FAILED, 0, err, NULL, 0);
@@ -209,7 +211,7 @@ int start_in_monitor(struct start *s, struct lxmgr_err *err)
 static void monitor_main(struct start *s, int lock_fd)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 
 	close(lock_fd);
 	setsid();
@@ -241,13 +243,13 @@ static int follow(int report, int console, int *ret_status, struct lxmgr_err *er
 	ssize_t len;
 
 	if (console >= 0) {
-		struct tty_proxy p = {.in_fd = STDIN_FILENO,
-				      .out_fd = STDOUT_FILENO,
-				      .master_fd = console,
-				      .pidfd = -1,
-				      .log_fd = -1,
-				      .escape = -1,
-				      .winch = true};
+		struct tty_proxy p = { .in_fd = STDIN_FILENO,
+				       .out_fd = STDOUT_FILENO,
+				       .master_fd = console,
+				       .pidfd = -1,
+				       .log_fd = -1,
+				       .escape = -1,
+				       .winch = true };
 		struct termios saved;
 		bool raw = isatty(STDIN_FILENO) && tty_raw(STDIN_FILENO, &saved) == 0;
 		int r;
@@ -327,7 +329,7 @@ static int ensure_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
 			return r;
 		init = state_init_pidfd(&state);
 		monitor = state_monitor_pidfd(&state);
-		p = (struct pollfd){.fd = init, .events = POLLIN};
+		p = (struct pollfd){ .fd = init, .events = POLLIN };
 		if ((init >= 0 && poll(&p, 1, 0) == 0) || monitor < 0 || now_ms() > end)
 			return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 					  "container '%s' is already running", c->name);
@@ -339,7 +341,7 @@ static int ensure_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
 int lxmgr_container_start(struct lxmgr_container *c, const struct lxmgr_start_opts *opts,
 			  struct lxmgr_err *err)
 {
-	static const struct lxmgr_start_opts none = {0};
+	static const struct lxmgr_start_opts none = { 0 };
 	cleanup_fd int trace = -EBADF, lock = -EBADF;
 	struct start s;
 	int r;

@@ -26,6 +26,7 @@ struct start {
 	int host_mnt_fd; /* the host's mount namespace, to go back to */
 	int share_fd[NS_COUNT];
 	int userns_fd, netns_fd;
+	int init_fd; /* execute: a sealed copy of lxmgr-init, -1: none */
 	struct cgroup cg;
 	bool has_cgroup;
 	struct seccomp_program seccomp;

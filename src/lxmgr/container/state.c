@@ -28,7 +28,8 @@ uint64_t proc_start_time(pid_t pid)
 		return 0;
 	/* The name may hold blanks and parentheses: fields are counted behind the last one. */
 	p = strrchr(buf, ')');
-	if (!p)
+	/* A zombie is nobody any more: its parent may not reap it for long. */
+	if (!p || str_has_prefix(p, ") Z") || str_has_prefix(p, ") X"))
 		return 0;
 	for (int field = 2; field < 22; field++) {
 		p = strchr(p + 1, ' ');
@@ -210,17 +211,17 @@ void state_parse(const char *text, struct state *ret)
 		const char *key;
 		void (*parse)(const char *value, struct state *s);
 	} keys[] = {
-		{"state ", parse_state},
-		{"monitor ", parse_monitor},
-		{"init ", parse_init},
-		{"boot ", parse_boot},
-		{"started ", parse_started},
-		{"cgroup ", parse_cgroup},
-		{"cgroup-inner ", parse_cgroup_inner},
-		{"lsm ", parse_lsm},
-		{"flag ", parse_flag},
-		{"idmap ", parse_idmap},
-		{"net ", parse_net},
+		{ "state ", parse_state },
+		{ "monitor ", parse_monitor },
+		{ "init ", parse_init },
+		{ "boot ", parse_boot },
+		{ "started ", parse_started },
+		{ "cgroup ", parse_cgroup },
+		{ "cgroup-inner ", parse_cgroup_inner },
+		{ "lsm ", parse_lsm },
+		{ "flag ", parse_flag },
+		{ "idmap ", parse_idmap },
+		{ "net ", parse_net },
 	};
 
 	while (*text) {

@@ -84,7 +84,7 @@ static int thaw(const struct lxmgr_container *c, const struct state *s, struct l
 static int wait_end(const struct target *t, int64_t timeout_ms)
 {
 	int64_t end = now_ms() + timeout_ms;
-	struct pollfd p = {.fd = t->init, .events = POLLIN};
+	struct pollfd p = { .fd = t->init, .events = POLLIN };
 
 	for (int i = 0; i < 2; i++, p.fd = t->monitor) {
 		while (p.fd >= 0) {
@@ -141,7 +141,7 @@ static int wait_reboot(struct lxmgr_container *c, const struct target *t, int64_
 	int64_t end = now_ms() + timeout_ms;
 
 	while (now_ms() < end) {
-		struct pollfd p = {.fd = t->init, .events = POLLIN};
+		struct pollfd p = { .fd = t->init, .events = POLLIN };
 		struct state s;
 		bool stale;
 
@@ -203,10 +203,10 @@ static int stop_locked(struct lxmgr_container *c, struct target *t, const struct
 int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts *opts,
 			 struct lxmgr_err *err)
 {
-	static const struct lxmgr_stop_opts none = {.timeout_ms = -1};
+	static const struct lxmgr_stop_opts none = { .timeout_ms = -1 };
 	const struct lxmgr_stop_opts *o = opts ? opts : &none;
 	cleanup_fd int lock = -EBADF, init = -EBADF, monitor = -EBADF;
-	struct target t = {.init = -1, .monitor = -1};
+	struct target t = { .init = -1, .monitor = -1 };
 	int r;
 
 	/* A config that cannot be read must not keep a container from being stopped. */

@@ -38,7 +38,7 @@ static void note(int *first, int r, const struct lxmgr_err *why, struct lxmgr_er
 static int end_init(const struct state *s, struct lxmgr_err *err)
 {
 	cleanup_fd int pidfd = state_init_pidfd(s);
-	struct pollfd p = {.fd = pidfd, .events = POLLIN};
+	struct pollfd p = { .fd = pidfd, .events = POLLIN };
 
 	if (pidfd < 0)
 		return 0;
@@ -56,7 +56,8 @@ static const struct net_spec *find_net(const struct lxmgr_container *c, unsigned
 	return NULL;
 }
 
-static int end_nets(struct lxmgr_container *c, const struct state *s, struct lxmgr_err *err)
+static int end_nets(struct lxmgr_container *c, const struct state *s, int netns_fd,
+		    struct lxmgr_err *err)
 {
 	struct hook_env h = HOOK_ENV_INIT(c, &c->config);
 	struct netlink *nl = NULL;
@@ -69,12 +70,12 @@ static int end_nets(struct lxmgr_container *c, const struct state *s, struct lxm
 		return r;
 	for (size_t i = s->n_net; i-- > 0;) {
 		const struct net_spec *spec = find_net(c, s->net_index[i]);
-		struct lxmgr_err why = {0};
+		struct lxmgr_err why = { 0 };
 
 		if (spec)
 			note(&first, hooks_net_script(false, &h, spec, &s->net[i], &why), &why,
 			     err);
-		net_destroy(nl, s->net_type[i], &s->net[i], -1);
+		net_destroy(nl, s->net_type[i], &s->net[i], netns_fd);
 	}
 	netlink_close(nl);
 	return first;
@@ -98,7 +99,7 @@ static int end_cgroup(const struct state *s, struct lxmgr_err *err)
 /* The state file goes last: until then the next command finds what is left to do. */
 static int end_run_dir(const struct lxmgr_container *c, struct lxmgr_err *err)
 {
-	static const char *const files[] = {"control", "config", "argv", "lock", "state"};
+	static const char *const files[] = { "control", "config", "argv", "lock", "state" };
 	cleanup_fd int run = container_run_dir(c, false, err);
 	cleanup_fd int base = -EBADF;
 
@@ -131,13 +132,13 @@ static int run_hooks(struct lxmgr_container *c, enum hook_type type, const char 
 int teardown(struct lxmgr_container *c, const struct state *s, const char *target, const int *ns_fd,
 	     struct lxmgr_err *err)
 {
-	struct lxmgr_err why = {0};
+	struct lxmgr_err why = { 0 };
 	int first = 0;
 
 	note(&first, end_init(s, &why), &why, err);
 	if (s->hooks_started)
 		note(&first, run_hooks(c, HOOK_STOP, target, ns_fd, &why), &why, err);
-	note(&first, end_nets(c, s, &why), &why, err);
+	note(&first, end_nets(c, s, ns_fd ? ns_fd[NS_NET] : -1, &why), &why, err);
 	note(&first, end_cgroup(s, &why), &why, err);
 	if (c->config_loaded && *s->lsm_name)
 		lsm_release(&c->config.lsm, s->lsm_name);
@@ -189,7 +190,7 @@ int container_finish(struct lxmgr_container *c, int status, bool restart, int re
 	/* reboot(2) in a pid namespace ends its init with SIGHUP, halt and power-off with SIGINT.
 	 */
 	bool reboot = restart && WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	struct state s;
 	bool stale;
 	int r;

@@ -58,7 +58,7 @@ __attribute__((noreturn)) static void child(const struct lxmgr_unshare_opts *o, 
 {
 	uid_t uid = o->uid == (uid_t)-1 ? 0 : o->uid;
 	gid_t gid = o->gid == (gid_t)-1 ? 0 : o->gid;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	char go;
 
 	/* The maps are written now. */
@@ -153,7 +153,7 @@ static int finish(const struct lxmgr_unshare_opts *o, pid_t pid, int sock, int *
 
 int lxmgr_unshare(const struct lxmgr_unshare_opts *o, int *ret_status, struct lxmgr_err *err)
 {
-	struct clone_args args = {.flags = (uint64_t)o->namespaces, .exit_signal = SIGCHLD};
+	struct clone_args args = { .flags = (uint64_t)o->namespaces, .exit_signal = SIGCHLD };
 	cleanup_fd int mine = -EBADF, its = -EBADF;
 	struct idmap map;
 	int pair[2], pid, r = check(o, err);

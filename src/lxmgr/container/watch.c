@@ -44,7 +44,7 @@ int lxmgr_container_wait(struct lxmgr_container *c, unsigned int mask, int timeo
 	if (in < 0 || mkdir_p(RUNDIR, 0700) < 0 || inotify_add_watch(in, RUNDIR, EVENTS) < 0)
 		return err_set(err, -errno, "watch '%s'", RUNDIR);
 	for (;;) {
-		struct pollfd p = {.fd = in, .events = POLLIN};
+		struct pollfd p = { .fd = in, .events = POLLIN };
 		int64_t left = timeout_ms < 0 ? 1000 : end - now_ms();
 		enum lxmgr_state now;
 		int r;
@@ -144,13 +144,13 @@ int lxmgr_monitor(const char *path, const char *name,
 		  struct lxmgr_err *err)
 {
 	cleanup_fd int in = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
-	struct follow f = {.path = path, .name = name, .fn = fn, .arg = arg, .in = in};
+	struct follow f = { .path = path, .name = name, .fn = fn, .arg = arg, .in = in };
 	int r = 0;
 
 	if (in < 0 || mkdir_p(RUNDIR, 0700) < 0 || inotify_add_watch(in, RUNDIR, EVENTS) < 0)
 		return err_set(err, -errno, "watch '%s'", RUNDIR);
 	while (r == 0) {
-		struct pollfd p = {.fd = in, .events = POLLIN};
+		struct pollfd p = { .fd = in, .events = POLLIN };
 
 		r = look_all(&f);
 		if (r == 0) {

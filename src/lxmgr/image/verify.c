@@ -92,7 +92,7 @@ static int walk_dir(int parent, const char *name, int depth, struct walk *w)
 
 int image_verify_tree(int rootfd, struct lxmgr_err *err)
 {
-	struct walk w = {.err = err};
+	struct walk w = { .err = err };
 	struct stat st;
 
 	if (fstat(rootfd, &st) < 0 || !S_ISDIR(st.st_mode))
