@@ -55,9 +55,11 @@ static void parse_arg(const char *arg, struct args *a)
 
 int main(int argc, char **argv)
 {
-	struct args a = {.report = -1, .restart = true, .ns_fd = {-1, -1, -1, -1, -1, -1, -1, -1}};
+	struct args a = { .report = -1,
+			  .restart = true,
+			  .ns_fd = { -1, -1, -1, -1, -1, -1, -1, -1 } };
 	struct lxmgr_container *c = NULL;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	char path[300];
 	int trace, r;
 

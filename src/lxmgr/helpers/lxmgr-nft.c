@@ -43,7 +43,7 @@ static int ensure(void)
 	cleanup_fd int dir = open(RUNDIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int lock = -EBADF;
 	char v4[INET6_ADDRSTRLEN + 4], v6[INET6_ADDRSTRLEN + 4], text[1024];
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	const char *why = "";
 	struct bridge_conf c;
 

@@ -29,9 +29,9 @@ static const struct {
 	const char *name;
 	uint32_t token;
 } arches[] = {
-	{"x86_64", SCMP_ARCH_X86_64},
-	{"x86", SCMP_ARCH_X86},
-	{"x32", SCMP_ARCH_X32},
+	{ "x86_64", SCMP_ARCH_X86_64 },
+	{ "x86", SCMP_ARCH_X86 },
+	{ "x32", SCMP_ARCH_X32 },
 };
 
 static struct policy {
@@ -61,12 +61,12 @@ static bool parse_action(char **w, size_t n, uint32_t *ret, size_t *used)
 		const char *word;
 		uint32_t action;
 	} actions[] = {
-		{"allow", SCMP_ACT_ALLOW},
-		{"kill", SCMP_ACT_KILL},
-		{"kill_thread", SCMP_ACT_KILL_THREAD},
-		{"kill_process", SCMP_ACT_KILL_PROCESS},
-		{"trap", SCMP_ACT_TRAP},
-		{"log", SCMP_ACT_LOG},
+		{ "allow", SCMP_ACT_ALLOW },
+		{ "kill", SCMP_ACT_KILL },
+		{ "kill_thread", SCMP_ACT_KILL_THREAD },
+		{ "kill_process", SCMP_ACT_KILL_PROCESS },
+		{ "trap", SCMP_ACT_TRAP },
+		{ "log", SCMP_ACT_LOG },
 	};
 	uint64_t value;
 
@@ -107,23 +107,23 @@ static struct scmp_arg_cmp parse_arg(char *text)
 		const char *word;
 		enum scmp_compare op;
 	} ops[] = {
-		{"SCMP_CMP_NE", SCMP_CMP_NE},
-		{"!=", SCMP_CMP_NE},
-		{"SCMP_CMP_LT", SCMP_CMP_LT},
-		{"<", SCMP_CMP_LT},
-		{"SCMP_CMP_LE", SCMP_CMP_LE},
-		{"<=", SCMP_CMP_LE},
-		{"SCMP_CMP_EQ", SCMP_CMP_EQ},
-		{"==", SCMP_CMP_EQ},
-		{"SCMP_CMP_GE", SCMP_CMP_GE},
-		{">=", SCMP_CMP_GE},
-		{"SCMP_CMP_GT", SCMP_CMP_GT},
-		{">", SCMP_CMP_GT},
-		{"SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ},
-		{"&=", SCMP_CMP_MASKED_EQ},
+		{ "SCMP_CMP_NE", SCMP_CMP_NE },
+		{ "!=", SCMP_CMP_NE },
+		{ "SCMP_CMP_LT", SCMP_CMP_LT },
+		{ "<", SCMP_CMP_LT },
+		{ "SCMP_CMP_LE", SCMP_CMP_LE },
+		{ "<=", SCMP_CMP_LE },
+		{ "SCMP_CMP_EQ", SCMP_CMP_EQ },
+		{ "==", SCMP_CMP_EQ },
+		{ "SCMP_CMP_GE", SCMP_CMP_GE },
+		{ ">=", SCMP_CMP_GE },
+		{ "SCMP_CMP_GT", SCMP_CMP_GT },
+		{ ">", SCMP_CMP_GT },
+		{ "SCMP_CMP_MASKED_EQ", SCMP_CMP_MASKED_EQ },
+		{ "&=", SCMP_CMP_MASKED_EQ },
 	};
-	cleanup_strlist struct strlist f = {0};
-	struct scmp_arg_cmp cmp = {0};
+	cleanup_strlist struct strlist f = { 0 };
+	struct scmp_arg_cmp cmp = { 0 };
 	uint64_t index, value, mask;
 	size_t len = strlen(text);
 
@@ -157,7 +157,8 @@ static void add_rule(const char *name, uint32_t action, const struct scmp_arg_cm
 
 	/* LXC ignores what this library does not know; a policy may be newer than it. */
 	if (nr == __NR_SCMP_ERROR) {
-		fprintf(stderr, "seccomp policy '%s', line %u: unknown system call '%s', ignoring\n",
+		fprintf(stderr,
+			"seccomp policy '%s', line %u: unknown system call '%s', ignoring\n",
 			policy.file, policy.line, name);
 		return;
 	}
@@ -180,7 +181,8 @@ static void add_rule(const char *name, uint32_t action, const struct scmp_arg_cm
 static void reject_force_umount(void)
 {
 	const struct scmp_arg_cmp cmp = {
-		.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = MNT_FORCE, .datum_b = MNT_FORCE};
+		.arg = 1, .op = SCMP_CMP_MASKED_EQ, .datum_a = MNT_FORCE, .datum_b = MNT_FORCE
+	};
 
 	add_rule("umount2", SCMP_ACT_ERRNO(EACCES), &cmp, 1);
 }
@@ -205,7 +207,7 @@ static void section(char *name)
 
 static void parse_line(char *line)
 {
-	cleanup_strlist struct strlist w = {0};
+	cleanup_strlist struct strlist w = { 0 };
 	struct scmp_arg_cmp args[6];
 	uint32_t action = policy.rule_action;
 	size_t n = 0, used;
@@ -269,7 +271,7 @@ static void make_contexts(size_t n)
 
 static void parse_head_v2(char *line)
 {
-	cleanup_strlist struct strlist w = {0};
+	cleanup_strlist struct strlist w = { 0 };
 	uint32_t action;
 	size_t used;
 	bool allow, has;

@@ -8,6 +8,9 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <linux/netlink.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -34,7 +37,7 @@
 static struct monitor {
 	char **argv;
 	int argc;
-	int pidfd, control, report, log;
+	int pidfd, control, report, log, nat;
 	const char *log_path;
 	uint64_t log_size, log_written; /* bytes; size 0: the default bound */
 	bool log_rotate, no_restart;
@@ -71,6 +74,52 @@ static int take(const char *text)
 	return fd;
 }
 
+/* The kernel tells of every change of nftables. Another firewall's "flush ruleset" takes our NAT
+ * along (kernel/firewall.h). */
+static int watch_nat(void)
+{
+	struct sockaddr_nl a = { .nl_family = AF_NETLINK,
+				 .nl_groups = 1U << (NFNLGRP_NFTABLES - 1) };
+	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
+
+	if (fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	return fd;
+}
+
+/* Something was deleted, or more happened than the socket holds: the helper looks whether the
+ * table is still there. */
+static void check_nat(void)
+{
+	char *const argv[] = { (char[]){ "lxmgr-nft" }, (char[]){ "ensure" }, NULL };
+	bool gone = false;
+	pid_t pid;
+	char buf[4096];
+	ssize_t n;
+
+	while ((n = recv(m.nat, buf, sizeof(buf), 0)) != -1 || errno == ENOBUFS) {
+		const struct nlmsghdr *h = (const struct nlmsghdr *)(const void *)buf;
+
+		/* One datagram holds many messages, and may have been cut: any doubt is worth a
+		 * look. */
+		gone |= n < 0 || n == (ssize_t)sizeof(buf);
+		for (; n > 0 && NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n))
+			gone |= (h->nlmsg_type & 0xff) == NFT_MSG_DELTABLE;
+	}
+	if (!gone)
+		return;
+	/* A grandchild: nobody has to wait for it. */
+	pid = vfork();
+	if (pid == 0) {
+		if (vfork() == 0)
+			execve(LIBEXECDIR "/lxmgr-nft", argv, environ);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+}
+
 static void parse(const char *arg)
 {
 	const char *v;
@@ -89,6 +138,8 @@ static void parse(const char *arg)
 		m.log_size = number(v);
 	} else if (!strcmp(arg, "--log-rotate")) {
 		m.log_rotate = true;
+	} else if (!strcmp(arg, "--watch-nat")) {
+		m.nat = watch_nat();
 	} else if ((v = after(arg, "--ring="))) {
 		m.ring_size = number(v);
 	} else if ((v = after(arg, "--tty"))) {
@@ -196,7 +247,7 @@ static int do_log(int *ret_fd)
 
 static void serve(int slot)
 {
-	struct control_reply reply = {0};
+	struct control_reply reply = { 0 };
 	struct control_request q;
 	int client = m.client[slot], fd = -1;
 	ssize_t len = msg_recv(client, &q, sizeof(q), NULL, NULL);
@@ -233,7 +284,7 @@ static void serve(int slot)
 static void accept_client(void)
 {
 	int fd = accept4(m.control, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-	struct ucred cred = {0};
+	struct ucred cred = { 0 };
 	socklen_t len = sizeof(cred);
 
 	if (fd < 0)
@@ -281,7 +332,7 @@ static void finish(void)
 {
 	static char status_arg[32], report_arg[32];
 	const char *argv[MAX_ARGS + 6];
-	siginfo_t info = {0};
+	siginfo_t info = { 0 };
 	unsigned int status;
 	int n = 0;
 
@@ -290,7 +341,7 @@ static void finish(void)
 					    : (unsigned int)info.si_status & 0x7f;
 	/* What init wrote last. */
 	if (m.tty[0] >= 0 && m.owner[0] < 0) {
-		struct pollfd p = {.fd = m.tty[0], .events = POLLIN};
+		struct pollfd p = { .fd = m.tty[0], .events = POLLIN };
 
 		for (int i = 0; i < 256 && poll(&p, 1, 0) > 0 && (p.revents & POLLIN); i++)
 			drain_console();
@@ -317,17 +368,19 @@ static size_t fill_poll(struct pollfd *p, int *what)
 {
 	size_t n = 0;
 
-	p[n] = (struct pollfd){.fd = m.pidfd, .events = POLLIN};
+	p[n] = (struct pollfd){ .fd = m.pidfd, .events = POLLIN };
 	what[n++] = -1;
-	p[n] = (struct pollfd){.fd = m.control, .events = POLLIN};
+	p[n] = (struct pollfd){ .fd = m.control, .events = POLLIN };
 	what[n++] = -2;
-	p[n] = (struct pollfd){.fd = m.report, .events = POLLIN};
+	p[n] = (struct pollfd){ .fd = m.report, .events = POLLIN };
 	what[n++] = -3;
-	p[n] = (struct pollfd){.fd = m.owner[0] < 0 ? m.tty[0] : -1, .events = POLLIN};
+	p[n] = (struct pollfd){ .fd = m.nat, .events = POLLIN };
+	what[n++] = -5;
+	p[n] = (struct pollfd){ .fd = m.owner[0] < 0 ? m.tty[0] : -1, .events = POLLIN };
 	what[n++] = -4;
 	for (int i = 0; i < MAX_CLIENTS; i++)
 		if (m.client[i] >= 0) {
-			p[n] = (struct pollfd){.fd = m.client[i], .events = POLLIN};
+			p[n] = (struct pollfd){ .fd = m.client[i], .events = POLLIN };
 			what[n++] = i;
 		}
 	return n;
@@ -348,6 +401,9 @@ static void dispatch(int what)
 	case -4:
 		drain_console();
 		break;
+	case -5:
+		check_nat();
+		break;
 	default:
 		serve(what);
 		break;
@@ -356,14 +412,14 @@ static void dispatch(int what)
 
 int main(int argc, char **argv)
 {
-	struct pollfd p[MAX_CLIENTS + 4];
-	int what[MAX_CLIENTS + 4];
+	struct pollfd p[MAX_CLIENTS + 5];
+	int what[MAX_CLIENTS + 5];
 
 	if (argc < 4 || argc > MAX_ARGS)
 		return 64;
 	m.argc = argc;
 	m.argv = argv;
-	m.pidfd = m.control = m.report = m.log = -1;
+	m.pidfd = m.control = m.report = m.log = m.nat = -1;
 	memset(m.tty, 0xff, sizeof(m.tty));
 	memset(m.owner, 0xff, sizeof(m.owner));
 	memset(m.client, 0xff, sizeof(m.client));

@@ -45,7 +45,7 @@ static int check(struct storage *st, struct lxmgr_err *err)
 static int copy_image(int image_fd, int root_fd, struct lxmgr_err *err)
 {
 	char from[FD_PATH_SIZE + 4], to[FD_PATH_SIZE + 4], text[64];
-	const char *argv[] = {"cp", "-a", "--reflink=auto", "-T", "--", from, to, NULL};
+	const char *argv[] = { "cp", "-a", "--reflink=auto", "-T", "--", from, to, NULL };
 	struct run_opts o = RUN_OPTS_INIT;
 	cleanup_free char *out = NULL;
 	int r;

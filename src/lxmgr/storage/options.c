@@ -13,18 +13,18 @@ int storage_attrs(const struct storage_spec *spec, uint64_t *ret, struct lxmgr_e
 		const char *word;
 		uint64_t attr;
 	} words[] = {
-		{"ro", MOUNT_ATTR_RDONLY},
-		{"rw", 0},
-		{"nosuid", MOUNT_ATTR_NOSUID},
-		{"nodev", MOUNT_ATTR_NODEV},
-		{"noexec", MOUNT_ATTR_NOEXEC},
-		{"noatime", MOUNT_ATTR_NOATIME},
-		{"relatime", 0},
-		{"idmap=container", 0},
-		{"bind", 0},
-		{"defaults", 0},
+		{ "ro", MOUNT_ATTR_RDONLY },
+		{ "rw", 0 },
+		{ "nosuid", MOUNT_ATTR_NOSUID },
+		{ "nodev", MOUNT_ATTR_NODEV },
+		{ "noexec", MOUNT_ATTR_NOEXEC },
+		{ "noatime", MOUNT_ATTR_NOATIME },
+		{ "relatime", 0 },
+		{ "idmap=container", 0 },
+		{ "bind", 0 },
+		{ "defaults", 0 },
 	};
-	cleanup_strlist struct strlist list = {0};
+	cleanup_strlist struct strlist list = { 0 };
 
 	*ret = 0;
 	if (!spec->options)

@@ -61,7 +61,7 @@ static int add_lower(struct layers *l, const char *path, struct lxmgr_err *err)
 /* LXC's "/lower1:/lower2:/upper"; work lies beside upper. */
 static int open_outside(const struct storage *st, struct layers *l, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist p = {0};
+	cleanup_strlist struct strlist p = { 0 };
 	const char *base;
 	int r;
 
@@ -174,7 +174,7 @@ static int new_overlay(const struct storage *st, const struct layers *l,
 static int overlay_mount(struct storage *st, const struct storage_stage *stage,
 			 struct lxmgr_err *err)
 {
-	struct layers l __attribute__((cleanup(layers_close))) = {.writable = -EBADF};
+	struct layers l __attribute__((cleanup(layers_close))) = { .writable = -EBADF };
 	int r = open_layers(st, &l, err), mnt;
 	char name[16];
 
@@ -234,7 +234,7 @@ static int open_root(struct storage *st, struct lxmgr_err *err)
 {
 	cleanup_fd int tmp = mount_new_fs("tmpfs", "lxmgr", "mode=0700,size=64k", 0, err);
 	cleanup_fd int stage_dir = -EBADF, dir = -EBADF, mnt = -EBADF, target = -EBADF;
-	struct storage_stage stage = {.userns_fd = -1, .dir_path = STAGEDIR "/s"};
+	struct storage_stage stage = { .userns_fd = -1, .dir_path = STAGEDIR "/s" };
 	int r = mkdir_p(STAGEDIR, 0700);
 
 	if (tmp < 0)
@@ -261,7 +261,7 @@ static int open_root(struct storage *st, struct lxmgr_err *err)
 
 static int usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err)
 {
-	struct layers l __attribute__((cleanup(layers_close))) = {.writable = -EBADF};
+	struct layers l __attribute__((cleanup(layers_close))) = { .writable = -EBADF };
 	int r = open_layers(st, &l, err);
 
 	return r < 0 ? r : tree_usage(l.writable, ret_bytes, err);

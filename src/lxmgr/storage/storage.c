@@ -11,7 +11,7 @@
 #include "util/file.h"
 #include "util/str.h"
 
-const struct storage_ops *const storage_backends[] = {&storage_overlay, &storage_dir, NULL};
+const struct storage_ops *const storage_backends[] = { &storage_overlay, &storage_dir, NULL };
 
 static const struct storage_ops *find(const char *name)
 {
@@ -25,7 +25,7 @@ static const struct storage_ops *find(const char *name)
 
 static int unknown(const char *name, struct lxmgr_err *err)
 {
-	static const char *const lxc[] = {"zfs", "rbd", "nbd", "lvm", "loop", "btrfs", "aufs"};
+	static const char *const lxc[] = { "zfs", "rbd", "nbd", "lvm", "loop", "btrfs", "aufs" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(lxc); i++)
 		if (str_eq(lxc[i], name))
@@ -41,7 +41,7 @@ static int unknown(const char *name, struct lxmgr_err *err)
 /* The file `storage` of the container: "version = 1", "backend = ...", "base = ...". */
 static int read_file(struct storage *st, struct lxmgr_err *err)
 {
-	cleanup_strlist struct strlist lines = {0};
+	cleanup_strlist struct strlist lines = { 0 };
 	cleanup_free char *text = NULL;
 	const char *v;
 	int r = read_file_at(st->ct_fd, "storage", 4096, &text, NULL);
