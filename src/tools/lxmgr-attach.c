@@ -10,21 +10,22 @@ static struct strings keep, set;
 static bool keep_env;
 
 static const struct opt opts[] = {
-	{'e', "elevated-privileges", OPT_OPTIONAL, &elevated, "CAP|CGROUP|LSM",
-	 "keep the host's privileges: capabilities, cgroup, security policy"},
-	{'a', "arch", OPT_STRING, &o.arch, "ARCH", "architecture the command sees"},
-	{'s', "namespaces", OPT_STRING, &namespaces, "NS|NS", "join only these namespaces"},
-	{'R', "remount-sys-proc", OPT_FLAG, &o.remount_sys_proc, NULL,
-	 "fresh /proc and /sys for the command"},
-	{0, "clear-env", OPT_FLAG, &o.clear_env, NULL, "start from a clean environment (default)"},
-	{0, "keep-env", OPT_FLAG, &keep_env, NULL, "keep this environment, as lxc-attach does"},
-	{0, "keep-var", OPT_STRINGS, &keep, "NAME", "keep this variable"},
-	{'v', "set-var", OPT_STRINGS, &set, "NAME=VALUE", "set a variable"},
-	{'L', "pty-log", OPT_STRING, &o.pty_log, "FILE", "copy the terminal's output to FILE"},
-	{'f', "rcfile", OPT_STRING, &common.rcfile, "FILE", "config file to use instead"},
-	{'u', "uid", OPT_STRING, &uid, "UID", "user id inside"},
-	{'g', "gid", OPT_STRING, &gid, "GID", "group id inside"},
-	{'c', "context", OPT_STRING, &o.selinux_context, "CONTEXT", "SELinux context"},
+	{ 'e', "elevated-privileges", OPT_OPTIONAL, &elevated, "CAP|CGROUP|LSM",
+	  "keep the host's privileges: capabilities, cgroup, security policy" },
+	{ 'a', "arch", OPT_STRING, &o.arch, "ARCH", "architecture the command sees" },
+	{ 's', "namespaces", OPT_STRING, &namespaces, "NS|NS", "join only these namespaces" },
+	{ 'R', "remount-sys-proc", OPT_FLAG, &o.remount_sys_proc, NULL,
+	  "fresh /proc and /sys for the command" },
+	{ 0, "clear-env", OPT_FLAG, &o.clear_env, NULL,
+	  "start from a clean environment (default)" },
+	{ 0, "keep-env", OPT_FLAG, &keep_env, NULL, "keep this environment, as lxc-attach does" },
+	{ 0, "keep-var", OPT_STRINGS, &keep, "NAME", "keep this variable" },
+	{ 'v', "set-var", OPT_STRINGS, &set, "NAME=VALUE", "set a variable" },
+	{ 'L', "pty-log", OPT_STRING, &o.pty_log, "FILE", "copy the terminal's output to FILE" },
+	{ 'f', "rcfile", OPT_STRING, &common.rcfile, "FILE", "config file to use instead" },
+	{ 'u', "uid", OPT_STRING, &uid, "UID", "user id inside" },
+	{ 'g', "gid", OPT_STRING, &gid, "GID", "group id inside" },
+	{ 'c', "context", OPT_STRING, &o.selinux_context, "CONTEXT", "SELinux context" },
 };
 
 static const struct tool tool = {
@@ -74,7 +75,7 @@ int main(int argc, char **argv)
 {
 	int rest = tool_parse(&tool, argc, argv), status = 125;
 	struct lxmgr_container *c;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 
 	parse_elevated();
 	if (keep_env && o.clear_env)

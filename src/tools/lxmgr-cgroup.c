@@ -15,7 +15,7 @@ int main(int argc, char **argv)
 {
 	int rest = tool_parse(&tool, argc, argv), r;
 	struct lxmgr_container *c;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	char *value = NULL;
 
 	if (argc - rest < 1 || argc - rest > 2)

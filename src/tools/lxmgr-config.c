@@ -8,10 +8,10 @@
 static bool list, unset, running;
 
 static const struct opt opts[] = {
-	{'l', "list", OPT_FLAG, &list, NULL,
-	 "list the settings, or with a container the keys there are"},
-	{0, "unset", OPT_FLAG, &unset, NULL, "remove the key from the container's config"},
-	{0, "running", OPT_FLAG, &running, NULL, "the value that the running container has"},
+	{ 'l', "list", OPT_FLAG, &list, NULL,
+	  "list the settings, or with a container the keys there are" },
+	{ 0, "unset", OPT_FLAG, &unset, NULL, "remove the key from the container's config" },
+	{ 0, "running", OPT_FLAG, &running, NULL, "the value that the running container has" },
 };
 
 static const struct tool tool = {
@@ -35,7 +35,7 @@ static int print_value(const char *key, const char *value)
 
 static int print_setting(const char *key)
 {
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	char *value = NULL;
 
 	if (lxmgr_global_get(key, &value, &err) < 0)
@@ -62,7 +62,7 @@ static int list_keys(void)
 static int container_key(char *arg)
 {
 	struct lxmgr_container *c = tool_open();
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	char *eq = strchr(arg, '='), *value = NULL;
 	int r;
 

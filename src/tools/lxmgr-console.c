@@ -8,10 +8,10 @@ static int tty = -1;
 static const char *escape = "^a";
 
 static const struct opt opts[] = {
-	{'t', "tty", OPT_NUMBER, &tty, "N",
-	 "terminal: 0 is the console (default: the first free one)"},
-	{'e', "escape", OPT_STRING, &escape, "PREFIX",
-	 "escape prefix: 'a' or '^a' is Ctrl-a (default); then q leaves"},
+	{ 't', "tty", OPT_NUMBER, &tty, "N",
+	  "terminal: 0 is the console (default: the first free one)" },
+	{ 'e', "escape", OPT_STRING, &escape, "PREFIX",
+	  "escape prefix: 'a' or '^a' is Ctrl-a (default); then q leaves" },
 };
 
 static const struct tool tool = {
@@ -37,7 +37,7 @@ int main(int argc, char **argv)
 {
 	int rest = tool_parse(&tool, argc, argv), key = parse_escape(escape), r;
 	struct lxmgr_container *c;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 
 	if (rest < argc)
 		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));

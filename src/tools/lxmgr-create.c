@@ -12,32 +12,32 @@ static const char *bdev, *unsupported, *password_file;
 static const char *password;
 
 static const struct opt opts[] = {
-	{'t', "template", OPT_STRING, &o.template_name, "TEMPLATE",
-	 "template: debian, busybox, a path, or none"},
-	{'f', "config", OPT_STRING, &o.config, "FILE",
-	 "config to start from (default: default.conf)"},
-	{'B', "bdev", OPT_STRING, &bdev, "TYPE", "storage backend: overlay, dir or best"},
-	{0, "dir", OPT_STRING, &o.dir, "DIR", "use DIR as the root file system"},
-	{'s', "define", OPT_STRINGS, &defines, "KEY=VALUE", "set a key in the new config"},
-	{0, "privileged", OPT_FLAG, &o.privileged, NULL,
-	 "no user namespace: its root is the host's"},
-	{0, "hostname", OPT_STRING, &o.hostname, "NAME",
-	 "host name (default: the container's name)"},
-	{0, "password", OPT_STRING, &password, "PASS",
-	 "root's password (visible in ps; see --password-file)"},
-	{0, "password-file", OPT_STRING, &password_file, "FILE",
-	 "file with root's password, - for stdin"},
-	{0, "ssh-key", OPT_STRING, &o.ssh_key_file, "FILE", "file with public keys for root"},
-	{'F', "flush-cache", OPT_FLAG, &o.flush_cache, NULL, "build the template's image again"},
-	{0, "lvname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet"},
-	{0, "vgname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet"},
-	{0, "thinpool", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet"},
-	{0, "fstype", OPT_STRING, &unsupported, "TYPE", "refused: there is no backend loop yet"},
-	{0, "fssize", OPT_STRING, &unsupported, "SIZE", "refused: there is no backend loop yet"},
-	{0, "zfsroot", OPT_STRING, &unsupported, "PATH", "refused: there is no backend zfs"},
-	{0, "rbdname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend rbd"},
-	{0, "rbdpool", OPT_STRING, &unsupported, "POOL", "refused: there is no backend rbd"},
-	{0, "rbduser", OPT_STRING, &unsupported, "USER", "refused: there is no backend rbd"},
+	{ 't', "template", OPT_STRING, &o.template_name, "TEMPLATE",
+	  "template: debian, busybox, a path, or none" },
+	{ 'f', "config", OPT_STRING, &o.config, "FILE",
+	  "config to start from (default: default.conf)" },
+	{ 'B', "bdev", OPT_STRING, &bdev, "TYPE", "storage backend: overlay, dir or best" },
+	{ 0, "dir", OPT_STRING, &o.dir, "DIR", "use DIR as the root file system" },
+	{ 's', "define", OPT_STRINGS, &defines, "KEY=VALUE", "set a key in the new config" },
+	{ 0, "privileged", OPT_FLAG, &o.privileged, NULL,
+	  "no user namespace: its root is the host's" },
+	{ 0, "hostname", OPT_STRING, &o.hostname, "NAME",
+	  "host name (default: the container's name)" },
+	{ 0, "password", OPT_STRING, &password, "PASS",
+	  "root's password (visible in ps; see --password-file)" },
+	{ 0, "password-file", OPT_STRING, &password_file, "FILE",
+	  "file with root's password, - for stdin" },
+	{ 0, "ssh-key", OPT_STRING, &o.ssh_key_file, "FILE", "file with public keys for root" },
+	{ 'F', "flush-cache", OPT_FLAG, &o.flush_cache, NULL, "build the template's image again" },
+	{ 0, "lvname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet" },
+	{ 0, "vgname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet" },
+	{ 0, "thinpool", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet" },
+	{ 0, "fstype", OPT_STRING, &unsupported, "TYPE", "refused: there is no backend loop yet" },
+	{ 0, "fssize", OPT_STRING, &unsupported, "SIZE", "refused: there is no backend loop yet" },
+	{ 0, "zfsroot", OPT_STRING, &unsupported, "PATH", "refused: there is no backend zfs" },
+	{ 0, "rbdname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend rbd" },
+	{ 0, "rbdpool", OPT_STRING, &unsupported, "POOL", "refused: there is no backend rbd" },
+	{ 0, "rbduser", OPT_STRING, &unsupported, "USER", "refused: there is no backend rbd" },
 };
 
 static const struct tool tool = {
@@ -63,7 +63,7 @@ static char *read_password(const char *file)
 
 int main(int argc, char **argv)
 {
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	int rest = tool_parse(&tool, argc, argv);
 
 	if (unsupported)

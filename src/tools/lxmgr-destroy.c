@@ -6,8 +6,8 @@
 static bool force, snapshots;
 
 static const struct opt opts[] = {
-	{'f', "force", OPT_FLAG, &force, NULL, "stop it first if it runs"},
-	{'s', "snapshots", OPT_FLAG, &snapshots, NULL, "with its snapshots"},
+	{ 'f', "force", OPT_FLAG, &force, NULL, "stop it first if it runs" },
+	{ 's', "snapshots", OPT_FLAG, &snapshots, NULL, "with its snapshots" },
 };
 
 static const struct tool tool = {
@@ -21,7 +21,7 @@ static const struct tool tool = {
 int main(int argc, char **argv)
 {
 	struct lxmgr_container *c;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	int rest = tool_parse(&tool, argc, argv), r;
 
 	if (rest < argc)

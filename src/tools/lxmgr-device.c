@@ -14,7 +14,7 @@ int main(int argc, char **argv)
 {
 	int rest = tool_parse(&tool, argc, argv), r;
 	struct lxmgr_container *c;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	bool add;
 
 	if (argc - rest < 2 || argc - rest > 3 ||

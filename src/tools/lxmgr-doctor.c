@@ -20,16 +20,16 @@ static int missing;
 
 static const char *mark(int result)
 {
-	static const char *const plain[] = {"ok     ", "notice ", "MISSING"};
-	static const char *const colour[] = {"\033[32mok\033[0m     ", "\033[33mnotice\033[0m ",
-					     "\033[31mMISSING\033[0m"};
+	static const char *const plain[] = { "ok     ", "notice ", "MISSING" };
+	static const char *const colour[] = { "\033[32mok\033[0m     ", "\033[33mnotice\033[0m ",
+					      "\033[31mMISSING\033[0m" };
 
 	return isatty(STDOUT_FILENO) && !getenv("NO_COLOR") ? colour[result] : plain[result];
 }
 
 static int print(const struct lxmgr_check *c, void *arg)
 {
-	static const char *const words[] = {"ok", "notice", "missing"};
+	static const char *const words[] = { "ok", "notice", "missing" };
 
 	(void)arg;
 	missing += c->result == 2;
@@ -52,7 +52,7 @@ static int print(const struct lxmgr_check *c, void *arg)
 int main(int argc, char **argv)
 {
 	int rest = tool_parse(&tool, argc, argv);
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 
 	if (rest < argc)
 		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));

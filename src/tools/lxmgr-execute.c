@@ -6,21 +6,21 @@
 #include <string.h>
 #include <sys/wait.h>
 
-static struct lxmgr_start_opts o = {.execute = true, .uid = (uid_t)-1, .gid = (gid_t)-1};
+static struct lxmgr_start_opts o = { .execute = true, .uid = (uid_t)-1, .gid = (gid_t)-1 };
 static struct strings defines;
 static bool daemonize;
 static const char *uid, *gid;
 
 static const struct opt opts[] = {
-	{'d', "daemon", OPT_FLAG, &daemonize, NULL, "run in the background"},
-	{'f', "rcfile", OPT_STRING, &common.rcfile, "FILE", "config file to use instead"},
-	{'s', "define", OPT_STRINGS, &defines, "KEY=VALUE", "set a key for this run"},
-	{'u', "uid", OPT_STRING, &uid, "UID", "user id of the command"},
-	{'g', "gid", OPT_STRING, &gid, "GID", "group id of the command"},
-	{0, "share-net", OPT_STRING, &o.share[0], "NAME|PID", "share a network namespace"},
-	{0, "share-ipc", OPT_STRING, &o.share[1], "NAME|PID", "share an IPC namespace"},
-	{0, "share-uts", OPT_STRING, &o.share[2], "NAME|PID", "share a UTS namespace"},
-	{0, "share-pid", OPT_STRING, &o.share[3], "NAME|PID", "share a PID namespace"},
+	{ 'd', "daemon", OPT_FLAG, &daemonize, NULL, "run in the background" },
+	{ 'f', "rcfile", OPT_STRING, &common.rcfile, "FILE", "config file to use instead" },
+	{ 's', "define", OPT_STRINGS, &defines, "KEY=VALUE", "set a key for this run" },
+	{ 'u', "uid", OPT_STRING, &uid, "UID", "user id of the command" },
+	{ 'g', "gid", OPT_STRING, &gid, "GID", "group id of the command" },
+	{ 0, "share-net", OPT_STRING, &o.share[0], "NAME|PID", "share a network namespace" },
+	{ 0, "share-ipc", OPT_STRING, &o.share[1], "NAME|PID", "share an IPC namespace" },
+	{ 0, "share-uts", OPT_STRING, &o.share[2], "NAME|PID", "share a UTS namespace" },
+	{ 0, "share-pid", OPT_STRING, &o.share[3], "NAME|PID", "share a PID namespace" },
 };
 
 static const struct tool tool = {
@@ -35,7 +35,7 @@ int main(int argc, char **argv)
 {
 	int rest = tool_parse(&tool, argc, argv), status = 0, r;
 	struct lxmgr_container *c;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	unsigned int id;
 	char end;
 

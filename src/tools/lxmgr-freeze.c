@@ -12,7 +12,7 @@ static const struct tool tool = {
 int main(int argc, char **argv)
 {
 	struct lxmgr_container *c;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	int rest = tool_parse(&tool, argc, argv), r;
 
 	if (rest < argc)

@@ -10,12 +10,12 @@ static struct strings configs;
 static bool ips, pid, stats, raw, state;
 
 static const struct opt opts[] = {
-	{'c', "config", OPT_STRINGS, &configs, "KEY", "print a key of the (running) config"},
-	{'i', "ips", OPT_FLAG, &ips, NULL, "print the addresses"},
-	{'p', "pid", OPT_FLAG, &pid, NULL, "print the pid of init"},
-	{'S', "stats", OPT_FLAG, &stats, NULL, "print statistics"},
-	{'H', "no-humanize", OPT_FLAG, &raw, NULL, "plain values, for scripts"},
-	{'s', "state", OPT_FLAG, &state, NULL, "print the state"},
+	{ 'c', "config", OPT_STRINGS, &configs, "KEY", "print a key of the (running) config" },
+	{ 'i', "ips", OPT_FLAG, &ips, NULL, "print the addresses" },
+	{ 'p', "pid", OPT_FLAG, &pid, NULL, "print the pid of init" },
+	{ 'S', "stats", OPT_FLAG, &stats, NULL, "print statistics" },
+	{ 'H', "no-humanize", OPT_FLAG, &raw, NULL, "plain values, for scripts" },
+	{ 's', "state", OPT_FLAG, &state, NULL, "print the state" },
 };
 
 static const struct tool tool = {
@@ -80,7 +80,7 @@ static void print_stats(const struct lxmgr_info *f)
 static void print_config(struct lxmgr_container *c)
 {
 	for (size_t i = 0; i < configs.n; i++) {
-		struct lxmgr_err err = {0};
+		struct lxmgr_err err = { 0 };
 		char *value = NULL;
 
 		if (lxmgr_container_get_running_item(c, configs.v[i], &value, &err) < 0)
@@ -183,7 +183,7 @@ int main(int argc, char **argv)
 	int rest = tool_parse(&tool, argc, argv);
 	struct lxmgr_container *c;
 	struct lxmgr_info *info = NULL;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 
 	if (rest < argc)
 		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));

@@ -14,21 +14,21 @@ static bool line, fancy, active, running, frozen, stopped, defined;
 static const char *format, *groups, *filter, *sort_by, *nesting;
 
 static const struct opt opts[] = {
-	{'1', "line", OPT_FLAG, &line, NULL, "one name a line"},
-	{'f', "fancy", OPT_FLAG, &fancy, NULL, "a table"},
-	{'F', "fancy-format", OPT_STRING, &format, "COLUMNS",
-	 "columns of the table, comma separated"},
-	{0, "active", OPT_FLAG, &active, NULL, "only active containers (running, frozen, ...)"},
-	{0, "running", OPT_FLAG, &running, NULL, "only running containers"},
-	{0, "frozen", OPT_FLAG, &frozen, NULL, "only frozen containers"},
-	{0, "stopped", OPT_FLAG, &stopped, NULL, "only stopped containers"},
-	{0, "defined", OPT_FLAG, &defined, NULL,
-	 "only defined containers (all that are listed are)"},
-	{0, "nesting", OPT_OPTIONAL, &nesting, "DEPTH",
-	 "refused: containers in containers are not listed"},
-	{'g', "groups", OPT_STRING, &groups, "G,G", "only containers in all of these groups"},
-	{0, "filter", OPT_STRING, &filter, "REGEX", "only names that match"},
-	{0, "sort", OPT_STRING, &sort_by, "[-]COLUMN", "sort by a column, - for descending"},
+	{ '1', "line", OPT_FLAG, &line, NULL, "one name a line" },
+	{ 'f', "fancy", OPT_FLAG, &fancy, NULL, "a table" },
+	{ 'F', "fancy-format", OPT_STRING, &format, "COLUMNS",
+	  "columns of the table, comma separated" },
+	{ 0, "active", OPT_FLAG, &active, NULL, "only active containers (running, frozen, ...)" },
+	{ 0, "running", OPT_FLAG, &running, NULL, "only running containers" },
+	{ 0, "frozen", OPT_FLAG, &frozen, NULL, "only frozen containers" },
+	{ 0, "stopped", OPT_FLAG, &stopped, NULL, "only stopped containers" },
+	{ 0, "defined", OPT_FLAG, &defined, NULL,
+	  "only defined containers (all that are listed are)" },
+	{ 0, "nesting", OPT_OPTIONAL, &nesting, "DEPTH",
+	  "refused: containers in containers are not listed" },
+	{ 'g', "groups", OPT_STRING, &groups, "G,G", "only containers in all of these groups" },
+	{ 0, "filter", OPT_STRING, &filter, "REGEX", "only names that match" },
+	{ 0, "sort", OPT_STRING, &sort_by, "[-]COLUMN", "sort by a column, - for descending" },
 };
 
 static const struct tool tool = {
@@ -129,17 +129,17 @@ static const struct column {
 	print_fn print;
 	unsigned int what; /* LXMGR_INFO_* that it needs */
 } columns[] = {
-	{"NAME", col_name, 0},
-	{"STATE", col_state, 0},
-	{"PID", col_pid, 0},
-	{"RAM", col_ram, LXMGR_INFO_STATS},
-	{"SWAP", col_swap, LXMGR_INFO_STATS},
-	{"AUTOSTART", col_autostart, LXMGR_INFO_CONFIG},
-	{"GROUPS", col_groups, LXMGR_INFO_CONFIG},
-	{"INTERFACE", col_interfaces, LXMGR_INFO_ADDRS},
-	{"IPV4", col_ipv4, LXMGR_INFO_ADDRS},
-	{"IPV6", col_ipv6, LXMGR_INFO_ADDRS},
-	{"UNPRIVILEGED", col_unprivileged, LXMGR_INFO_CONFIG},
+	{ "NAME", col_name, 0 },
+	{ "STATE", col_state, 0 },
+	{ "PID", col_pid, 0 },
+	{ "RAM", col_ram, LXMGR_INFO_STATS },
+	{ "SWAP", col_swap, LXMGR_INFO_STATS },
+	{ "AUTOSTART", col_autostart, LXMGR_INFO_CONFIG },
+	{ "GROUPS", col_groups, LXMGR_INFO_CONFIG },
+	{ "INTERFACE", col_interfaces, LXMGR_INFO_ADDRS },
+	{ "IPV4", col_ipv4, LXMGR_INFO_ADDRS },
+	{ "IPV6", col_ipv6, LXMGR_INFO_ADDRS },
+	{ "UNPRIVILEGED", col_unprivileged, LXMGR_INFO_CONFIG },
 };
 
 static const struct column *find_column(const char *name)
@@ -312,7 +312,7 @@ static size_t gather(char **names, size_t n, struct row *rows, const regex_t *re
 
 	for (size_t i = 0; i < n; i++) {
 		struct lxmgr_container *c;
-		struct row r = {.name = names[i]};
+		struct row r = { .name = names[i] };
 
 		if (re && regexec(re, names[i], 0, NULL, 0))
 			continue;
@@ -333,7 +333,7 @@ static size_t gather(char **names, size_t n, struct row *rows, const regex_t *re
 int main(int argc, char **argv)
 {
 	int rest = tool_parse(&tool, argc, argv);
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	char **names = NULL;
 	struct row *rows;
 	regex_t re;

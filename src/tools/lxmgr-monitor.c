@@ -10,7 +10,7 @@ static regex_t pattern;
 static bool has_pattern;
 
 static const struct opt opts[] = {
-	{'Q', "quit", OPT_FLAG, &quit, NULL, "refused: there is no daemon that could be ended"},
+	{ 'Q', "quit", OPT_FLAG, &quit, NULL, "refused: there is no daemon that could be ended" },
 };
 
 static const struct tool tool = {
@@ -38,7 +38,7 @@ static int print(const char *name, enum lxmgr_state state, void *arg)
 int main(int argc, char **argv)
 {
 	int rest = tool_parse(&tool, argc, argv);
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 
 	if (quit)
 		tool_usage_error("-Q: there is no lxc-monitord here, nothing needs to be ended");

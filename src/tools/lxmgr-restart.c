@@ -3,12 +3,12 @@
 
 #include <stdio.h>
 
-static struct lxmgr_stop_opts o = {.timeout_ms = -1};
+static struct lxmgr_stop_opts o = { .timeout_ms = -1 };
 static int timeout = -1;
 
 static const struct opt opts[] = {
-	{'k', "kill", OPT_FLAG, &o.kill, NULL, "kill it instead of a clean halt"},
-	{'t', "timeout", OPT_NUMBER, &timeout, "SECONDS", "time for a clean halt"},
+	{ 'k', "kill", OPT_FLAG, &o.kill, NULL, "kill it instead of a clean halt" },
+	{ 't', "timeout", OPT_NUMBER, &timeout, "SECONDS", "time for a clean halt" },
 };
 
 static const struct tool tool = {
@@ -22,7 +22,7 @@ static const struct tool tool = {
 int main(int argc, char **argv)
 {
 	struct lxmgr_container *c;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	int rest = tool_parse(&tool, argc, argv), r;
 
 	if (rest < argc)

@@ -11,22 +11,22 @@ static struct strings defines;
 static bool daemonize, close_all, dry_run;
 
 static const struct opt opts[] = {
-	{'d', "daemon", OPT_FLAG, &daemonize, NULL, "start in the background (default)"},
-	{'F', "foreground", OPT_FLAG, &o.foreground, NULL,
-	 "stay, with the console on this terminal"},
-	{'p', "pidfile", OPT_STRING, &o.pidfile, "FILE", "write the monitor's pid to FILE"},
-	{'c', "console", OPT_STRING, &o.console, "none", "with 'none': no console"},
-	{'L', "console-log", OPT_STRING, &o.console_log, "FILE",
-	 "write the console's output to FILE"},
-	{'C', "close-all-fds", OPT_FLAG, &close_all, NULL,
-	 "accepted: inherited descriptors are always closed"},
-	{'s', "define", OPT_STRINGS, &defines, "KEY=VALUE", "set a key for this start"},
-	{'f', "rcfile", OPT_STRING, &common.rcfile, "FILE", "config file to use instead"},
-	{0, "share-net", OPT_STRING, &o.share[0], "NAME|PID", "share a network namespace"},
-	{0, "share-ipc", OPT_STRING, &o.share[1], "NAME|PID", "share an IPC namespace"},
-	{0, "share-uts", OPT_STRING, &o.share[2], "NAME|PID", "share a UTS namespace"},
-	{0, "share-pid", OPT_STRING, &o.share[3], "NAME|PID", "share a PID namespace"},
-	{0, "dry-run", OPT_FLAG, &dry_run, NULL, "print the plan and do nothing"},
+	{ 'd', "daemon", OPT_FLAG, &daemonize, NULL, "start in the background (default)" },
+	{ 'F', "foreground", OPT_FLAG, &o.foreground, NULL,
+	  "stay, with the console on this terminal" },
+	{ 'p', "pidfile", OPT_STRING, &o.pidfile, "FILE", "write the monitor's pid to FILE" },
+	{ 'c', "console", OPT_STRING, &o.console, "none", "with 'none': no console" },
+	{ 'L', "console-log", OPT_STRING, &o.console_log, "FILE",
+	  "write the console's output to FILE" },
+	{ 'C', "close-all-fds", OPT_FLAG, &close_all, NULL,
+	  "accepted: inherited descriptors are always closed" },
+	{ 's', "define", OPT_STRINGS, &defines, "KEY=VALUE", "set a key for this start" },
+	{ 'f', "rcfile", OPT_STRING, &common.rcfile, "FILE", "config file to use instead" },
+	{ 0, "share-net", OPT_STRING, &o.share[0], "NAME|PID", "share a network namespace" },
+	{ 0, "share-ipc", OPT_STRING, &o.share[1], "NAME|PID", "share an IPC namespace" },
+	{ 0, "share-uts", OPT_STRING, &o.share[2], "NAME|PID", "share a UTS namespace" },
+	{ 0, "share-pid", OPT_STRING, &o.share[3], "NAME|PID", "share a PID namespace" },
+	{ 0, "dry-run", OPT_FLAG, &dry_run, NULL, "print the plan and do nothing" },
 };
 
 static const struct tool tool = {
@@ -40,7 +40,7 @@ static const struct tool tool = {
 int main(int argc, char **argv)
 {
 	struct lxmgr_container *c;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	char *plan = NULL;
 	int rest = tool_parse(&tool, argc, argv), status = 0, r;
 

@@ -3,17 +3,17 @@
 
 #include <stdio.h>
 
-static struct lxmgr_stop_opts o = {.timeout_ms = -1};
+static struct lxmgr_stop_opts o = { .timeout_ms = -1 };
 static int timeout = -1;
 
 static const struct opt opts[] = {
-	{'k', "kill", OPT_FLAG, &o.kill, NULL, "kill it at once"},
-	{'r', "reboot", OPT_FLAG, &o.reboot, NULL, "ask it to reboot"},
-	{'t', "timeout", OPT_NUMBER, &timeout, "SECONDS",
-	 "time for a clean halt (default: lxmgr.stop.timeout, 60)"},
-	{'W', "nowait", OPT_FLAG, &o.nowait, NULL, "do not wait for it"},
-	{0, "nokill", OPT_FLAG, &o.nokill, NULL, "fail instead of killing when the time is over"},
-	{0, "nolock", OPT_FLAG, &o.nolock, NULL, "do not take the container's lock"},
+	{ 'k', "kill", OPT_FLAG, &o.kill, NULL, "kill it at once" },
+	{ 'r', "reboot", OPT_FLAG, &o.reboot, NULL, "ask it to reboot" },
+	{ 't', "timeout", OPT_NUMBER, &timeout, "SECONDS",
+	  "time for a clean halt (default: lxmgr.stop.timeout, 60)" },
+	{ 'W', "nowait", OPT_FLAG, &o.nowait, NULL, "do not wait for it" },
+	{ 0, "nokill", OPT_FLAG, &o.nokill, NULL, "fail instead of killing when the time is over" },
+	{ 0, "nolock", OPT_FLAG, &o.nolock, NULL, "do not take the container's lock" },
 };
 
 static const struct tool tool = {
@@ -27,7 +27,7 @@ static const struct tool tool = {
 int main(int argc, char **argv)
 {
 	struct lxmgr_container *c;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	int rest = tool_parse(&tool, argc, argv), r;
 
 	if (rest < argc)

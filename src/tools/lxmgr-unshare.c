@@ -7,18 +7,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static struct lxmgr_unshare_opts o = {.uid = (uid_t)-1, .gid = (gid_t)-1};
+static struct lxmgr_unshare_opts o = { .uid = (uid_t)-1, .gid = (gid_t)-1 };
 static const char *namespaces, *user;
 static struct strings ifnames;
 
 static const struct opt opts[] = {
-	{'s', "namespaces", OPT_STRING, &namespaces, "NS|NS", "namespaces to make"},
-	{'u', "user", OPT_STRING, &user, "USER", "user to become"},
-	{'H', "hostname", OPT_STRING, &o.hostname, "NAME", "host name in the UTSNAME namespace"},
-	{'i', "ifname", OPT_STRINGS, &ifnames, "IFNAME",
-	 "interface to move into the NETWORK namespace"},
-	{'d', "daemon", OPT_FLAG, &o.daemonize, NULL, "do not wait for the command"},
-	{'M', "remount", OPT_FLAG, &o.remount, NULL, "mount a fresh /proc in the MOUNT namespace"},
+	{ 's', "namespaces", OPT_STRING, &namespaces, "NS|NS", "namespaces to make" },
+	{ 'u', "user", OPT_STRING, &user, "USER", "user to become" },
+	{ 'H', "hostname", OPT_STRING, &o.hostname, "NAME", "host name in the UTSNAME namespace" },
+	{ 'i', "ifname", OPT_STRINGS, &ifnames, "IFNAME",
+	  "interface to move into the NETWORK namespace" },
+	{ 'd', "daemon", OPT_FLAG, &o.daemonize, NULL, "do not wait for the command" },
+	{ 'M', "remount", OPT_FLAG, &o.remount, NULL,
+	  "mount a fresh /proc in the MOUNT namespace" },
 };
 
 static const struct tool tool = {
@@ -33,7 +34,7 @@ static const struct tool tool = {
 int main(int argc, char **argv)
 {
 	int rest = tool_parse(&tool, argc, argv), status = 125;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 
 	if (!namespaces)
 		tool_usage_error("no namespaces given (-s)");

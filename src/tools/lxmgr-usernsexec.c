@@ -6,16 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct lxmgr_unshare_opts o = {.namespaces = CLONE_NEWUSER, .uid = 0, .gid = 0};
+static struct lxmgr_unshare_opts o = { .namespaces = CLONE_NEWUSER, .uid = 0, .gid = 0 };
 static struct strings maps;
 static const char *uid, *gid;
 
 static const struct opt opts[] = {
-	{'m', "map", OPT_STRINGS, &maps, "[u|g|b]:NS:HOST:COUNT",
-	 "an id map (default: root's first subordinate block)"},
-	{'s', "map-self", OPT_FLAG, &o.map_self, NULL, "map the caller to root"},
-	{'u', "uid", OPT_STRING, &uid, "UID", "user id inside (default 0)"},
-	{'g', "gid", OPT_STRING, &gid, "GID", "group id inside (default 0)"},
+	{ 'm', "map", OPT_STRINGS, &maps, "[u|g|b]:NS:HOST:COUNT",
+	  "an id map (default: root's first subordinate block)" },
+	{ 's', "map-self", OPT_FLAG, &o.map_self, NULL, "map the caller to root" },
+	{ 'u', "uid", OPT_STRING, &uid, "UID", "user id inside (default 0)" },
+	{ 'g', "gid", OPT_STRING, &gid, "GID", "group id inside (default 0)" },
 };
 
 static const struct tool tool = {
@@ -46,7 +46,7 @@ static void default_map(struct strings *lines)
 	static const struct {
 		const char *file;
 		char kind;
-	} files[] = {{"/etc/subuid", 'u'}, {"/etc/subgid", 'g'}};
+	} files[] = { { "/etc/subuid", 'u' }, { "/etc/subgid", 'g' } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		FILE *f = fopen(files[i].file, "re");
@@ -81,10 +81,10 @@ static unsigned int parse_id(const char *option, const char *text)
 
 int main(int argc, char **argv)
 {
-	static const char *const shell[] = {"/bin/sh", NULL};
+	static const char *const shell[] = { "/bin/sh", NULL };
 	int rest = tool_parse(&tool, argc, argv), status = 125;
-	struct lxmgr_err err = {0};
-	struct strings lines = {0};
+	struct lxmgr_err err = { 0 };
+	struct strings lines = { 0 };
 
 	for (size_t i = 0; i < maps.n; i++)
 		strings_add(&lines, map_line(maps.v[i]));

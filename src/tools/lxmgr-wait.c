@@ -9,8 +9,8 @@ static const char *states;
 static int timeout = -1;
 
 static const struct opt opts[] = {
-	{'s', "state", OPT_STRING, &states, "STATE|STATE", "states to wait for"},
-	{'t', "timeout", OPT_NUMBER, &timeout, "SECONDS", "give up after this time"},
+	{ 's', "state", OPT_STRING, &states, "STATE|STATE", "states to wait for" },
+	{ 't', "timeout", OPT_NUMBER, &timeout, "SECONDS", "give up after this time" },
 };
 
 static const struct tool tool = {
@@ -25,7 +25,7 @@ int main(int argc, char **argv)
 {
 	int rest = tool_parse(&tool, argc, argv), r;
 	struct lxmgr_container *c;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	enum lxmgr_state now;
 	unsigned int mask = 0;
 	char copy[256], *save = NULL;

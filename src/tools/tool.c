@@ -16,18 +16,18 @@ static const char *logfile, *logpriority;
 static bool help, usage, version, dump_options, progress_shown;
 
 static const struct opt common_opts[] = {
-	{'n', "name", OPT_STRING, &common.name, "NAME", "name of the container"},
-	{'P', "lxmgrpath", OPT_STRING, &common.path, "DIR", "directory of containers"},
-	{0, "lxcpath", OPT_STRING, &common.path, "DIR", NULL},
-	{0, "rcfile", OPT_STRING, &common.rcfile, "FILE", "config file to use instead"},
-	{'o', "logfile", OPT_STRING, &logfile, "FILE", "write the trace to FILE"},
-	{'l', "logpriority", OPT_STRING, &logpriority, "LEVEL", "level of the trace"},
-	{'q', "quiet", OPT_FLAG, &common.quiet, NULL, "say nothing but errors"},
-	{0, "json", OPT_FLAG, &common.json, NULL, "print JSON"},
-	{'?', "help", OPT_FLAG, &help, NULL, "show this help"},
-	{0, "usage", OPT_FLAG, &usage, NULL, "show a short usage"},
-	{0, "version", OPT_FLAG, &version, NULL, "show the version"},
-	{0, "dump-options", OPT_FLAG, &dump_options, NULL, NULL},
+	{ 'n', "name", OPT_STRING, &common.name, "NAME", "name of the container" },
+	{ 'P', "lxmgrpath", OPT_STRING, &common.path, "DIR", "directory of containers" },
+	{ 0, "lxcpath", OPT_STRING, &common.path, "DIR", NULL },
+	{ 0, "rcfile", OPT_STRING, &common.rcfile, "FILE", "config file to use instead" },
+	{ 'o', "logfile", OPT_STRING, &logfile, "FILE", "write the trace to FILE" },
+	{ 'l', "logpriority", OPT_STRING, &logpriority, "LEVEL", "level of the trace" },
+	{ 'q', "quiet", OPT_FLAG, &common.quiet, NULL, "say nothing but errors" },
+	{ 0, "json", OPT_FLAG, &common.json, NULL, "print JSON" },
+	{ '?', "help", OPT_FLAG, &help, NULL, "show this help" },
+	{ 0, "usage", OPT_FLAG, &usage, NULL, "show a short usage" },
+	{ 0, "version", OPT_FLAG, &version, NULL, "show the version" },
+	{ 0, "dump-options", OPT_FLAG, &dump_options, NULL, NULL },
 };
 
 static bool is_offered(const struct opt *o)
@@ -208,12 +208,12 @@ static int parse_short(char **argv, int left)
 {
 	for (const char *p = argv[0] + 1; *p; p++) {
 		const struct opt *o = find(NULL, 0, *p);
-		char what[3] = {'-', *p, 0};
+		char what[3] = { '-', *p, 0 };
 
 		if (!o && *p == 'h')
 			o = find("help", 4, 0);
 		if (!o)
-			tool_usage_error("unknown option '-%s'", tool_text((char[]){*p, 0}));
+			tool_usage_error("unknown option '-%s'", tool_text((char[]){ *p, 0 }));
 		if (o->type == OPT_OPTIONAL && p[1] && p[1] != '=') {
 			set_option(o, what, p + 1);
 			return 1;
@@ -251,7 +251,7 @@ static void need_root(void)
 
 int tool_parse(const struct tool *t, int argc, char **argv)
 {
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 	int i = 1;
 
 	current = t;
@@ -334,7 +334,7 @@ int tool_exit(int status)
 struct lxmgr_container *tool_open(void)
 {
 	struct lxmgr_container *c = NULL;
-	struct lxmgr_err err = {0};
+	struct lxmgr_err err = { 0 };
 
 	if (lxmgr_container_open(common.path, common.name, common.rcfile, &c, &err) < 0)
 		exit(tool_error(&err));
@@ -371,7 +371,7 @@ const char *tool_text(const char *s)
 
 const char *tool_size(uint64_t bytes)
 {
-	static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB", "PiB"};
+	static const char *const units[] = { "B", "KiB", "MiB", "GiB", "TiB", "PiB" };
 	static char ring[8][32];
 	static unsigned int next;
 	char *out = ring[next++ % 8];

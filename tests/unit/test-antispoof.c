@@ -16,8 +16,8 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 
-static const uint8_t own_mac[6] = {0x10, 0x66, 0x6a, 1, 2, 3};
-static const uint8_t other_mac[6] = {0x10, 0x66, 0x6a, 1, 2, 4};
+static const uint8_t own_mac[6] = { 0x10, 0x66, 0x6a, 1, 2, 3 };
+static const uint8_t other_mac[6] = { 0x10, 0x66, 0x6a, 1, 2, 4 };
 #define OWN4   "10.1.0.2"
 #define OTHER4 "10.1.0.3"
 #define OWN6   "fd00::2"
@@ -180,8 +180,8 @@ static uint32_t run(void)
 static void load(const char *const *allow, size_t n, bool vlan)
 {
 	struct net_addr list[32];
-	struct antispoof_spec s = {.allow = list, .n_allow = n, .vlan = vlan};
-	struct lxmgr_err err = {0};
+	struct antispoof_spec s = { .allow = list, .n_allow = n, .vlan = vlan };
+	struct lxmgr_err err = { 0 };
 
 	memcpy(s.mac, own_mac, 6);
 	for (size_t i = 0; i < n; i++)
@@ -194,7 +194,7 @@ static void load(const char *const *allow, size_t n, bool vlan)
 	assert_true(prog >= 0);
 }
 
-static const char *const own[] = {OWN4 "/32", "10.7.0.0/16", OWN6 "/128", "fd77::/48"};
+static const char *const own[] = { OWN4 "/32", "10.7.0.0/16", OWN6 "/128", "fd77::/48" };
 
 static int setup_own(void **state)
 {
@@ -215,7 +215,7 @@ static void test_ethernet(void **state)
 		drops();
 	}
 	/* Other protocols: LLDP, 802.1X, VLAN in VLAN, PPPoE, an 802.3 length (spanning tree). */
-	static const unsigned int types[] = {0x88cc, 0x888e, 0x8100, 0x88a8, 0x8864, 38, 0x8035};
+	static const unsigned int types[] = { 0x88cc, 0x888e, 0x8100, 0x88a8, 0x8864, 38, 0x8035 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		eth(own_mac, types[i]);
@@ -259,7 +259,7 @@ static void test_arp(void **state)
 
 static void test_v4(void **state)
 {
-	static const unsigned int protos[] = {1, 6, 17, 47, 50};
+	static const unsigned int protos[] = { 1, 6, 17, 47, 50 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(protos); i++) {
 		ip4(OWN4, protos[i], 0, 0);
@@ -311,7 +311,7 @@ static void test_v4_control(void **state)
 	passes();
 	ip4(OWN4, 17, 0, 10);
 	drops(); /* no ports there */
-	static const unsigned int bad_icmp[] = {5, 9};
+	static const unsigned int bad_icmp[] = { 5, 9 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad_icmp); i++) {
 		ip4(OWN4, 1, 0, 0);
@@ -332,18 +332,18 @@ static void test_v6(void **state)
 		const char *src;
 		bool ok;
 	} cases[] = {
-		{OWN6, true},
-		{LL6, true},
-		{"fd77:0:0:9::1", true},
-		{OTHER6, false},
-		{BAD_LL, false},
-		{"fe80::1", false},
-		{"fd77:0:1::1", false},
-		{"::", false},
-		{"::1", false},
-		{"ff02::1", false},
-		{"fd00:0:1::2", false},
-		{"::ffff:10.1.0.2", false},
+		{ OWN6, true },
+		{ LL6, true },
+		{ "fd77:0:0:9::1", true },
+		{ OTHER6, false },
+		{ BAD_LL, false },
+		{ "fe80::1", false },
+		{ "fd77:0:1::1", false },
+		{ "::", false },
+		{ "::1", false },
+		{ "ff02::1", false },
+		{ "fd00:0:1::2", false },
+		{ "::ffff:10.1.0.2", false },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -367,7 +367,7 @@ static void test_v6(void **state)
 
 static void test_v6_roles(void **state)
 {
-	static const unsigned int never[] = {130, 134, 137, 138, 151};
+	static const unsigned int never[] = { 130, 134, 137, 138, 151 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(never); i++) {
 		neigh(LL6, never[i], OWN6);
@@ -510,9 +510,9 @@ static void test_dad(void **state)
 
 static void test_lists(void **state)
 {
-	static const char *const only4[] = {OWN4 "/32"};
-	static const char *const only6[] = {OWN6 "/128"};
-	static const char *const any[] = {"0.0.0.0/0", "::/0", "fd00::/65"};
+	static const char *const only4[] = { OWN4 "/32" };
+	static const char *const only6[] = { OWN6 "/128" };
+	static const char *const any[] = { "0.0.0.0/0", "::/0", "fd00::/65" };
 
 	load(NULL, 0, false); /* the guest finds its own addresses */
 	ip4(OTHER4, 6, 0, 0);
@@ -573,7 +573,7 @@ static void test_assemble(void **state)
 {
 	static struct bpfasm a;
 	struct net_addr list[32];
-	struct antispoof_spec s = {.allow = list, .n_allow = 32};
+	struct antispoof_spec s = { .allow = list, .n_allow = 32 };
 	int n;
 
 	memcpy(s.mac, own_mac, 6);
@@ -594,7 +594,7 @@ static void test_assemble(void **state)
 
 int main(void)
 {
-	const struct CMUnitTest pure[] = {cmocka_unit_test(test_assemble)};
+	const struct CMUnitTest pure[] = { cmocka_unit_test(test_assemble) };
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(test_ethernet, setup_own),
 		cmocka_unit_test_setup(test_arp, setup_own),

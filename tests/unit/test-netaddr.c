@@ -16,15 +16,15 @@ static void test_good(void **state)
 		int family;
 		const char *printed;
 	} cases[] = {
-		{"10.0.0.2/24", 0, "10.0.0.2/24"},
-		{"10.0.0.2/24", AF_INET, "10.0.0.2/24"},
-		{"10.0.0.2", AF_INET, "10.0.0.2/32"},
-		{"10.0.0.2/24 10.0.0.255", 0, "10.0.0.2/24"},
-		{"0.0.0.0/0", 0, "0.0.0.0/0"},
-		{"fd00::2/64", 0, "fd00::2/64"},
-		{"FD00:0::2", AF_INET6, "fd00::2/128"},
-		{"ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255/128", 0,
-		 "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128"},
+		{ "10.0.0.2/24", 0, "10.0.0.2/24" },
+		{ "10.0.0.2/24", AF_INET, "10.0.0.2/24" },
+		{ "10.0.0.2", AF_INET, "10.0.0.2/32" },
+		{ "10.0.0.2/24 10.0.0.255", 0, "10.0.0.2/24" },
+		{ "0.0.0.0/0", 0, "0.0.0.0/0" },
+		{ "fd00::2/64", 0, "fd00::2/64" },
+		{ "FD00:0::2", AF_INET6, "fd00::2/128" },
+		{ "ffff:ffff:ffff:ffff:ffff:ffff:255.255.255.255/128", 0,
+		  "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/128" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -49,29 +49,29 @@ static void test_bad(void **state)
 		const char *text;
 		int family;
 	} cases[] = {
-		{"", 0},
-		{" 10.0.0.2/24", 0},
-		{"10.0.0.2", 0},
-		{"10.0.0.2/33", 0},
-		{"10.0.0.2/", 0},
-		{"10.0.0.2/-1", 0},
-		{"10.0.0.2/4294967320", 0},
-		{"10.0.0/24", 0},
-		{"010.0.0.1/24", 0},
-		{"10.0.0.256/24", 0},
-		{"10.0.0.2/24 10.0.0", 0},
-		{"10.0.0.2/24\n", 0},
-		{"fd00::2/129", 0},
-		{"fd00::2/64 10.0.0.1", 0},
-		{"fe80::1%eth0/64", 0},
-		{"fd00::2/64", AF_INET},
-		{"10.0.0.2/24", AF_INET6},
-		{"ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/64", 0},
+		{ "", 0 },
+		{ " 10.0.0.2/24", 0 },
+		{ "10.0.0.2", 0 },
+		{ "10.0.0.2/33", 0 },
+		{ "10.0.0.2/", 0 },
+		{ "10.0.0.2/-1", 0 },
+		{ "10.0.0.2/4294967320", 0 },
+		{ "10.0.0/24", 0 },
+		{ "010.0.0.1/24", 0 },
+		{ "10.0.0.256/24", 0 },
+		{ "10.0.0.2/24 10.0.0", 0 },
+		{ "10.0.0.2/24\n", 0 },
+		{ "fd00::2/129", 0 },
+		{ "fd00::2/64 10.0.0.1", 0 },
+		{ "fe80::1%eth0/64", 0 },
+		{ "fd00::2/64", AF_INET },
+		{ "10.0.0.2/24", AF_INET6 },
+		{ "ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff:ffff/64", 0 },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		struct net_addr a = {.family = 77};
-		struct lxmgr_err err = {0};
+		struct net_addr a = { .family = 77 };
+		struct lxmgr_err err = { 0 };
 
 		assert_int_equal(net_addr_parse(cases[i].text, cases[i].family, &a, &err), -EINVAL);
 		assert_int_equal(a.family, 77);
@@ -81,7 +81,7 @@ static void test_bad(void **state)
 
 static struct net_addr parse(const char *text)
 {
-	struct net_addr a = {0};
+	struct net_addr a = { 0 };
 
 	assert_int_equal(net_addr_parse(text, 0, &a, NULL), 0);
 	return a;
@@ -93,17 +93,17 @@ static void test_compare(void **state)
 		const char *a, *b;
 		bool equal, same, contains;
 	} cases[] = {
-		{"10.0.0.2/24", "10.0.0.2/24", true, true, true},
-		{"10.0.0.2/24", "10.0.0.2/32", false, true, true},
-		{"10.0.0.2/32", "10.0.0.2/24", false, true, false},
-		{"10.0.0.2/24", "10.0.1.2/24", false, false, false},
-		{"10.0.16.0/20", "10.0.31.255/32", false, false, true},
-		{"10.0.16.0/20", "10.0.32.0/32", false, false, false},
-		{"0.0.0.0/0", "192.0.2.1/32", false, false, true},
-		{"::/0", "192.0.2.1/32", false, false, false},
-		{"fd00::/64", "fd00::1/128", false, false, true},
-		{"fd00::/65", "fd00:0:0:0:8000::/128", false, false, false},
-		{"10.0.0.2/24", "10.0.0.2/24 10.0.0.9", false, true, true},
+		{ "10.0.0.2/24", "10.0.0.2/24", true, true, true },
+		{ "10.0.0.2/24", "10.0.0.2/32", false, true, true },
+		{ "10.0.0.2/32", "10.0.0.2/24", false, true, false },
+		{ "10.0.0.2/24", "10.0.1.2/24", false, false, false },
+		{ "10.0.16.0/20", "10.0.31.255/32", false, false, true },
+		{ "10.0.16.0/20", "10.0.32.0/32", false, false, false },
+		{ "0.0.0.0/0", "192.0.2.1/32", false, false, true },
+		{ "::/0", "192.0.2.1/32", false, false, false },
+		{ "fd00::/64", "fd00::1/128", false, false, true },
+		{ "fd00::/65", "fd00:0:0:0:8000::/128", false, false, false },
+		{ "10.0.0.2/24", "10.0.0.2/24 10.0.0.9", false, true, true },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -143,7 +143,7 @@ static void test_mac(void **state)
 		assert_false(a[0] & 1);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
-		struct lxmgr_err err = {0};
+		struct lxmgr_err err = { 0 };
 
 		assert_int_equal(mac_parse(bad[i], a, &err), -EINVAL);
 		assert_true(err.text[0]);

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC1091,SC2016
+. ./lib.sh
+
+addr() { lx info --json deb | jq -r ".addresses[] | select(.family == \"$1\") | .address"; }
+up() { [ "$(lx attach deb -- systemctl is-system-running)" = running ]; }
+other_init() {
+	local p
+	p=$(lx info -p -H deb)
+	[ -n "$p" ] && [ "$p" != "$before" ]
+}
+ok 'create a Debian container' lx create -q -t debian -n deb --password secret
+ok 'start it' lx start deb
+ok 'systemd comes up' eventually up
+is 'running' 'with the state running' lx attach deb -- systemctl is-system-running
+is '' 'no unit failed' lx attach deb -- systemctl --failed --no-legend
+is 'systemd' 'systemd is its init' lx attach deb -- cat /proc/1/comm
+is 'deb' 'its own host name' lx attach deb -- hostname
+v4=$(addr ipv4) v6=$(addr ipv6)
+ok 'the host pings its IPv4 address' ping -c 1 -W 3 "$v4"
+ok 'and its IPv6 address' ping -c 1 -W 3 "$v6"
+ok 'the network service restarts' lx attach deb -- systemctl restart systemd-networkd
+sleep 3
+says "$v4" 'and keeps the address' lx attach deb -- ip -4 addr show eth0
+says "$v6" 'IPv6 too' lx attach deb -- ip -6 addr show eth0
+says 'default' 'and the route' lx attach deb -- ip route
+says '^root:\$y\$' 'root has the password' lx attach deb -- grep ^root /etc/shadow
+says nameserver 'it has a resolver' lx attach deb -- cat /etc/resolv.conf
+before=$(lx info -p -H deb)
+lx attach deb -- systemctl reboot >/dev/null 2>&1
+ok 'a reboot from inside gives another init' eventually other_init
+ok 'and comes up again' eventually up
+ok 'a clean stop' lx stop -t 30 deb
+finish

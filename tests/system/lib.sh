@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# Helpers of the system tests. A test file sources this, checks, and ends with `finish`. Containers
+# are made below a directory of the test's own.
+set -u
+
+TREE=${TREE:-$(mktemp -d /var/lib/lxmgr-test.XXXXXX)}
+export TREE
+chmod 0711 "$TREE"
+N=0 FAILED=0 OUT=''
+
+result() { # result STATUS NAME
+	N=$((N + 1))
+	if [ "$1" = 0 ]; then
+		printf 'ok %d - %s\n' "$N" "$2"
+	else
+		FAILED=$((FAILED + 1))
+		printf 'not ok %d - %s\n' "$N" "$2"
+		[ -z "$OUT" ] || printf '%s\n' "$OUT" | head -n 20 | sed 's/^/#   /'
+	fi
+}
+
+skip() { # skip NAME REASON
+	N=$((N + 1))
+	printf 'ok %d - %s # SKIP %s\n' "$N" "$1" "$2"
+}
+
+# ok NAME COMMAND...: it succeeds.
+ok() {
+	local name=$1
+	shift
+	OUT=$("$@" 2>&1 </dev/null)
+	result $? "$name"
+}
+
+# status N NAME COMMAND...: it ends with this status.
+status() {
+	local want=$1 name=$2 rc
+	shift 2
+	OUT=$("$@" 2>&1 </dev/null)
+	rc=$?
+	OUT="status $rc, not $want: $OUT"
+	[ "$rc" = "$want" ]
+	result $? "$name"
+}
+
+# says PATTERN NAME COMMAND...: its output matches.
+says() {
+	local want=$1 name=$2
+	shift 2
+	OUT=$("$@" 2>&1 </dev/null)
+	printf '%s\n' "$OUT" | grep -qE -- "$want"
+	result $? "$name"
+}
+
+# is WANT NAME COMMAND...: its output is this.
+is() {
+	local want=$1 name=$2
+	shift 2
+	OUT=$("$@" 2>&1 </dev/null)
+	[ "$OUT" = "$want" ]
+	result $? "$name"
+}
+
+lx() { # lx VERB ...: in the test's tree
+	local verb=$1
+	shift
+	"lxmgr-$verb" -P "$TREE" "$@"
+}
+
+busybox() { # busybox NAME [OPTIONS]
+	local name=$1
+	shift
+	lx create -q -t busybox -n "$name" "$@"
+}
+
+# eventually COMMAND...: try for up to fifteen seconds.
+eventually() {
+	for _ in $(seq 150); do
+		"$@" >/dev/null 2>&1 && return 0
+		sleep 0.1
+	done
+	return 1
+}
+
+# What the host holds, for the leak check. Zombies are their parent's to reap, and that is not us.
+host_state() {
+	awk '{ print $5 }' /proc/self/mountinfo | sort
+	ip -o link 2>/dev/null | awk -F': ' '{ print $2 }' | grep -v '^lxmgrbr0' | sort
+	find /sys/fs/cgroup -mindepth 2 -type d -path '*/lxmgr/*' 2>/dev/null | sort
+	losetup -a 2>/dev/null
+	ps -eo stat=,args= | awk '$1 !~ /^Z/ && $2 ~ /lxmgr-(supervise|finish|start|attach|create)$/' | sort
+	find /run/lxmgr -mindepth 1 -maxdepth 1 ! -name '.*' 2>/dev/null | sort
+	nft list tables 2>/dev/null | grep -v 'inet lxmgr' | sort
+}
+
+BEFORE=$(host_state)
+
+finish() {
+	local name after
+	for name in $(lx ls -1 2>/dev/null); do
+		lx destroy -q -f "$name" >/dev/null 2>&1
+	done
+	# Links die with their namespace, a moment after it.
+	for _ in $(seq 100); do
+		after=$(host_state)
+		[ "$after" = "$BEFORE" ] && break
+		sleep 0.1
+	done
+	OUT=$(diff <(printf '%s\n' "$BEFORE") <(printf '%s\n' "$after"))
+	[ "$after" = "$BEFORE" ]
+	result $? "nothing is left on the host"
+	rm -rf --one-file-system "$TREE"
+	printf '1..%d\n' "$N"
+	[ "$FAILED" = 0 ]
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "container/container.h"
+#include "container/idalloc.h"
+#include "util/err.h"
+#include "util/file.h"
+
+static void test_state(void **state)
+{
+	static struct state s;
+
+	memset(&s, 0, sizeof(s));
+	state_parse("state STARTING\nboot 01234567-89ab-cdef-0123-456789abcdef\n"
+		    "init 42 1000\ncgroup lxmgr/web\ncgroup ../etc\ncgroup /\n"
+		    "net 3 2 17 vethabc eth0 -\nidmap u 0 100000 65536\nnonsense 1\n"
+		    "state RUNNING\nstate STOP",
+		    &s);
+	/* The last line was cut short: it does not count. */
+	assert_int_equal(s.state, LXMGR_RUNNING);
+	assert_int_equal(s.init_pid, 42);
+	assert_true(s.init_start == 1000);
+	assert_string_equal(s.cgroup, "lxmgr/web");
+	assert_int_equal(s.n_net, 1);
+	assert_string_equal(s.net[0].host_name, "vethabc");
+	assert_string_equal(s.net[0].moved, "");
+	assert_int_equal(s.idmap.uid[0].outside, 100000);
+}
+
+static void test_errors_agree(void **state)
+{
+	struct lxmgr_err err = { 0 };
+
+	/* util/err.h and lxmgr.h name the same statuses. */
+	assert_int_equal((int)STATUS_REFUSED, (int)LXMGR_REFUSED);
+	assert_int_equal((int)STATUS_LOCKED, (int)LXMGR_LOCKED);
+	assert_int_equal((int)STATUS_USAGE, (int)LXMGR_USAGE);
+	assert_int_equal(err_set(&err, -2, "open '%s'", "x"), -2);
+	assert_string_equal(err.text, "open 'x': No such file or directory");
+	err_prefix(&err, "a");
+	err_hint(&err, "b");
+	assert_string_equal(err.text, "a: open 'x': No such file or directory (b)");
+}
+
+static void test_idalloc(void **state)
+{
+	char dir[] = "/tmp/lxmgr-test-XXXXXX", subuid[64], subgid[64], st[64];
+	struct idalloc_files f = { subuid, subgid, st };
+	uint32_t a, b, c;
+	int tmp;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(subuid, sizeof(subuid), "%s/subuid", dir);
+	snprintf(subgid, sizeof(subgid), "%s/subgid", dir);
+	snprintf(st, sizeof(st), "%s/state", dir);
+	assert_int_equal(idalloc_acquire_in(&f, "/x/a", 65536, &a, NULL), 0);
+	assert_int_equal(a, 524288);
+	assert_int_equal(idalloc_acquire_in(&f, "/x/b", 65536, &b, NULL), 0);
+	assert_int_equal(b, a + 65536);
+	assert_int_equal(idalloc_acquire_in(&f, "/x/a", 65536, &c, NULL), 0);
+	assert_int_equal(c, a);
+	assert_int_equal(idalloc_release_in(&f, "/x/a", NULL), 0);
+	assert_int_equal(idalloc_acquire_in(&f, "/x/c", 65536, &c, NULL), 0);
+	assert_int_equal(c, a);
+	tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(remove_tree_at(tmp, dir + strlen("/tmp/")), 0);
+	close(tmp);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_state),
+		cmocka_unit_test(test_errors_agree),
+		cmocka_unit_test(test_idalloc),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
