@@ -128,10 +128,11 @@ static void match_v4(struct bpfasm *a, const struct antispoof_spec *s, int reg, 
 {
 	for (size_t i = 0; i < s->n_allow; i++) {
 		const struct net_addr *n = &s->allow[i];
-		uint32_t mask = n->prefix ? htonl(0xffffffffU << (32 - n->prefix)) : 0;
+		uint32_t mask;
 
 		if (n->family != AF_INET)
 			continue;
+		mask = n->prefix ? htonl(0xffffffffU << (32 - n->prefix)) : 0;
 		bpf_mov_reg(a, R_B, reg);
 		bpf_alu32_imm(a, BPF_AND, R_B, (int32_t)mask);
 		bpf_jmp32_imm(a, BPF_JEQ, R_B, (int32_t)(n->v4.s_addr & mask), ok);

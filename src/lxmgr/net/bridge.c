@@ -187,6 +187,21 @@ static void enable_forwarding(void)
 	}
 }
 
+static int set_addresses(struct netlink *nl, const struct bridge_conf *c, int index)
+{
+	int r = addr_add(nl, index, &c->v4);
+
+	if (r == 0)
+		r = addr_add(nl, index, &c->v6);
+	/* A host without IPv6. */
+	if (r == -EOPNOTSUPP || r == -EACCES || r == -EAFNOSUPPORT) {
+		log_notice("the bridge '%s' gets no IPv6 address: %s, ignoring", c->name,
+			   strerror(-r));
+		r = 0;
+	}
+	return r;
+}
+
 static int make(struct netlink *nl, const struct bridge_conf *c, struct link_info *ret,
 		struct lxmgr_err *err)
 {
@@ -206,15 +221,7 @@ static int make(struct netlink *nl, const struct bridge_conf *c, struct link_inf
 	r = link_get(nl, c->name, ret);
 	if (r < 0)
 		return err_set(err, r, "look up the bridge '%s'", c->name);
-	r = addr_add(nl, ret->index, &c->v4);
-	if (r == 0)
-		r = addr_add(nl, ret->index, &c->v6);
-	/* A host without IPv6. */
-	if (r == -EOPNOTSUPP || r == -EACCES || r == -EAFNOSUPPORT) {
-		log_notice("the bridge '%s' gets no IPv6 address: %s, ignoring", c->name,
-			   strerror(-r));
-		r = 0;
-	}
+	r = set_addresses(nl, c, ret->index);
 	if (r == 0)
 		r = link_set_up(nl, ret->index, true);
 	return r < 0 ? err_set(err, r, "set up the bridge '%s'", c->name) : 0;
@@ -234,6 +241,11 @@ int bridge_ensure(struct netlink *nl, const struct bridge_conf *c, struct lxmgr_
 		if (r < 0)
 			return r;
 		enable_forwarding();
+	} else {
+		/* Somebody may have taken them off: to set them again costs nothing. */
+		r = set_addresses(nl, c, l.index);
+		if (r < 0)
+			return err_set(err, r, "set the addresses of the bridge '%s'", c->name);
 	}
 	if (c->nat && !firewall_nat_is_there())
 		return firewall_nat_ensure(err);

@@ -176,7 +176,7 @@ static int overlay_mount(struct storage *st, const struct storage_stage *stage,
 {
 	struct layers l __attribute__((cleanup(layers_close))) = { .writable = -EBADF };
 	int r = open_layers(st, &l, err), mnt;
-	char name[16];
+	char name[24];
 
 	for (size_t i = 0; i < l.n && r == 0; i++) {
 		snprintf(name, sizeof(name), "%zu", i);

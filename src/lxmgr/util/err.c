@@ -5,8 +5,8 @@
 
 #include "util/err.h"
 
-static void fill(struct lxmgr_err *err, int status, int code, const char *why, const char *fmt,
-		 va_list ap)
+__attribute__((format(printf, 5, 0))) static void fill(struct lxmgr_err *err, int status, int code,
+						       const char *why, const char *fmt, va_list ap)
 {
 	size_t len;
 

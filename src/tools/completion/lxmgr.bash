@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash
+# bash completion for lxmgr and lxmgr-VERB: options come from the tool itself, names from lxmgr-ls.
+
+_lxmgr() {
+	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} tool=${COMP_WORDS[0]##*/}
+	local path=() i
+	COMPREPLY=()
+	if [ "$tool" = lxmgr ]; then
+		if [ "$COMP_CWORD" = 1 ]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(lxmgr --help | awk '/^  / { print $1 }')" -- "$cur")
+			return
+		fi
+		tool=lxmgr-${COMP_WORDS[1]}
+	fi
+	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i]} in
+		-P | --lxmgrpath | --lxcpath) path=(-P "${COMP_WORDS[i + 1]}") ;;
+		--) return ;;
+		esac
+	done
+	case $prev in
+	-t | --template)
+		if [ "$tool" = lxmgr-create ]; then
+			mapfile -t COMPREPLY < <(compgen -W "busybox debian none" -- "$cur")
+			return
+		fi
+		;;
+	-f | --rcfile | --config | -o | --logfile | -L | -p | --ssh-key)
+		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+		return
+		;;
+	-s | --define | -c)
+		if [ "$tool" != lxmgr-wait ]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(lxmgr-config -l -n x 2>/dev/null | awk '{ print $1 }')" -- "$cur")
+			return
+		fi
+		;;
+	esac
+	case $cur in
+	-*) mapfile -t COMPREPLY < <(compgen -W "$("$tool" --dump-options 2>/dev/null | cut -f2)" -- "$cur") ;;
+	*) mapfile -t COMPREPLY < <(compgen -W "$(lxmgr-ls -1 "${path[@]}" 2>/dev/null)" -- "$cur") ;;
+	esac
+}
+complete -F _lxmgr lxmgr lxmgr-attach lxmgr-cgroup lxmgr-checkconfig lxmgr-config lxmgr-console \
+	lxmgr-create lxmgr-destroy lxmgr-device lxmgr-doctor lxmgr-execute lxmgr-freeze lxmgr-info \
+	lxmgr-ls lxmgr-monitor lxmgr-restart lxmgr-start lxmgr-stop lxmgr-unfreeze lxmgr-unshare \
+	lxmgr-usernsexec lxmgr-wait
