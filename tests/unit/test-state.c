@@ -20,7 +20,7 @@ static void test_state(void **state)
 	memset(&s, 0, sizeof(s));
 	state_parse("state STARTING\nboot 01234567-89ab-cdef-0123-456789abcdef\n"
 		    "init 42 1000\ncgroup lxmgr/web\ncgroup ../etc\ncgroup /\n"
-		    "net 3 2 17 vethabc eth0 -\nidmap u 0 100000 65536\nnonsense 1\n"
+		    "net 3 2 17 vethabc eth0 - -\nidmap u 0 100000 65536\nnonsense 1\n"
 		    "state RUNNING\nstate STOP",
 		    &s);
 	/* The last line was cut short: it does not count. */

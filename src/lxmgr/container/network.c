@@ -78,14 +78,15 @@ int start_resolve_nets(struct start *s, struct lxmgr_err *err)
 				return r;
 		}
 		need_bridge |= !*n->link || str_eq(n->link, conf.name);
-		if (!n->managed)
-			continue;
 		snprintf(id, sizeof(id), "%s/%s", s->c->path, s->c->name);
-		r = fill_managed(n, id, &conf, err);
+		r = n->managed ? fill_managed(n, id, &conf, err)
+			       : ipam_reserve(&conf, id, n->index, n->addr, n->n_addr, err);
 		if (r < 0)
 			return r;
 	}
 	if (need_bridge)
 		r = bridge_ensure(s->nl, &conf, err);
+	if (r == 0)
+		r = net_resolve(s->nl, s->nets, s->n_nets, err);
 	return r < 0 ? r : net_check(s->nets, s->n_nets, err);
 }

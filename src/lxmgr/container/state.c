@@ -86,9 +86,9 @@ int state_add_idmap(int state_fd, const struct idmap *map)
 
 int state_add_net(int state_fd, enum net_type type, unsigned int index, const struct net_live *live)
 {
-	return state_add(state_fd, "net %u %d %d %s %s %s", index, (int)type, live->host_index,
+	return state_add(state_fd, "net %u %d %d %s %s %s %s", index, (int)type, live->host_index,
 			 *live->host_name ? live->host_name : "-", *live->name ? live->name : "-",
-			 *live->moved ? live->moved : "-");
+			 *live->moved ? live->moved : "-", *live->kind ? live->kind : "-");
 }
 
 int state_set(const struct lxmgr_container *c, enum lxmgr_state state)
@@ -192,8 +192,8 @@ static void parse_net(const char *v, struct state *s)
 	if (s->n_net == CONFIG_MAX_NETS)
 		return;
 	memset(l, 0, sizeof(*l));
-	if (sscanf(v, "%u %d %d %15s %15s %15s", &s->net_index[s->n_net], &type, &l->host_index,
-		   l->host_name, l->name, l->moved) != 6 ||
+	if (sscanf(v, "%u %d %d %15s %15s %15s %15s", &s->net_index[s->n_net], &type,
+		   &l->host_index, l->host_name, l->name, l->moved, l->kind) != 7 ||
 	    type < 0 || type >= NET_TYPES)
 		return;
 	if (str_eq(l->host_name, "-"))
@@ -202,6 +202,8 @@ static void parse_net(const char *v, struct state *s)
 		*l->name = '\0';
 	if (str_eq(l->moved, "-"))
 		*l->moved = '\0';
+	if (str_eq(l->kind, "-"))
+		*l->kind = '\0';
 	s->net_type[s->n_net++] = (enum net_type)type;
 }
 

@@ -202,6 +202,23 @@ static int set_addresses(struct netlink *nl, const struct bridge_conf *c, int in
 	return r;
 }
 
+/* The host listens to no router among its containers, and waits for no duplicate detection: a
+ * guest's first packet would wait for it. */
+static void quiet_ipv6(const char *bridge)
+{
+	static const char *const keys[] = { "accept_ra", "autoconf", "accept_dad" };
+	char path[96];
+
+	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
+		int r;
+
+		snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/%s", bridge, keys[i]);
+		r = write_small(AT_FDCWD, path, "0");
+		if (r < 0 && r != -ENOENT)
+			log_warn("write '%s': %s, ignoring", path, strerror(-r));
+	}
+}
+
 static int make(struct netlink *nl, const struct bridge_conf *c, struct link_info *ret,
 		struct lxmgr_err *err)
 {
@@ -221,6 +238,7 @@ static int make(struct netlink *nl, const struct bridge_conf *c, struct link_inf
 	r = link_get(nl, c->name, ret);
 	if (r < 0)
 		return err_set(err, r, "look up the bridge '%s'", c->name);
+	quiet_ipv6(c->name);
 	r = set_addresses(nl, c, ret->index);
 	if (r == 0)
 		r = link_set_up(nl, ret->index, true);
@@ -240,13 +258,14 @@ int bridge_ensure(struct netlink *nl, const struct bridge_conf *c, struct lxmgr_
 		r = make(nl, c, &l, err);
 		if (r < 0)
 			return r;
-		enable_forwarding();
 	} else {
 		/* Somebody may have taken them off: to set them again costs nothing. */
 		r = set_addresses(nl, c, l.index);
 		if (r < 0)
 			return err_set(err, r, "set the addresses of the bridge '%s'", c->name);
 	}
+	/* Each time: `sysctl --system` may have reset it. */
+	enable_forwarding();
 	if (c->nat && !firewall_nat_is_there())
 		return firewall_nat_ensure(err);
 	return 0;
@@ -266,7 +285,7 @@ int bridge_remove(struct netlink *nl, const struct bridge_conf *c, struct lxmgr_
 	int ports[2] = { 0 }, r = link_get(nl, c->name, &l);
 
 	if (r == -ENODEV)
-		return firewall_nat_remove(err);
+		return firewall_nat_is_there() ? firewall_nat_remove(err) : 0;
 	ports[0] = l.index;
 	if (r == 0)
 		r = link_list(nl, count_port, ports);
@@ -278,5 +297,5 @@ int bridge_remove(struct netlink *nl, const struct bridge_conf *c, struct lxmgr_
 	r = link_delete(nl, l.index);
 	if (r < 0)
 		return err_set(err, r, "remove the bridge '%s'", c->name);
-	return firewall_nat_remove(err);
+	return firewall_nat_is_there() ? firewall_nat_remove(err) : 0;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The address manager: STATEDIR/leases, a line per interface, "ID<TAB>INDEX V4 V6 MAC". The file is
- * read and replaced as a whole under a lock.
+ * The address manager: STATEDIR/leases, a line per interface, "ID<TAB>INDEX V4 V6 MAC", and one per
+ * static address inside the managed networks, "ID<TAB>INDEX =ADDRESS". The file is read and
+ * replaced as a whole under a lock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -66,6 +67,16 @@ static int parse_lease(const char *s, unsigned int *ret_index, struct ipam_lease
 	return 0;
 }
 
+/* The same of a line for a static address. */
+static int parse_static(const char *s, unsigned int *ret_index, struct net_addr *ret)
+{
+	char text[64];
+
+	if (sscanf(s, "%u =%63s", ret_index, text) != 2)
+		return -EINVAL;
+	return net_addr_parse(text, 0, ret, NULL);
+}
+
 /* The next line: its id (not terminated, *n bytes) and what is behind the tab. */
 static const char *next_lease(const char *p, const char **ret_id, size_t *ret_n,
 			      const char **ret_rest)
@@ -110,6 +121,24 @@ static uint32_t offset_of(const struct bridge_conf *c, const struct net_addr *a)
 	return ntohl(a->v4.s_addr) & (0xffffffffU >> c->v4.prefix);
 }
 
+static void mark(uint8_t *used, uint32_t size, uint32_t o)
+{
+	if (o < size)
+		used[o / 8] |= (uint8_t)(1U << o % 8);
+}
+
+/* A lease takes the same offset in both networks, so a static address of either one blocks it. */
+static void mark_address(const struct bridge_conf *c, const struct net_addr *a, uint8_t *used,
+			 uint32_t size)
+{
+	const uint8_t *b = a->v6.s6_addr;
+
+	if (net_addr_contains(&c->v4, a))
+		mark(used, size, offset_of(c, a));
+	else if (net_addr_contains(&c->v6, a) && !memcmp(b + 8, "\0\0\0\0\0", 6))
+		mark(used, size, (uint32_t)b[14] << 8 | b[15]);
+}
+
 /* The first offset nobody has: 0 is the network, 1 the bridge, the last the broadcast. */
 static int choose(const struct bridge_conf *c, const struct leases *l, uint32_t *ret)
 {
@@ -123,11 +152,9 @@ static int choose(const struct bridge_conf *c, const struct leases *l, uint32_t 
 	if (!used)
 		return -ENOMEM;
 	while ((p = next_lease(p, &id, &n, &rest)))
-		if (parse_lease(rest, &index, &have) == 0 && net_addr_contains(&c->v4, &have.v4)) {
-			uint32_t o = offset_of(c, &have.v4);
-
-			used[o / 8] |= (uint8_t)(1 << o % 8);
-		}
+		if (parse_lease(rest, &index, &have) == 0 ||
+		    parse_static(rest, &index, &have.v4) == 0)
+			mark_address(c, &have.v4, used, size);
 	for (uint32_t o = 2; o < size; o++)
 		if (!(used[o / 8] >> o % 8 & 1) && o != offset_of(c, &c->v4)) {
 			*ret = o;
@@ -157,6 +184,35 @@ static void make_lease(const struct bridge_conf *c, uint32_t o, struct ipam_leas
 	l->mac[5] = (uint8_t)o;
 }
 
+/* All lines but those of the interface, leases or static addresses. */
+static void copy_others(struct strbuf *b, const struct leases *l, const char *id,
+			unsigned int index, bool leases)
+{
+	const char *p, *line, *have, *rest;
+	struct ipam_lease lease;
+	unsigned int i;
+	size_t n;
+
+	for (line = p = l->text; (p = next_lease(p, &have, &n, &rest)); line = p) {
+		bool same = (leases ? parse_lease(rest, &i, &lease)
+				    : parse_static(rest, &i, &lease.v4)) == 0 &&
+			    i == index && id_is(have, n, id);
+
+		if (!same)
+			strbuf_add(b, line, (size_t)(p - line));
+	}
+}
+
+static int replace_leases(const struct leases *l, const struct strbuf *b, struct lxmgr_err *err)
+{
+	int r;
+
+	if (b->failed)
+		return err_set(err, -ENOMEM, "address");
+	r = write_file_atomic(l->dir, FILE_NAME, b->s ? b->s : "", b->len, 0600);
+	return r < 0 ? err_set(err, r, "write '%s/%s'", STATEDIR, FILE_NAME) : 0;
+}
+
 int ipam_acquire(const struct bridge_conf *conf, const char *id, unsigned int net_index,
 		 struct ipam_lease *ret, struct lxmgr_err *err)
 {
@@ -178,13 +234,125 @@ int ipam_acquire(const struct bridge_conf *conf, const char *id, unsigned int ne
 	if (r < 0)
 		return err_msg(err, r, "no address is left in the network of '%s'", conf->name);
 	make_lease(conf, o, ret);
-	strbuf_addf(&b, "%s%s\t%u %s %s %s\n", l.text, id, net_index,
-		    net_addr_print(&ret->v4, false, v4), net_addr_print(&ret->v6, false, v6),
-		    mac_print(ret->mac, mac));
-	if (b.failed)
-		return err_set(err, -ENOMEM, "address");
-	r = write_file_atomic(l.dir, FILE_NAME, b.s, b.len, 0600);
-	return r < 0 ? err_set(err, r, "write '%s/%s'", STATEDIR, FILE_NAME) : 0;
+	/* A lease of networks that were chosen anew is replaced. */
+	copy_others(&b, &l, id, net_index, true);
+	strbuf_addf(&b, "%s\t%u %s %s %s\n", id, net_index, net_addr_print(&ret->v4, false, v4),
+		    net_addr_print(&ret->v6, false, v6), mac_print(ret->mac, mac));
+	return replace_leases(&l, &b, err);
+}
+
+struct wish {
+	struct net_addr addr[NET_MAX_ADDRS];
+	bool noted[NET_MAX_ADDRS];
+	size_t n, n_noted;
+	bool stale; /* one is noted that is not wished any more */
+};
+
+static struct net_addr host_of(struct net_addr a)
+{
+	a.prefix = a.family == AF_INET ? 32 : 128;
+	a.broadcast.s_addr = 0;
+	return a;
+}
+
+/* Whatever prefix length the config gives it. */
+static bool is_managed(const struct bridge_conf *c, const struct net_addr *a)
+{
+	struct net_addr host = host_of(*a);
+
+	return net_addr_contains(&c->v4, &host) || net_addr_contains(&c->v6, &host);
+}
+
+/* Take an address that is noted for the interface itself off the wishes. */
+static void see_own(struct wish *w, const struct net_addr *a)
+{
+	for (size_t i = 0; i < w->n; i++) {
+		if (!net_addr_equal(&w->addr[i], a))
+			continue;
+		w->n_noted += !w->noted[i];
+		w->noted[i] = true;
+		return;
+	}
+	w->stale = true;
+}
+
+static bool is_wished(const struct wish *w, const struct net_addr *a, char *text)
+{
+	struct net_addr host = host_of(*a);
+
+	for (size_t i = 0; i < w->n; i++)
+		if (net_addr_equal(&w->addr[i], &host)) {
+			net_addr_print(&host, true, text);
+			return true;
+		}
+	return false;
+}
+
+/* Compare the wishes with what is noted. -EEXIST if another container has one of them. */
+static int compare(const struct leases *l, const char *id, unsigned int index, struct wish *w,
+		   struct lxmgr_err *err)
+{
+	const char *p = l->text, *have, *rest, *name;
+	char text[INET6_ADDRSTRLEN + 4];
+	struct ipam_lease lease;
+	unsigned int i;
+	size_t n;
+
+	while ((p = next_lease(p, &have, &n, &rest))) {
+		bool is_static = parse_static(rest, &i, &lease.v4) == 0;
+
+		if (!is_static && parse_lease(rest, &i, &lease) < 0)
+			continue;
+		if (id_is(have, n, id)) {
+			if (is_static && i == index)
+				see_own(w, &lease.v4);
+			continue;
+		}
+		if (!is_wished(w, &lease.v4, text) && (is_static || !is_wished(w, &lease.v6, text)))
+			continue;
+		name = memrchr(have, '/', n);
+		name = name ? name + 1 : have;
+		return err_msg(err, -EEXIST, "the address %s of net.%u belongs to container '%.*s'",
+			       text, index, (int)(n - (size_t)(name - have)), name);
+	}
+	return 0;
+}
+
+int ipam_reserve(const struct bridge_conf *conf, const char *id, unsigned int net_index,
+		 const struct net_addr *addr, size_t n, struct lxmgr_err *err)
+{
+	char text[INET6_ADDRSTRLEN + 4];
+	cleanup_strbuf struct strbuf b = { 0 };
+	struct wish w = { 0 };
+	int r;
+
+	for (size_t i = 0; i < n; i++)
+		if (is_managed(conf, &addr[i]) && w.n < NET_MAX_ADDRS)
+			w.addr[w.n++] = host_of(addr[i]);
+	/* First without the lock: nearly always nothing is to be changed. */
+	for (int locked = 0; locked < 2; locked++) {
+		struct leases l
+			__attribute__((cleanup(leases_close))) = { .dir = -EBADF, .lock = -EBADF };
+
+		memset(w.noted, 0, sizeof(w.noted));
+		w.n_noted = 0;
+		w.stale = false;
+		r = leases_open(&l, locked, err);
+		if (r == 0)
+			r = compare(&l, id, net_index, &w, err);
+		if (r < 0 || (w.n_noted == w.n && !w.stale))
+			return r;
+		if (!locked)
+			continue;
+		if (strpbrk(id, "\t\n"))
+			return err_msg(err, -EINVAL, "'%s' cannot be recorded as a path", id);
+		copy_others(&b, &l, id, net_index, false);
+		for (size_t i = 0; i < w.n; i++)
+			strbuf_addf(&b, "%s\t%u =%s\n", id, net_index,
+				    net_addr_print(&w.addr[i], false, text));
+		return replace_leases(&l, &b, err);
+	}
+	return 0;
 }
 
 int ipam_release(const char *id, struct lxmgr_err *err)

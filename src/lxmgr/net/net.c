@@ -60,15 +60,80 @@ int net_check(const struct net_spec *specs, size_t n, struct lxmgr_err *err)
 	return 0;
 }
 
+struct link_address {
+	int ifindex;
+	struct net_addr found[2]; /* IPv4, IPv6 */
+};
+
+static int find_address(int ifindex, const struct net_addr *a, int scope, void *data)
+{
+	struct link_address *l = data;
+	struct net_addr *slot = &l->found[a->family == AF_INET6];
+
+	/* The first one; of IPv6 rather a global than the link-local one. */
+	if (ifindex == l->ifindex &&
+	    (!slot->family || (a->family == AF_INET6 && IN6_IS_ADDR_LINKLOCAL(&slot->v6))))
+		*slot = *a;
+	return 0;
+}
+
+static int resolve_auto(struct netlink *nl, struct net_spec *n, struct lxmgr_err *err)
+{
+	struct link_address l = { 0 };
+	struct link_info link;
+	int r = net_parent(nl, n, &link, err);
+
+	if (r < 0)
+		return r;
+	l.ifindex = link.index;
+	r = addr_list(nl, find_address, &l);
+	if (r < 0)
+		return err_set(err, r, "addresses of '%s' (lxmgr.net.%u.link)", n->link, n->index);
+	for (int i = 0; i < 2; i++) {
+		enum net_gateway *mode = i ? &n->gw6_mode : &n->gw4_mode;
+
+		if (*mode != NET_GW_AUTO)
+			continue;
+		if (!l.found[i].family)
+			return err_msg(err, -EADDRNOTAVAIL,
+				       "'%s' has no address to be the gateway "
+				       "(lxmgr.net.%u.%s.gateway = auto)",
+				       n->link, n->index, i ? "ipv6" : "ipv4");
+		*mode = NET_GW_ADDR;
+		*(i ? &n->gw6 : &n->gw4) = l.found[i];
+	}
+	return 0;
+}
+
+int net_resolve(struct netlink *nl, struct net_spec *specs, size_t n, struct lxmgr_err *err)
+{
+	int r = 0;
+
+	for (size_t i = 0; i < n && r == 0; i++)
+		if (specs[i].gw4_mode == NET_GW_AUTO || specs[i].gw6_mode == NET_GW_AUTO)
+			r = resolve_auto(nl, &specs[i], err);
+	return r;
+}
+
 int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, const char *tag,
 	       struct net_live *live, struct lxmgr_err *err)
 {
 	const struct net_ops *ops = net_types[spec->type];
+	struct net_spec n = *spec;
+	unsigned long long h;
 
-	(void)tag;
 	memset(live, 0, sizeof(*live));
 	net_inside_name(spec, live->name);
-	return ops->create ? ops->create(nl, spec, netns_fd, live, err) : 0;
+	/* The same at each start, where none is given: neighbours remember it with the address. */
+	if (!n.has_mac && (n.type == NET_VETH || n.type == NET_MACVLAN)) {
+		h = str_hash(tag, strlen(tag)) + n.index * 0x9e3779b97f4a7c15ULL;
+		n.mac[0] = 0x10;
+		n.mac[1] = 0x66;
+		n.mac[2] = 0x6a;
+		memcpy(n.mac + 3, &h, 3);
+		n.has_mac = true;
+	}
+	return ops->create ? ops->create(nl, &n, netns_fd, live, err) : 0;
 }
 
 void net_destroy(struct netlink *nl, enum net_type type, const struct net_live *live, int netns_fd)
@@ -85,8 +150,10 @@ static int add_gateway(struct netlink *nl, int index, const struct net_spec *n,
 	bool reachable = false;
 	int r = 0;
 
-	if (mode == NET_GW_NONE || mode == NET_GW_AUTO)
+	if (mode == NET_GW_NONE)
 		return 0;
+	if (mode == NET_GW_AUTO)
+		return err_msg(err, -EINVAL, "the gateway of net.%u was not resolved", n->index);
 	if (mode == NET_GW_DEV) {
 		any.prefix = 0;
 		r = route_add(nl, index, &any, NULL);

@@ -80,6 +80,7 @@ struct net_live {
 	int host_index;
 	char name[IFNAMSIZ];  /* name inside */
 	char moved[IFNAMSIZ]; /* phys: its name on the host, to be restored */
+	char kind[16];	      /* phys: "" for hardware, else "dummy", "vlan"... */
 };
 
 struct net_ops {
@@ -91,7 +92,8 @@ struct net_ops {
 	int (*create)(struct netlink *nl, const struct net_spec *n, int netns_fd,
 		      struct net_live *live, struct lxmgr_err *err);
 	/* Take the host side back; must also work on half of it and when it is gone. netns_fd may
-	 * be -1 when the namespace died already. */
+	 * be -1 when the namespace died already. For phys keep it open until then: hardware comes
+	 * home by itself, under any name; anything else dies with the namespace. */
 	void (*destroy)(struct netlink *nl, const struct net_live *live, int netns_fd);
 };
 
@@ -99,7 +101,10 @@ extern const struct net_ops *const net_types[NET_TYPES];
 
 /* Dispatchers over all interfaces of a container. */
 int net_check(const struct net_spec *specs, size_t n, struct lxmgr_err *err);
-/* Create one interface on the host side, with the anti-spoofing program on its host end. */
+/* Gateway `auto` becomes the address of the link. After bridge_ensure(), before net_create(). */
+int net_resolve(struct netlink *nl, struct net_spec *specs, size_t n, struct lxmgr_err *err);
+/* Create one interface on the host side, with the anti-spoofing program on its host end. tag names
+ * the container: a MAC that is not given is derived from it. */
 int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, const char *tag,
 	       struct net_live *live, struct lxmgr_err *err);
 void net_destroy(struct netlink *nl, enum net_type type, const struct net_live *live, int netns_fd);
@@ -133,7 +138,11 @@ struct ipam_lease {
 };
 int ipam_acquire(const struct bridge_conf *conf, const char *id, unsigned int net_index,
 		 struct ipam_lease *ret,
-		 struct lxmgr_err *err);		 /* the same one again if it has one */
+		 struct lxmgr_err *err); /* the same one again if it has one */
+/* Note static addresses of an interface that lie in the bridge's networks (others are skipped),
+ * instead of those noted before. -EEXIST, naming its owner, if another container has one. */
+int ipam_reserve(const struct bridge_conf *conf, const char *id, unsigned int net_index,
+		 const struct net_addr *addr, size_t n, struct lxmgr_err *err);
 int ipam_release(const char *id, struct lxmgr_err *err); /* all of a container */
 int ipam_lookup(const char *id, unsigned int net_index, struct ipam_lease *ret); /* -ENOENT */
 

@@ -10,6 +10,10 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/log.h"
+#include "util/str.h"
+
+#define RETURN_TRIES   200
+#define RETURN_POLL_US 10000
 
 static int check(const struct net_spec *n, struct lxmgr_err *err)
 {
@@ -27,6 +31,25 @@ static int check(const struct net_spec *n, struct lxmgr_err *err)
 	return 0;
 }
 
+/* The index it has inside. It differs, and is noted as negative, if the old one was taken there:
+ * then it says nothing about the host. */
+static int note_index(struct net_live *live, int netns_fd, struct lxmgr_err *err)
+{
+	struct netlink *inside = NULL;
+	struct link_info l;
+	int r = netlink_open_in(netns_fd, &inside, err);
+
+	if (r < 0)
+		return r;
+	r = link_get(inside, live->name, &l);
+	netlink_close(inside);
+	if (r < 0)
+		return err_set(err, r, "look up '%s' in the container", live->name);
+	if (l.index != live->host_index)
+		live->host_index = -l.index;
+	return 0;
+}
+
 static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, struct net_live *live,
 		  struct lxmgr_err *err)
 {
@@ -35,35 +58,94 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 
 	if (r < 0)
 		return r;
-	snprintf(live->moved, sizeof(live->moved), "%s", n->link);
+	live->host_index = l.index;
+	memcpy(live->kind, l.kind, sizeof(live->kind));
+	memcpy(live->moved, l.name, sizeof(live->moved));
 	r = link_move(nl, l.index, netns_fd, live->name);
 	if (r < 0) {
 		*live->moved = '\0';
 		return net_fail(nl, r, err, "move into the container", n->link);
 	}
-	return 0;
+	return note_index(live, netns_fd, err);
 }
 
-/* From the namespace it was moved to, which the caller kept alive. Without it (the monitor was
- * killed) the kernel gives real hardware back, under its name inside. */
-static void destroy(struct netlink *nl, const struct net_live *live, int netns_fd)
+struct search {
+	const struct net_live *live;
+	struct link_info found; /* index 0: none */
+};
+
+/*
+ * By its index and its kind. Not by its name: the guest may have
+ * renamed it and put one of its own in its place, and the host may have another link of the name
+ * it had inside.
+ */
+static int see_link(const struct link_info *l, void *data)
 {
-	cleanup_fd int own = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
+	struct search *s = data;
+
+	if (l->index != abs(s->live->host_index) || (l->flags & IFF_LOOPBACK) ||
+	    !str_eq(l->kind, s->live->kind))
+		return 0;
+	s->found = *l;
+	return 1;
+}
+
+static bool find(struct netlink *nl, const struct net_live *live, struct link_info *ret)
+{
+	struct search s = { .live = live };
+
+	if (link_list(nl, see_link, &s) < 0)
+		return false;
+	*ret = s.found;
+	return s.found.index != 0;
+}
+
+static int bring_home(const struct net_live *live, int netns_fd)
+{
+	cleanup_fd int home = open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC);
 	struct netlink *inside = NULL;
 	struct link_info l;
-	int r = -ENODEV;
+	int r;
 
-	if (!*live->moved)
-		return;
-	if (netns_fd >= 0 && netlink_open_in(netns_fd, &inside, NULL) == 0) {
-		r = link_get(inside, live->name, &l);
-		if (r == 0)
-			r = link_move(inside, l.index, own, live->moved);
-		netlink_close(inside);
-	} else if (link_get(nl, live->name, &l) == 0 && strcmp(live->moved, live->name) != 0) {
-		link_set_up(nl, l.index, false);
-		r = link_rename(nl, l.index, live->moved);
+	if (home < 0)
+		return -errno;
+	r = netlink_open_in(netns_fd, &inside, NULL);
+	if (r < 0)
+		return r;
+	r = find(inside, live, &l) ? link_move(inside, l.index, home, live->moved) : -ENODEV;
+	netlink_close(inside);
+	return r;
+}
+
+/* When the namespace dies the kernel gives hardware back, under its name inside or dev<index>;
+ * links of other kinds die. */
+static int wait_for_return(struct netlink *nl, const struct net_live *live)
+{
+	struct link_info l;
+
+	for (int tries = 0; tries < RETURN_TRIES; tries++) {
+		if (find(nl, live, &l)) {
+			if (str_eq(l.name, live->moved))
+				return 0;
+			link_set_up(nl, l.index, false);
+			return link_rename(nl, l.index, live->moved);
+		}
+		usleep(RETURN_POLL_US);
 	}
+	return -ENODEV;
+}
+
+static void destroy(struct netlink *nl, const struct net_live *live, int netns_fd)
+{
+	struct link_info l;
+	int r;
+
+	/* It may never have left, or be back from an earlier try. */
+	if (!*live->moved || link_get(nl, live->moved, &l) == 0)
+		return;
+	r = netns_fd >= 0 ? bring_home(live, netns_fd) : -ENODEV;
+	if (r < 0 && !*live->kind && live->host_index > 0)
+		r = wait_for_return(nl, live);
 	if (r < 0)
 		log_warn("the interface '%s' did not come back: %s, ignoring", live->moved,
 			 strerror(-r));

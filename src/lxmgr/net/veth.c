@@ -7,6 +7,7 @@
 
 #include "kernel/antispoof.h"
 #include "net/net_types.h"
+#include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
 #include "util/log.h"
@@ -42,18 +43,55 @@ static void host_name(const struct net_spec *n, char name[IFNAMSIZ])
 	name[12] = '\0';
 }
 
-static int write_sysctl(const char *family, const char *name, const char *key, const char *value,
-			struct lxmgr_err *err)
+static int write_sysctl(const char *family, const char *dir, const char *name, const char *key,
+			const char *value, struct lxmgr_err *err)
 {
 	char path[128];
 	int r;
 
-	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, name, key);
+	snprintf(path, sizeof(path), "/proc/sys/net/%s/%s/%s/%s", family, dir, name, key);
 	r = write_small(AT_FDCWD, path, value);
 	return r < 0 ? err_set(err, r, "write '%s'", path) : 0;
 }
 
-/* Router mode: the host answers for the gateway and routes to the container. */
+/* Router mode: the host end forwards, answers for others at once and listens to no router. */
+static int router_sysctls(const char *host, bool v4, struct lxmgr_err *err)
+{
+	static const struct {
+		bool v4;
+		const char *dir, *key, *value;
+	} table[] = {
+		{ true, "conf", "forwarding", "1" },
+		{ true, "conf", "proxy_arp", "1" },
+		{ true, "neigh", "proxy_delay", "0" },
+		{ false, "conf", "forwarding", "1" },
+		{ false, "conf", "proxy_ndp", "1" },
+		{ false, "neigh", "proxy_delay", "0" },
+		{ false, "conf", "accept_ra", "0" },
+		/* Or the host cannot ask for the container before that is over. */
+		{ false, "conf", "accept_dad", "0" },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(table) && r == 0; i++)
+		if (table[i].v4 == v4)
+			r = write_sysctl(v4 ? "ipv4" : "ipv6", table[i].dir, host, table[i].key,
+					 table[i].value, err);
+	return r;
+}
+
+/* A neighbour of the host is answered in the container's name. */
+static int proxy_on_link(struct netlink *nl, const struct net_spec *n, const struct net_addr *a,
+			 struct lxmgr_err *err)
+{
+	struct link_info parent;
+	int r = net_parent(nl, n, &parent, err);
+
+	if (r == 0)
+		r = neigh_proxy_add(nl, parent.index, a);
+	return r < 0 ? net_fail(nl, r, err, "answer for the container on", n->link) : 0;
+}
+
 static int router(struct netlink *nl, const struct net_spec *n, const struct net_live *live,
 		  struct lxmgr_err *err)
 {
@@ -64,28 +102,21 @@ static int router(struct netlink *nl, const struct net_spec *n, const struct net
 		bool v4 = dst.family == AF_INET;
 
 		dst.prefix = v4 ? 32 : 128;
-		r = write_sysctl(v4 ? "ipv4" : "ipv6", live->host_name, "forwarding", "1", err);
-		if (r == 0)
-			r = write_sysctl(v4 ? "ipv4" : "ipv6", live->host_name,
-					 v4 ? "proxy_arp" : "proxy_ndp", "1", err);
-		if (r == 0) {
-			r = route_add(nl, live->host_index, &dst, NULL);
-			if (r < 0)
-				net_fail(nl, r, err, "route to the container through",
-					 live->host_name);
-		}
-		if (r == 0 && !v4 && n->gw6_mode == NET_GW_ADDR) {
+		r = router_sysctls(live->host_name, v4, err);
+		if (r < 0)
+			return r;
+		r = route_add(nl, live->host_index, &dst, NULL);
+		if (r < 0)
+			return net_fail(nl, r, err, "route to the container through",
+					live->host_name);
+		if (!v4 && n->gw6_mode == NET_GW_ADDR) {
 			r = neigh_proxy_add(nl, live->host_index, &n->gw6);
 			if (r < 0)
-				net_fail(nl, r, err, "answer for the gateway on", live->host_name);
+				return net_fail(nl, r, err, "answer for the gateway on",
+						live->host_name);
 		}
-		if (r == 0 && n->l2proxy && *n->link) {
-			struct link_info parent;
-
-			r = net_parent(nl, n, &parent, err);
-			if (r == 0)
-				r = neigh_proxy_add(nl, parent.index, &n->addr[i]);
-		}
+		if (n->l2proxy && *n->link)
+			r = proxy_on_link(nl, n, &n->addr[i], err);
 	}
 	return r;
 }
@@ -148,7 +179,7 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 			      .peer_ns_fd = netns_fd,
 			      .rxqueues = n->n_rxqueues,
 			      .txqueues = n->n_txqueues };
-	uint8_t mac[6];
+	uint8_t mac[6], host_mac[6];
 	int r;
 
 	if (n->veth_mode == NET_VETH_BRIDGE && *n->link) {
@@ -156,7 +187,14 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 		if (r < 0)
 			return r;
 		l.master = master.index;
+		/* A bridge takes the smallest MTU of its ports: a new one must not shrink it. */
+		if (!l.mtu)
+			l.mtu = master.mtu;
 	}
+	/* And the lowest MAC: with fe: the container's never becomes the host's own. */
+	if (mac_parse("fe:xx:xx:xx:xx:xx", host_mac, err) < 0)
+		return -EIO;
+	l.mac = host_mac;
 	if (n->has_mac)
 		memcpy(mac, n->mac, 6);
 	else if (mac_parse("10:66:6a:xx:xx:xx", mac, err) < 0)
@@ -164,17 +202,16 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 	l.peer_mac = mac;
 	host_name(n, live->host_name);
 	r = link_create(nl, &l);
-	if (r == -EEXIST) {
-		*live->host_name = '\0';
-		return err_msg(err, r, "the interface '%s' exists already (lxmgr.net.%u.veth.pair)",
-			       l.name, n->index);
-	}
 	if (r < 0) {
 		char name[IFNAMSIZ];
 
-		snprintf(name, sizeof(name), "%s", live->host_name);
+		memcpy(name, live->host_name, sizeof(name));
 		*live->host_name = '\0';
-		return net_fail(nl, r, err, "make the veth pair", name);
+		return r == -EEXIST ? err_msg(err, r,
+					      "the interface '%s' exists already "
+					      "(lxmgr.net.%u.veth.pair)",
+					      name, n->index)
+				    : net_fail(nl, r, err, "make the veth pair", name);
 	}
 	r = link_get(nl, live->host_name, &made);
 	if (r < 0)
@@ -188,6 +225,10 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 		r = route_add(nl, live->host_index, &n->route[i], NULL);
 		if (r < 0)
 			net_fail(nl, r, err, "add the host's route through", live->host_name);
+	}
+	if (r < 0) {
+		link_delete(nl, live->host_index);
+		*live->host_name = '\0';
 	}
 	return r;
 }
