@@ -20,7 +20,8 @@ struct lsm_ops {
 	const char *name; /* "apparmor", "selinux" */
 	bool (*is_enabled)(void);
 	/* Refuse what cannot be applied, before anything is touched. *ret_notice (static text or
-	 * NULL) is for the one tolerated case, `apparmor.profile = generated` without AppArmor. */
+	 * NULL) is for the one tolerated case, `apparmor.profile = generated`, for which there is
+	 * no profile. */
 	int (*check)(const struct lsm_spec *spec, const char **ret_notice, struct lxmgr_err *err);
 	/* Host side, before clone: find or load what the label needs. */
 	int (*prepare)(const struct lsm_spec *spec, const char *name, struct lxmgr_err *err);
