@@ -235,6 +235,9 @@ static void print_attrs(struct strbuf *b, const struct mount_spec *m)
 	for (size_t i = 0; i < ARRAY_SIZE(attr_options); i++) {
 		uint64_t set = attr_options[i].set, clear = attr_options[i].clear;
 
+		/* relatime is what is left when neither of the other modes is set. */
+		if (!set && (left.set & clear))
+			continue;
 		if ((!set && !clear) || (left.set & set) != set ||
 		    (clear & ~(left.clear | left.set)) ||
 		    (attr_options[i].recursive && !m->attr_recursive) ||
