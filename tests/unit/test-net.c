@@ -122,7 +122,7 @@ static int configure(void *data)
 
 static int ping(const char *to)
 {
-	const char *argv[] = { "ping", "-c1", "-W1", to, NULL };
+	const char *argv[] = { "ping", "-c1", "-W3", to, NULL };
 	pid_t pid;
 	int status;
 
@@ -156,7 +156,9 @@ static struct net_spec veth_spec(void)
 	s.gw4 = addr("10.200.0.1/32");
 	s.gw6 = addr("fd11:22:33::1/128");
 	s.has_mac = true;
-	assert_int_equal(mac_parse("10:66:6a:xx:xx:xx", s.mac, NULL), 0);
+	/* Always the same one, as a lease has it: the host's neighbour cache outlives a container.
+	 */
+	assert_int_equal(mac_parse("10:66:6a:01:02:03", s.mac, NULL), 0);
 	return s;
 }
 
@@ -415,10 +417,11 @@ static void test_phys_same_name_on_host(void **state)
 
 static int take_index(void *data)
 {
-	char cmd[64];
+	char index[16];
 
-	snprintf(cmd, sizeof(cmd), "ip link add lxttaken index %d type bridge", *(int *)data);
-	return system(cmd);
+	snprintf(index, sizeof(index), "%d", *(int *)data);
+	execlp("ip", "ip", "link", "add", "lxttaken", "index", index, "type", "bridge", NULL);
+	return 127;
 }
 
 /* Its index is taken inside: it comes home all the same. */

@@ -193,7 +193,7 @@ static void parse_net(const char *v, struct state *s)
 		return;
 	memset(l, 0, sizeof(*l));
 	if (sscanf(v, "%u %d %d %15s %15s %15s %15s", &s->net_index[s->n_net], &type,
-		   &l->host_index, l->host_name, l->name, l->moved, l->kind) != 7 ||
+		   &l->host_index, l->host_name, l->name, l->moved, l->kind) < 6 ||
 	    type < 0 || type >= NET_TYPES)
 		return;
 	if (str_eq(l->host_name, "-"))

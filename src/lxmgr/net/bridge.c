@@ -285,7 +285,7 @@ int bridge_remove(struct netlink *nl, const struct bridge_conf *c, struct lxmgr_
 	int ports[2] = { 0 }, r = link_get(nl, c->name, &l);
 
 	if (r == -ENODEV)
-		return firewall_nat_is_there() ? firewall_nat_remove(err) : 0;
+		return c->nat && firewall_nat_is_there() ? firewall_nat_remove(err) : 0;
 	ports[0] = l.index;
 	if (r == 0)
 		r = link_list(nl, count_port, ports);
@@ -297,5 +297,5 @@ int bridge_remove(struct netlink *nl, const struct bridge_conf *c, struct lxmgr_
 	r = link_delete(nl, l.index);
 	if (r < 0)
 		return err_set(err, r, "remove the bridge '%s'", c->name);
-	return firewall_nat_is_there() ? firewall_nat_remove(err) : 0;
+	return c->nat && firewall_nat_is_there() ? firewall_nat_remove(err) : 0;
 }
