@@ -25,6 +25,15 @@ ok 'it may make groups below its own' lx attach a -- mkdir /sys/fs/cgroup/sub
 # CVE-2024-21626, CVE-2016-9962: no descriptor of the host's in init.
 status 1 'init has no descriptor of the host' sh -c "ls -l /proc/$(lx info -p -H a)/fd | grep -E '/run/lxmgr|/var/lib|/sys/fs|/etc/lxmgr'"
 lx stop -k a
+# Below /proc and /sys the container's first process mounts what the host opened.
+echo lie >"$TREE/.vol/uptime"
+ok 'a mount below /proc' lx start -s "lxmgr.mount.entry=$TREE/.vol/uptime proc/uptime none bind,ro 0 0" \
+	-s 'lxmgr.mount.entry=/nowhere sys/kernel none bind,optional 0 0' a
+is 'lie' 'shows the source' lx attach a -- cat /proc/uptime
+status 1 'and is read-only' lx attach a -- sh -c 'echo x >/proc/uptime'
+lx stop -k a
+says 'mount .*/nowhere.* on .sys/kernel' 'a missing source is named' \
+	lx start -s 'lxmgr.mount.entry=/nowhere sys/kernel none bind 0 0' a
 # CVE-2015-1335: a mount target that is a link.
 busybox b -B dir
 ln -s /etc "$TREE/b/rootfs/link"

@@ -38,21 +38,30 @@ int start_send(int sock, enum start_msg_kind kind, int value, const struct lxmgr
 	return msg_send(sock, &m, sizeof(m), fds, n);
 }
 
-int start_expect(int sock, enum start_msg_kind kind, int *fds, size_t *n, struct lxmgr_err *err)
+int start_receive(int sock, struct start_msg *m, int *fds, size_t *n, struct lxmgr_err *err)
 {
-	struct start_msg m;
-	ssize_t len = msg_recv(sock, &m, sizeof(m), fds, n);
+	ssize_t len = msg_recv(sock, m, sizeof(*m), fds, n);
 
 	if (len == 0)
 		return err_msg(err, -EPIPE, "the other side ended without a word (was it killed?)");
-	if (len != sizeof(m))
+	if (len != sizeof(*m))
 		return err_set(err, len < 0 ? (int)len : -EPROTO, "receive a start message");
-	if (m.kind == START_FAILED) {
-		m.err.text[sizeof(m.err.text) - 1] = '\0';
+	if (m->kind == START_FAILED) {
+		m->err.text[sizeof(m->err.text) - 1] = '\0';
 		if (err)
-			*err = m.err;
-		return m.err.code < 0 ? m.err.code : -EIO;
+			*err = m->err;
+		return m->err.code < 0 ? m->err.code : -EIO;
 	}
+	return 0;
+}
+
+int start_expect(int sock, enum start_msg_kind kind, int *fds, size_t *n, struct lxmgr_err *err)
+{
+	struct start_msg m;
+	int r = start_receive(sock, &m, fds, n, err);
+
+	if (r < 0)
+		return r;
 	if (m.kind != kind)
 		return err_msg(err, -EPROTO, "unexpected start message %u", m.kind);
 	return m.value;
@@ -460,6 +469,7 @@ const struct start_step start_steps[] = {
 	{ "rootfs", stage_root },
 	{ "dev", stage_dev },
 	{ "mounts", stage_mounts },
+	{ "entries", stage_entries },
 	{ "guest-files", stage_guest },
 	{ "network", step_network },
 	{ "go", step_go },

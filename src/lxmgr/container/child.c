@@ -35,11 +35,6 @@ static int child_join(struct start *s, struct lxmgr_err *err)
 	return s->has_cgroup ? cgroup_join(&s->cg, err) : 0;
 }
 
-static int child_go(struct start *s, struct lxmgr_err *err)
-{
-	return start_expect(s->sock, START_GO, NULL, NULL, err);
-}
-
 static int child_ids(struct start *s, struct lxmgr_err *err)
 {
 	/* The way to the stage is the host root's alone. The working directory comes along into
@@ -203,7 +198,7 @@ static int child_exec(struct start *s, struct lxmgr_err *err)
 
 const struct start_step child_steps[] = {
 	{ "child-join", child_join },
-	{ "child-go", child_go },
+	{ "child-go", childfs_go },
 	{ "child-ids", child_ids },
 	{ "child-time", child_time },
 	{ "child-unshare", child_unshare },

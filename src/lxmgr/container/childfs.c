@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -21,6 +22,29 @@
 #include "util/paths.h"
 
 #define DETACH 2 /* MNT_DETACH of sys/mount.h, which clashes with linux/mount.h */
+
+int childfs_go(struct start *s, struct lxmgr_err *err)
+{
+	size_t n_mounts = s->c->config.n_mounts;
+
+	s->entry_fd = calloc(n_mounts + 1, sizeof(*s->entry_fd));
+	if (!s->entry_fd)
+		return err_set(err, -ENOMEM, "mount entries");
+	for (size_t i = 0; i < n_mounts; i++)
+		s->entry_fd[i] = -EBADF;
+	for (;;) {
+		struct start_msg m;
+		size_t n = 1;
+		int fd = -EBADF, r;
+
+		r = start_receive(s->sock, &m, &fd, &n, err);
+		if (r < 0 || (m.kind == START_GO && n == 0))
+			return r;
+		if (m.kind != START_ENTRY || n != 1 || (size_t)m.value >= n_mounts)
+			return err_msg(err, -EPROTO, "unexpected start message %u", m.kind);
+		s->entry_fd[m.value] = fd;
+	}
+}
 
 /* A clone of the staged tree: its top is not locked, as pivot_root needs it, what lies below is. */
 int childfs_root(struct start *s, struct lxmgr_err *err)

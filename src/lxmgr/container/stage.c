@@ -199,31 +199,26 @@ static int fail_entry(const struct start *s, size_t i, int r, struct lxmgr_err *
 }
 
 /* Entries below proc/ and sys/ can only be attached by the child, which makes these; their
- * sources are opened here, with the host's rights. */
+ * sources are opened here, with the host's rights, and sent. */
 int stage_entries(struct start *s, struct lxmgr_err *err)
 {
 	const struct config *cfg = &s->c->config;
 
-	s->entry_fd = calloc(cfg->n_mounts + 1, sizeof(*s->entry_fd));
-	if (!s->entry_fd)
-		return err_set(err, -ENOMEM, "mount entries");
 	for (size_t i = 0; i < cfg->n_mounts; i++) {
 		const struct mount_spec *m = &cfg->mounts[i];
-		int r = 0;
+		cleanup_fd int mnt = -EBADF;
+		struct lxmgr_err why = { 0 };
+		int r;
 
-		s->entry_fd[i] = -EBADF;
-		if (!m->relative && m->bind && is_api_target(m->target)) {
-			struct lxmgr_err why = { 0 };
-
-			s->entry_fd[i] = make_entry(s, m, &why);
-			if (s->entry_fd[i] < 0) {
-				r = fail_entry(s, i, s->entry_fd[i], &why);
-				if (r < 0 && err)
-					*err = why;
-			}
-		}
+		if (m->relative || !m->bind || !is_api_target(m->target))
+			continue;
+		mnt = make_entry(s, m, &why);
+		r = mnt < 0 ? fail_entry(s, i, mnt, &why)
+			    : start_send(s->sock, START_ENTRY, (int)i, NULL, &mnt, 1);
+		if (r < 0 && mnt >= 0)
+			err_set(&why, r, "send the container a mount");
 		if (r < 0)
-			return r;
+			return err ? *err = why, r : r;
 	}
 	return 0;
 }

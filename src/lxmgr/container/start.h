@@ -35,7 +35,7 @@ struct start {
 	bool storage_open;
 	int ct_fd; /* the container's directory, in the stage's namespace */
 	int stage_fd, root_fd, empty_file, empty_dir;
-	int *entry_fd; /* per mount entry: detached source for below proc/ and sys/, or -1 */
+	int *entry_fd; /* in the child, per mount entry: what stage_entries() sent, or -EBADF */
 	/* terminals: [0] is the console; masters, -1: none */
 	int tty_fd[START_MAX_TTYS + 1];
 	size_t n_ttys;
@@ -60,6 +60,7 @@ int start_run_steps(struct start *s, const struct start_step *steps, size_t n,
 /* Between the monitor and the child, and from the monitor to the tool. */
 enum start_msg_kind {
 	START_GO = 1,
+	START_ENTRY, /* value: index of a mount entry; with its detached mount */
 	START_READY,
 	START_EXEC,
 	START_RUNNING,
@@ -73,7 +74,9 @@ struct start_msg {
 };
 int start_send(int sock, enum start_msg_kind kind, int value, const struct lxmgr_err *err,
 	       const int *fds, size_t n);
-/* Receive and expect `kind`: FAILED becomes its error. */
+/* Receive any message: FAILED becomes its error. */
+int start_receive(int sock, struct start_msg *m, int *fds, size_t *n, struct lxmgr_err *err);
+/* Receive and expect `kind`. */
 int start_expect(int sock, enum start_msg_kind kind, int *fds, size_t *n, struct lxmgr_err *err);
 
 /* acquire.c: the steps from state to running. On error the child is gone and reaped; what was
@@ -85,11 +88,11 @@ void start_init(struct start *s, struct lxmgr_container *c);
 void start_release(struct start *s);
 
 /* stage.c */
-int stage_enter(struct start *s, struct lxmgr_err *err);   /* private namespace, tmpfs, masks */
-int stage_entries(struct start *s, struct lxmgr_err *err); /* sources for the child */
+int stage_enter(struct start *s, struct lxmgr_err *err); /* private namespace, tmpfs, masks */
 int stage_root(struct start *s, struct lxmgr_err *err);
 int stage_dev(struct start *s, struct lxmgr_err *err);
 int stage_mounts(struct start *s, struct lxmgr_err *err);
+int stage_entries(struct start *s, struct lxmgr_err *err); /* send the child its sources */
 int stage_guest(struct start *s, struct lxmgr_err *err);
 int stage_leave(struct start *s, struct lxmgr_err *err); /* back to the host's namespace */
 /* True if the entry is made by the child: its file system belongs to the container. */
@@ -100,6 +103,7 @@ void child_main(struct start *s) __attribute__((noreturn));
 extern const struct start_step child_steps[];
 extern const size_t child_n_steps;
 /* childfs.c: the container's own mounts. */
+int childfs_go(struct start *s, struct lxmgr_err *err); /* take entries until told to go */
 int childfs_root(struct start *s, struct lxmgr_err *err);
 int childfs_api(struct start *s, struct lxmgr_err *err);
 int childfs_pts(struct start *s, struct lxmgr_err *err);
