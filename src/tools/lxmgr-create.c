@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,7 @@
 static struct lxmgr_create_opts o;
 static struct strings defines;
 static const char *bdev, *unsupported, *password_file;
-static const char *password;
+static char *password;
 
 static const struct opt opts[] = {
 	{ 't', "template", OPT_STRING, &o.template_name, "TEMPLATE",
@@ -48,17 +49,34 @@ static const struct tool tool = {
 	.n_opts = ARRAY_SIZE(opts),
 };
 
-static char *read_password(const char *file)
+/* Its first line, of any length. */
+static const char *read_password(const char *file)
 {
-	static char buf[600];
 	FILE *f = strcmp(file, "-") ? fopen(file, "re") : stdin;
+	struct lxmgr_err err = { 0 };
+	char *line = NULL;
+	size_t size = 0;
 
-	if (!f || !fgets(buf, sizeof(buf), f))
-		tool_usage_error("cannot read a password from '%s'", file);
+	if (!f || getline(&line, &size, f) < 0) {
+		snprintf(err.text, sizeof(err.text), "cannot read a password from '%s': %s", file,
+			 f && feof(f) ? "it is empty" : strerror(errno));
+		exit(tool_exit(tool_error(&err)));
+	}
 	if (f != stdin)
 		fclose(f);
-	buf[strcspn(buf, "\n")] = '\0';
-	return buf;
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}
+
+/* A template may run for minutes: what ps shows of it is gone from here on. */
+static const char *take_password(char *arg)
+{
+	char *copy = strdup(arg);
+
+	if (!copy)
+		tool_no_memory();
+	memset(arg, 'x', strlen(arg));
+	return copy;
 }
 
 int main(int argc, char **argv)
@@ -74,12 +92,19 @@ int main(int argc, char **argv)
 		tool_usage_error("no template given (-t debian, -t busybox, or -t none)");
 	if (o.dir && bdev && strcmp(bdev, "dir") != 0)
 		tool_usage_error("--dir goes with -B dir");
+	if (password && password_file)
+		tool_usage_error("--password and --password-file exclude each other");
+	if (common.rcfile && o.config)
+		tool_usage_error("-f and --rcfile are the same; give one");
 	if (common.rcfile)
 		o.config = common.rcfile;
 	o.backend = bdev;
 	o.template_args = (const char *const *)argv + rest;
 	o.defines = defines.v;
-	o.password = password_file ? read_password(password_file) : password;
+	if (password_file)
+		o.password = read_password(password_file);
+	else if (password)
+		o.password = take_password(password);
 	o.quiet = common.quiet;
 	o.progress = tool_progress;
 	if (lxmgr_container_create(common.path, common.name, &o, &err) < 0)
