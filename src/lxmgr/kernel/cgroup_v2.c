@@ -71,9 +71,15 @@ static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
 static void enable_controllers(int dir)
 {
 	static const char *const want[] = { "+cpu", "+cpuset", "+io", "+memory", "+pids" };
+	cleanup_strlist struct strlist have = { 0 };
+	char buf[512];
 
+	/* A write takes the lock of all cgroups and waits for groups that are being removed. */
+	if (read_small(dir, "cgroup.subtree_control", buf, sizeof(buf)) > 0)
+		strlist_split(&have, buf, " ");
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
-		write_small(dir, "cgroup.subtree_control", want[i]);
+		if (!strlist_has(&have, want[i] + 1))
+			write_small(dir, "cgroup.subtree_control", want[i]);
 }
 
 static int base_path(const struct cgroup_spec *s, struct cgroup *cg, struct lxmgr_err *err)
@@ -98,7 +104,6 @@ static int base_path(const struct cgroup_spec *s, struct cgroup *cg, struct lxmg
 static int create(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
 {
 	cleanup_fd int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char buf[32];
 	int r;
 
 	if (root < 0)
@@ -110,15 +115,10 @@ static int create(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmg
 	cg->fd[0] = cgroup_tree_make(root, cg->path, enable_controllers, err);
 	if (cg->fd[0] < 0)
 		return cg->fd[0];
-	enable_controllers(cg->fd[0]);
-	if (mkdirat(cg->fd[0], cg->inner, 0755) < 0 && errno != EEXIST)
-		return err_set(err, -errno, "make the cgroup '%s/%s'", cg->path, cg->inner);
-	cg->into_fd = openat(cg->fd[0], cg->inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cg->into_fd = cgroup_tree_make_inner(cg->fd[0], cg->inner, err);
 	if (cg->into_fd < 0)
-		return err_set(err, -errno, "open the cgroup '%s/%s'", cg->path, cg->inner);
-	if (read_small(cg->into_fd, "cgroup.procs", buf, sizeof(buf)) > 0)
-		return err_msg(err, -EBUSY, "the cgroup '%s' holds processes already", cg->path);
-	return 0;
+		cgroup_tree_rmdir(root, cg->path);
+	return cg->into_fd < 0 ? cg->into_fd : 0;
 }
 
 static int v2_open(struct cgroup *cg, struct lxmgr_err *err)
@@ -149,8 +149,6 @@ static int apply_cpu(struct cgroup *cg, const struct cgroup_spec *s, struct lxmg
 
 static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
 {
-	size_t n = s->n_devices;
-	const struct cgroup_device_rule *rules = n ? s->devices : cgroup_device_defaults(&n);
 	int r = cgroup_write_limit(cg->fd[0], "memory.max", s->memory, "max", "limit.memory", err);
 
 	if (r == 0)
@@ -169,7 +167,7 @@ static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_er
 			err_set(err, r, "apply lxmgr.cgroup2.%s = %s", s->raw[i].file,
 				s->raw[i].value);
 	}
-	return r < 0 ? r : devices_bpf_attach(cg->fd[0], rules, n, err);
+	return r < 0 ? r : devices_bpf_attach(cg->fd[0], s->devices, s->n_devices, err);
 }
 
 static int delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err)
