@@ -176,9 +176,9 @@ int cgroup_join(struct cgroup *cg, struct lxmgr_err *err)
 	return cg->ops->join(cg, err);
 }
 
-int cgroup_attach(struct cgroup *cg, pid_t pid, struct lxmgr_err *err)
+int cgroup_open_attach(struct cgroup *cg, struct lxmgr_err *err)
 {
-	return cg->ops->attach(cg, pid, err);
+	return cg->ops->open_attach(cg, err);
 }
 
 int cgroup_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err)

@@ -83,7 +83,7 @@ struct cgroup_ops {
 	int (*apply)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
 	int (*delegate)(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err);
 	int (*join)(struct cgroup *cg, struct lxmgr_err *err);
-	int (*attach)(struct cgroup *cg, pid_t pid, struct lxmgr_err *err);
+	int (*open_attach)(struct cgroup *cg, struct lxmgr_err *err);
 	int (*freeze)(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err);
 	int (*is_frozen)(struct cgroup *cg);
 	int (*kill)(struct cgroup *cg, struct lxmgr_err *err);
@@ -116,8 +116,9 @@ int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *e
  * writes "0" to descriptors opened before. Async-signal-safe. (Groups entered by
  * CLONE_INTO_CGROUP are skipped.) */
 int cgroup_join(struct cgroup *cg, struct lxmgr_err *err);
-/* Move another process in, into the inner group where there is one (attach). */
-int cgroup_attach(struct cgroup *cg, pid_t pid, struct lxmgr_err *err);
+/* Open what a process needs that comes later (attach): it is cloned into into_fd, where that is not
+ * -1, and calls cgroup_join(). Moving a process by its pid instead waits for an RCU grace period. */
+int cgroup_open_attach(struct cgroup *cg, struct lxmgr_err *err);
 int cgroup_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err);
 int cgroup_is_frozen(struct cgroup *cg);
 /* SIGKILL every process in it. */

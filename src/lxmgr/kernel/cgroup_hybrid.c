@@ -436,26 +436,22 @@ static int join(struct cgroup *cg, struct lxmgr_err *err)
 	return 0;
 }
 
-static int attach(struct cgroup *cg, pid_t pid, struct lxmgr_err *err)
+static int open_attach(struct cgroup *cg, struct lxmgr_err *err)
 {
-	char text[16], path[100];
-
-	snprintf(text, sizeof(text), "%d", pid == getpid() ? 0 : pid);
 	for (size_t i = 0; i < hosts.n; i++) {
-		int r = cg->fd[i] < 0 ? 0 : write_small(cg->fd[i], "tasks", text);
-
-		if (r < 0)
-			return err_set(err, r, "join the cgroup (%s)%s", hosts.v1[i].controllers,
-				       r == -EAGAIN ? ": the limit of processes is reached" : "");
+		if (cg->fd[i] < 0)
+			continue;
+		cg->join_fd[i] = openat(cg->fd[i], "tasks", O_WRONLY | O_CLOEXEC);
+		if (cg->join_fd[i] < 0)
+			return err_set(err, -errno, "open the cgroup's tasks (%s)",
+				       hosts.v1[i].controllers);
 	}
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cg->inner);
-	if (cg->fd[UNIFIED] >= 0) {
-		int r = write_small(cg->fd[UNIFIED], path, text);
-
-		if (r < 0)
-			return err_set(err, r, "join the cgroup '%s/%s'", cg->path, cg->inner);
-	}
-	return 0;
+	if (cg->fd[UNIFIED] < 0)
+		return 0;
+	cg->into_fd = openat(cg->fd[UNIFIED], cg->inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return cg->into_fd < 0
+		       ? err_set(err, -errno, "open the cgroup '%s/%s'", cg->path, cg->inner)
+		       : 0;
 }
 
 static int hybrid_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err)
@@ -583,7 +579,7 @@ const struct cgroup_ops cgroup_hybrid = {
 	.apply = apply,
 	.delegate = delegate,
 	.join = join,
-	.attach = attach,
+	.open_attach = open_attach,
 	.freeze = hybrid_freeze,
 	.is_frozen = hybrid_is_frozen,
 	.kill = hybrid_kill,

@@ -181,26 +181,25 @@ static int join(struct cgroup *cg, struct lxmgr_err *err)
 	return 0;
 }
 
-static int attach(struct cgroup *cg, pid_t pid, struct lxmgr_err *err)
+static int open_attach(struct cgroup *cg, struct lxmgr_err *err)
 {
-	char text[16], path[100];
-	int r;
+	cleanup_fd int inner = openat(cg->fd[0], cg->inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char controllers[256] = "";
 
-	snprintf(text, sizeof(text), "%d", pid);
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cg->inner);
-	r = write_small(cg->fd[0], path, text);
-	if (r == -EBUSY || r == -EOPNOTSUPP) {
-		/* The guest's init made groups below and moved itself: the inner one may hold no
-		 * processes now. Beside systemd's own there is room. */
-		snprintf(path, sizeof(path), "%s/lxmgr.attach", cg->inner);
-		if (mkdirat(cg->fd[0], path, 0755) < 0 && errno != EEXIST)
-			return err_set(err, -errno, "make a cgroup for the command");
-		snprintf(path, sizeof(path), "%s/lxmgr.attach/cgroup.procs", cg->inner);
-		r = write_small(cg->fd[0], path, text);
+	if (inner < 0)
+		return err_set(err, -errno, "open the cgroup '%s/%s'", cg->path, cg->inner);
+	read_small(inner, "cgroup.subtree_control", controllers, sizeof(controllers));
+	if (!*controllers) {
+		cg->into_fd = take_fd(&inner);
+		return 0;
 	}
-	return r < 0 ? err_set(err, r, "join the cgroup '%s'%s", cg->path,
-			       r == -EAGAIN ? ": the limit of processes is reached" : "")
-		     : 0;
+	/* The guest's init made groups below and moved itself: the inner one may hold no processes
+	 * now. Beside systemd's own there is room. */
+	if (mkdirat(inner, "lxmgr.attach", 0755) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "make a cgroup for the command");
+	cg->into_fd =
+		openat(inner, "lxmgr.attach", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return cg->into_fd < 0 ? err_set(err, -errno, "open the cgroup of the command") : 0;
 }
 
 static int v2_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err)
@@ -287,7 +286,7 @@ const struct cgroup_ops cgroup_v2 = {
 	.apply = apply,
 	.delegate = delegate,
 	.join = join,
-	.attach = attach,
+	.open_attach = open_attach,
 	.freeze = v2_freeze,
 	.is_frozen = v2_is_frozen,
 	.kill = v2_kill,
