@@ -243,7 +243,7 @@ static void test_veth(void **state)
 	inside(ns, ping_fn, (void *)(uintptr_t) "fd11:22:33::1");
 	inside(ns, send_spoofed, &s);
 	/* It goes with the namespace, not before. */
-	net_destroy(host, NET_VETH, &live, -1);
+	net_destroy(host, NET_VETH, &s, &live, -1);
 	assert_int_equal(link_get(host, live.host_name, &info), 0);
 	close(ns);
 	wait_gone(live.host_name);
@@ -379,9 +379,9 @@ static void test_phys(void **state)
 	OK(net_create(host, &s, ns, "web", &live, &err));
 	assert_int_equal(link_get(host, "lxtphys0", &info), -ENODEV);
 	inside(ns, configure, &p);
-	net_destroy(host, NET_PHYS, &live, ns);
+	net_destroy(host, NET_PHYS, &s, &live, ns);
 	assert_int_equal(link_get(host, "lxtphys0", &info), 0);
-	net_destroy(host, NET_PHYS, &live, ns);
+	net_destroy(host, NET_PHYS, &s, &live, ns);
 	assert_int_equal(link_get(host, "lxtphys0", &info), 0);
 	link_delete(host, info.index);
 	close(ns);
@@ -405,7 +405,7 @@ static void test_phys_same_name_on_host(void **state)
 	assert_int_equal(link_get(host, "lxteth", &bystander), 0);
 	OK(net_create(host, &s, ns, "web", &live, &err));
 	close(ns);
-	net_destroy(host, NET_PHYS, &live, -1);
+	net_destroy(host, NET_PHYS, &s, &live, -1);
 	assert_int_equal(link_get(host, "lxteth", &after), 0);
 	assert_int_equal(after.index, bystander.index);
 	assert_true(after.flags & IFF_UP);
@@ -436,7 +436,7 @@ static void test_phys_index_taken(void **state)
 	inside(ns, take_index, &info.index);
 	OK(net_create(host, &s, ns, "web", &live, &err));
 	assert_true(live.host_index < 0);
-	net_destroy(host, NET_PHYS, &live, ns);
+	net_destroy(host, NET_PHYS, &s, &live, ns);
 	assert_int_equal(link_get(host, "lxtphys0", &info), 0);
 	link_delete(host, info.index);
 	close(ns);
@@ -468,7 +468,7 @@ static void test_phys_decoy(void **state)
 	make_phys(&s, &info);
 	OK(net_create(host, &s, ns, "web", &live, &err));
 	inside(ns, make_decoy, &live);
-	net_destroy(host, NET_PHYS, &live, ns);
+	net_destroy(host, NET_PHYS, &s, &live, ns);
 	assert_int_equal(link_get(host, "lxtphys0", &info), 0);
 	assert_string_equal(info.kind, "veth");
 	link_delete(host, info.index);
@@ -551,6 +551,52 @@ static void test_bridge_sysctls(void **state)
 	sysctl_is("/proc/sys/net/ipv6/conf/lxmgrbr0/accept_dad", "0");
 }
 
+/* A pair whose name was asked for goes at once, also when the config is lost. */
+static void test_veth_named(void **state)
+{
+	struct net_spec s = veth_spec();
+	struct net_live live;
+	struct link_info info;
+
+	snprintf(s.veth_pair, sizeof(s.veth_pair), "vethlxt0");
+	for (int i = 0; i < 3; i++) {
+		int ns = new_netns();
+
+		OK(net_create(host, &s, ns, "web", &live, &err));
+		assert_string_equal(live.host_name, "vethlxt0");
+		net_destroy(host, NET_VETH, i == 2 ? NULL : &s, &live, ns);
+		assert_int_equal(link_get(host, "vethlxt0", &info), -ENODEV);
+		net_destroy(host, NET_VETH, &s, &live, -1);
+		close(ns);
+	}
+}
+
+/* VLANs that the bridge would not heed are refused, before anything is made. */
+static void test_vlan_filtering(void **state)
+{
+	struct net_spec s = veth_spec();
+	struct lxmgr_err err = { 0 };
+	struct link_info info;
+	struct net_live live;
+	int ns = new_netns();
+
+	s.veth_vlan_id = 7;
+	snprintf(s.veth_pair, sizeof(s.veth_pair), "lxtv");
+	assert_int_equal(net_create(host, &s, ns, "web", &live, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "lxmgr.net.0.veth.vlan.id"));
+	assert_true(strstr(err.text, "type bridge vlan_filtering 1") ||
+		    strstr(err.text, "it needs CONFIG_BRIDGE_VLAN_FILTERING"));
+	s.veth_vlan_id = -1;
+	s.veth_vlan_tagged[s.n_vlan_tagged++] = 8;
+	assert_int_equal(net_create(host, &s, ns, "web", &live, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "lxmgr.net.0.veth.vlan.tagged.id"));
+	assert_int_equal(link_get(host, "lxtv", &info), -ENODEV);
+	snprintf(s.link, sizeof(s.link), "lo");
+	assert_int_equal(net_create(host, &s, ns, "web", &live, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "no Linux bridge"));
+	close(ns);
+}
+
 static void test_kernel_explains(void **state)
 {
 	struct net_spec s = veth_spec();
@@ -590,6 +636,8 @@ int main(void)
 		cmocka_unit_test(test_bridge_unmoved),
 		cmocka_unit_test(test_gateway_auto),
 		cmocka_unit_test(test_bridge_sysctls),
+		cmocka_unit_test(test_veth_named),
+		cmocka_unit_test(test_vlan_filtering),
 		cmocka_unit_test(test_kernel_explains),
 		cmocka_unit_test(test_remove),
 	};

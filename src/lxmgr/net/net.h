@@ -91,10 +91,12 @@ struct net_ops {
 	 * live. nl is a socket in the host's namespace. */
 	int (*create)(struct netlink *nl, const struct net_spec *n, int netns_fd,
 		      struct net_live *live, struct lxmgr_err *err);
-	/* Take the host side back; must also work on half of it and when it is gone. netns_fd may
-	 * be -1 when the namespace died already. For phys keep it open until then: hardware comes
-	 * home by itself, under any name; anything else dies with the namespace. */
-	void (*destroy)(struct netlink *nl, const struct net_live *live, int netns_fd);
+	/* Take the host side back; must also work on half of it and when it is gone. n is NULL when
+	 * the config it was made from cannot be read any more. netns_fd may be -1 when the
+	 * namespace died already. For phys keep it open until then: hardware comes home by itself,
+	 * under any name; anything else dies with the namespace. */
+	void (*destroy)(struct netlink *nl, const struct net_spec *n, const struct net_live *live,
+			int netns_fd);
 };
 
 extern const struct net_ops *const net_types[NET_TYPES];
@@ -107,7 +109,9 @@ int net_resolve(struct netlink *nl, struct net_spec *specs, size_t n, struct lxm
  * the container: a MAC that is not given is derived from it. */
 int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, const char *tag,
 	       struct net_live *live, struct lxmgr_err *err);
-void net_destroy(struct netlink *nl, enum net_type type, const struct net_live *live, int netns_fd);
+/* spec may be NULL, see net_ops. */
+void net_destroy(struct netlink *nl, enum net_type type, const struct net_spec *spec,
+		 const struct net_live *live, int netns_fd);
 /* In the container's network namespace (the child calls it): lo up, then names, MAC, MTU,
  * addresses, up, routes, all in as few sends as possible. */
 int net_configure_inside(const struct net_spec *specs, size_t n, struct lxmgr_err *err);
