@@ -23,6 +23,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
+#include "util/log.h"
 #include "util/str.h"
 
 static struct netlink *host;
@@ -611,6 +612,52 @@ static void test_kernel_explains(void **state)
 	close(ns);
 }
 
+static int nat_answer = 1, nat_made;
+
+int __wrap_firewall_nat_look(void);
+int __wrap_firewall_nat_look(void)
+{
+	return nat_answer;
+}
+
+int __wrap_firewall_nat_ensure(struct lxmgr_err *err);
+int __wrap_firewall_nat_ensure(struct lxmgr_err *err)
+{
+	nat_made++;
+	return err_msg(err, -EIO, "make the NAT table: Operation not supported");
+}
+
+/* The bridge serves without NAT, and the notice says what would mend it. */
+static void test_no_nat(void **state)
+{
+	struct bridge_conf c = conf;
+	cleanup_free char *text = NULL;
+	char path[] = "/tmp/lxmgr-test-net-XXXXXX";
+	struct link_info info;
+	int log = mkostemp(path, O_CLOEXEC);
+
+	assert_true(log >= 0);
+	c.nat = true;
+	OK(bridge_ensure(host, &c, &err));
+	assert_int_equal(nat_made, 0);
+	log_to_fd(log, LOG_L_NOTICE, "");
+	nat_answer = 0;
+	OK(bridge_ensure(host, &c, &err));
+	assert_int_equal(nat_made, 1);
+	/* No nftables at all: nothing to ask the helper for. */
+	nat_answer = -EPROTONOSUPPORT;
+	OK(bridge_ensure(host, &c, &err));
+	assert_int_equal(nat_made, 1);
+	log_to_fd(-1, LOG_L_NOTICE, "");
+	assert_int_equal(link_get(host, c.name, &info), 0);
+	assert_true(info.flags & IFF_UP);
+	OK2(read_file_at(AT_FDCWD, path, 65536, &text, NULL));
+	assert_non_null(strstr(text, "Operation not supported; it needs modprobe -a nf_tables"));
+	assert_non_null(strstr(text, "do not answer: Protocol not supported; it needs modprobe"));
+	unlink(path);
+	close(log);
+}
+
 static void test_remove(void **state)
 {
 	struct link_info info;
@@ -639,6 +686,7 @@ int main(void)
 		cmocka_unit_test(test_veth_named),
 		cmocka_unit_test(test_vlan_filtering),
 		cmocka_unit_test(test_kernel_explains),
+		cmocka_unit_test(test_no_nat),
 		cmocka_unit_test(test_remove),
 	};
 

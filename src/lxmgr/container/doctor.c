@@ -250,6 +250,26 @@ static int check_security(const struct doctor *d)
 	return r;
 }
 
+static int try_nat(void)
+{
+	int r = sys_unshare(CLONE_NEWNET);
+
+	return r < 0 ? r : firewall_nat_try(NULL);
+}
+
+static int check_nat(const struct doctor *d)
+{
+	int r = firewall_nat_look();
+
+	if (r > 0)
+		return row(d, "network", "NAT", 0, "the table inet lxmgr is there");
+	if (r == 0 && try(try_nat) == 0)
+		return row(d, "network", "NAT", 0, "made when the first container starts");
+	return row(d, "network", "NAT", 1,
+		   "cannot be made: containers reach only this host and one another\t%s",
+		   FIREWALL_NAT_CURE);
+}
+
 static int check_network(const struct doctor *d)
 {
 	char why[160], cure[240];
@@ -260,11 +280,7 @@ static int check_network(const struct doctor *d)
 	else if (r == 0)
 		r = row(d, "network", "forwarding", 0,
 			"no firewall drops what the bridge forwards");
-	if (r == 0)
-		r = firewall_nat_is_there()
-			    ? row(d, "network", "NAT", 0, "the table inet lxmgr is there")
-			    : row(d, "network", "NAT", 0, "made when the first container starts");
-	return r;
+	return r < 0 ? r : check_nat(d);
 }
 
 /* Values that many containers run into. */
