@@ -270,6 +270,19 @@ static int check_nat(const struct doctor *d)
 		   FIREWALL_NAT_CURE);
 }
 
+static int check_resolver(const struct doctor *d)
+{
+	cleanup_strlist struct strlist dns = { 0 };
+
+	if (host_nameservers_here(&dns) < 0 || !dns.n)
+		return row(d, "network", "resolver", 1,
+			   "the host's are on its loopback only, where no container gets\t"
+			   "name others: lxmgr.nameserver = ADDRESS in %s",
+			   SYSCONFDIR "/default.conf");
+	return row(d, "network", "resolver", 0, "containers ask %s%s%s", dns.v[0],
+		   dns.n > 1 ? " " : "", dns.n > 1 ? dns.v[1] : "");
+}
+
 static int check_network(const struct doctor *d)
 {
 	char why[160], cure[240];
@@ -280,7 +293,9 @@ static int check_network(const struct doctor *d)
 	else if (r == 0)
 		r = row(d, "network", "forwarding", 0,
 			"no firewall drops what the bridge forwards");
-	return r < 0 ? r : check_nat(d);
+	if (r == 0)
+		r = check_nat(d);
+	return r == 0 ? check_resolver(d) : r;
 }
 
 /* Values that many containers run into. */

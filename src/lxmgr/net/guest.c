@@ -66,36 +66,6 @@ static int put(int root, const char *path, const char *text, bool only_marked,
 	return r < 0 ? err_set(err, r, "write '%s' in the container", path) : 0;
 }
 
-/* The host's resolvers that a container can reach: not those on its loopback. */
-static void host_nameservers(struct strlist *ret)
-{
-	static const char *const files[] = { "/run/systemd/resolve/resolv.conf",
-					     "/etc/resolv.conf" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(files) && !ret->n; i++) {
-		cleanup_strlist struct strlist lines = { 0 };
-		cleanup_free char *text = NULL;
-
-		if (read_file_at(AT_FDCWD, files[i], 65536, &text, NULL) < 0 ||
-		    strlist_split(&lines, text, "\n") < 0)
-			continue;
-		for (size_t k = 0; k < lines.n && ret->n < 3; k++) {
-			const char *v = str_after(lines.v[k], "nameserver");
-			struct net_addr a;
-			char one[64];
-
-			if (!v || sscanf(v, "%63s", one) != 1 ||
-			    net_addr_parse(one, strchr(one, ':') ? AF_INET6 : AF_INET, &a, NULL) <
-				    0)
-				continue;
-			if (a.family == AF_INET ? (ntohl(a.v4.s_addr) >> 24) == 127
-						: IN6_IS_ADDR_LOOPBACK(&a.v6))
-				continue;
-			strlist_add(ret, one);
-		}
-	}
-}
-
 static int networkd_file(int root, const struct net_spec *n, const struct strlist *dns,
 			 struct lxmgr_err *err)
 {
@@ -210,10 +180,13 @@ int guest_write_network(int rootfd, const struct guest_net *g, struct lxmgr_err 
 	for (size_t i = 0; g->nameservers && g->nameservers[i]; i++)
 		if (strlist_add(&dns, g->nameservers[i]) < 0)
 			return err_set(err, -ENOMEM, "guest files");
-	if (!dns.n)
-		host_nameservers(&dns);
+	if (!dns.n && host_nameservers_here(&dns) < 0)
+		return err_set(err, -ENOMEM, "guest files");
 	for (size_t i = 0; i < g->n_nets; i++)
 		net |= is_host_set(&g->nets[i]);
+	if (net && !dns.n)
+		log_notice("no resolver for the container: the host's are on its loopback; name "
+			   "some with lxmgr.nameserver");
 	r = write_hosts(rootfd, g->hostname, err);
 	if (r == 0)
 		r = write_services(rootfd, g, &dns, err);

@@ -15,6 +15,7 @@
 #include "kernel/netlink.h"
 
 struct lxmgr_err;
+struct strlist;
 
 #define NET_MAX_ADDRS  16
 #define NET_MAX_ROUTES 16
@@ -163,6 +164,10 @@ struct guest_net {
 	const struct bridge_conf *bridge; /* or NULL */
 	char **nameservers;		  /* NULL-terminated; NULL: take the host's */
 };
+/* The host's resolvers which a container can reach, at most three: none on its loopback. rootfd is
+ * the host's root; the second one looks at "/". 0, also where there is none, or -ENOMEM. */
+int host_nameservers(int rootfd, struct strlist *ret);
+int host_nameservers_here(struct strlist *ret);
 int guest_write_network(int rootfd, const struct guest_net *g, struct lxmgr_err *err);
 
 #endif
