@@ -34,6 +34,18 @@ lx stop -k a
 ok 'start with resolvers of its own' with_resolv "$stub" lxmgr-start -P "$TREE" -s lxmgr.nameserver=192.0.2.3 a
 says '^nameserver 192.0.2.3$' 'they are there' guest_resolv
 lx stop -k a
+
+# /etc/hosts: one line is ours.
+ok 'start' lx start a
+says '^127.0.1.1.a.*kept by lxmgr$' 'its own name is in /etc/hosts' lx attach a -- cat /etc/hosts
+lx attach a -- sh -c "sed -i 's/localhost/localhost mine/' /etc/hosts; echo '192.0.2.5 db' >>/etc/hosts"
+lx stop -k a
+ok 'start under another name' lx start -s lxmgr.uts.name=other.example a
+hosts=$(lx attach a -- cat /etc/hosts)
+says '^127.0.1.1.other.example other.*kept by lxmgr$' 'the line has the new name' printf %s "$hosts"
+says '^192.0.2.5 db$' "the administrator's lines are there" printf %s "$hosts"
+says '^127.0.0.1.localhost mine$' 'also an edited one' printf %s "$hosts"
+lx stop -k a
 says 'resolver +containers ask 192.0.2.1$' 'doctor shows what is reachable' \
 	with_resolv 'nameserver 192.0.2.1\n' lxmgr-doctor
 netns_finish

@@ -152,9 +152,10 @@ int ipam_release(const char *id, struct lxmgr_err *err); /* all of a container *
 int ipam_lookup(const char *id, unsigned int net_index, struct ipam_lease *ret); /* -ENOENT */
 
 /*
- * Guest files (net/guest.c): written below rootfd with OPEN_IN_ROOT, so that the guest's own
- * network service keeps the addresses which the host sets: systemd-networkd, ifupdown; resolver;
- * /etc/hostname and /etc/hosts. Only files that are absent or carry our marker are written.
+ * Guest files (net/guest*.c): written below rootfd with OPEN_IN_ROOT, so that the guest's own
+ * network service keeps the addresses which the host sets: systemd-networkd (with netplan or
+ * without), ifupdown, NetworkManager; resolver; /etc/hostname and the container's own line of
+ * /etc/hosts. Of the others only files that are absent, empty or carry our marker are written.
  * Ids are those stored in the root (0 for its root).
  */
 struct guest_net {
