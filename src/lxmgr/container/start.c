@@ -323,7 +323,7 @@ static int ensure_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
 	for (;;) {
 		cleanup_fd int monitor = -EBADF, init = -EBADF;
 		struct pollfd p;
-		int r = teardown_stale(c, &state, err);
+		int r = teardown_stale(c, -1, &state, err);
 
 		if (r <= 0)
 			return r;

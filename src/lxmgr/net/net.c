@@ -136,10 +136,11 @@ int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, co
 	return ops->create ? ops->create(nl, &n, netns_fd, live, err) : 0;
 }
 
-void net_destroy(struct netlink *nl, enum net_type type, const struct net_live *live, int netns_fd)
+void net_destroy(struct netlink *nl, enum net_type type, const struct net_spec *spec,
+		 const struct net_live *live, int netns_fd)
 {
 	if (net_types[type]->destroy)
-		net_types[type]->destroy(nl, live, netns_fd);
+		net_types[type]->destroy(nl, spec, live, netns_fd);
 }
 
 static int add_gateway(struct netlink *nl, int index, const struct net_spec *n,

@@ -147,6 +147,34 @@ static int bridge_port(struct netlink *nl, const struct net_spec *n, const struc
 	return r < 0 ? net_fail(nl, r, err, "set the VLANs of", live->host_name) : 0;
 }
 
+/* A bridge that does not filter takes the ports' VLANs and heeds none of them: the container would
+ * be in everybody's. */
+static int check_vlans(const struct net_spec *n, const struct link_info *bridge,
+		       struct lxmgr_err *err)
+{
+	const char *key = n->veth_vlan_id >= 0 ? "veth.vlan.id" : "veth.vlan.tagged.id";
+
+	if (n->veth_vlan_id < 0 && !n->n_vlan_tagged)
+		return 0;
+	if (!*n->link)
+		return err_msg(err, -EINVAL, "lxmgr.net.%u.%s needs lxmgr.net.%u.link", n->index,
+			       key, n->index);
+	if (!str_eq(bridge->kind, "bridge"))
+		return err_msg(err, -EOPNOTSUPP, "'%s' is no Linux bridge (lxmgr.net.%u.%s)",
+			       n->link, n->index, key);
+	if (!bridge->vlan_aware)
+		return err_msg(err, -EOPNOTSUPP,
+			       "no bridge of this kernel filters VLANs (lxmgr.net.%u.%s); it needs "
+			       "CONFIG_BRIDGE_VLAN_FILTERING",
+			       n->index, key);
+	if (!bridge->vlan_filtering)
+		return err_msg(err, -EOPNOTSUPP,
+			       "the bridge '%s' does not filter VLANs (lxmgr.net.%u.%s); switch it "
+			       "on with: ip link set dev %s type bridge vlan_filtering 1",
+			       n->link, n->index, key, n->link);
+	return 0;
+}
+
 static int antispoof(const struct net_spec *n, const struct net_live *live, struct netlink *nl,
 		     const uint8_t mac[6], struct lxmgr_err *err)
 {
@@ -191,6 +219,9 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 		if (!l.mtu)
 			l.mtu = master.mtu;
 	}
+	r = check_vlans(n, &master, err);
+	if (r < 0)
+		return r;
 	/* And the lowest MAC: with fe: the container's never becomes the host's own. */
 	if (mac_parse("fe:xx:xx:xx:xx:xx", host_mac, err) < 0)
 		return -EIO;
@@ -235,11 +266,12 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 
 /* The namespace's death removes the pair; deleting it costs 25 ms. Only a pair whose name was
  * asked for is waited for: the next start wants it. */
-static void destroy(struct netlink *nl, const struct net_live *live, int netns_fd)
+static void destroy(struct netlink *nl, const struct net_spec *n, const struct net_live *live,
+		    int netns_fd)
 {
 	struct link_info l;
 
-	if (!*live->host_name || str_has_prefix(live->host_name, "veth"))
+	if (!*live->host_name || (n && !*n->veth_pair))
 		return;
 	if (link_get(nl, live->host_name, &l) == 0 && l.index == live->host_index)
 		link_delete(nl, l.index);
