@@ -301,16 +301,17 @@ static int reserve(struct create *c, struct lxmgr_err *err)
 	int r = 0;
 
 	if (c->config.idmap_policy == IDMAP_AUTO) {
+		/* Before: it may fail with the entry written, at the fsync. */
+		c->has_ids = true;
 		r = idalloc_acquire(c->id, 65536, &base, err);
-		c->has_ids = r == 0;
 	}
 	for (size_t i = 0; r == 0 && i < c->config.n_nets; i++) {
 		if (!c->config.nets[i].managed)
 			continue;
+		c->has_address = true;
 		r = bridge_conf_get(&bridge, err);
 		if (r == 0)
 			r = ipam_acquire(&bridge, c->id, c->config.nets[i].index, &lease, err);
-		c->has_address = r == 0;
 	}
 	return r;
 }
