@@ -13,6 +13,7 @@ VAR=$(lxmgr-config lxmgr.lxmgrpath)
 VAR=${VAR%/lib/lxmgr}
 CACHE=$VAR/cache/lxmgr/images
 RUN=${LXMGR_RUN:-/run/lxmgr}
+export VAR CACHE RUN
 
 result() { # result STATUS NAME
 	N=$((N + 1))
