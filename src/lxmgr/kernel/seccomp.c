@@ -125,6 +125,19 @@ static int compile(const char *text, const char *file, char **ret, size_t *ret_l
 	return r < 0 ? err_set(err, r, "read the compiled seccomp policy") : 0;
 }
 
+static void to_cache(int dirfd, const char *name, const char *data, size_t len)
+{
+	cleanup_fd int lock = -EBADF;
+
+	if (dirfd < 0)
+		return;
+	/* Somebody else who writes, writes the same. */
+	lock = lock_at(dirfd, ".lock", true, 0, NULL);
+	/* On disk before it has its name: a part of a program may be a program. */
+	if (lock < 0 || write_file_atomic(dirfd, name, data, len, 0600) < 0)
+		log_info("the seccomp program cannot be cached, ignoring");
+}
+
 int seccomp_compile(const char *text, const char *file, bool allow_nesting, int cache_dirfd,
 		    struct seccomp_program *ret, struct lxmgr_err *err)
 {
@@ -139,9 +152,7 @@ int seccomp_compile(const char *text, const char *file, bool allow_nesting, int 
 	r = compile(text, file, &data, &len, err);
 	if (r < 0)
 		return r;
-	/* On disk before it has its name: a part of a program may be a program. */
-	if (cache_dirfd >= 0 && write_file_atomic(cache_dirfd, name, data, len, 0600) < 0)
-		log_info("the seccomp program cannot be cached, ignoring");
+	to_cache(cache_dirfd, name, data, len);
 	r = adopt(data, len, ret);
 	return r < 0 ? err_msg(err, r, "seccomp policy '%s': the program is too large", file) : 0;
 }

@@ -215,7 +215,8 @@ static int replace(int dirfd, const char *name, const void *data, size_t len, mo
 	char tmp[300];
 	int r;
 
-	snprintf(tmp, sizeof(tmp), ".%.250s.%d.tmp", name, getpid());
+	/* One name for all, not one a process: what a kill leaves is the next one's to replace. */
+	snprintf(tmp, sizeof(tmp), ".%.250s.tmp", name);
 	unlinkat(dirfd, tmp, 0);
 	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
