@@ -87,6 +87,7 @@ struct lxmgr_create_opts {
 	const char *const *defines;	 /* KEY=VALUE, saved into the config; NULL-terminated */
 	const char *hostname, *password; /* NULL: as the template leaves it */
 	const char *ssh_key_file;
+	int timeout_ms; /* of the template; 0: an hour */
 	void (*progress)(const char *text, int permille, void *arg);
 	void *progress_arg;
 };

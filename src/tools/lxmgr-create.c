@@ -11,6 +11,7 @@ static struct lxmgr_create_opts o;
 static struct strings defines;
 static const char *bdev, *unsupported, *password_file;
 static char *password;
+static int timeout;
 
 static const struct opt opts[] = {
 	{ 't', "template", OPT_STRING, &o.template_name, "TEMPLATE",
@@ -30,6 +31,8 @@ static const struct opt opts[] = {
 	  "file with root's password, - for stdin" },
 	{ 0, "ssh-key", OPT_STRING, &o.ssh_key_file, "FILE", "file with public keys for root" },
 	{ 'F', "flush-cache", OPT_FLAG, &o.flush_cache, NULL, "build the template's image again" },
+	{ 0, "timeout", OPT_NUMBER, &timeout, "SECONDS",
+	  "kill the template after this time (default: 3600)" },
 	{ 0, "lvname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet" },
 	{ 0, "vgname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet" },
 	{ 0, "thinpool", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet" },
@@ -107,6 +110,9 @@ int main(int argc, char **argv)
 		o.password = take_password(password);
 	o.quiet = common.quiet;
 	o.progress = tool_progress;
+	if (timeout > 2000000)
+		tool_usage_error("--timeout %d is too long", timeout);
+	o.timeout_ms = timeout * 1000;
 	if (lxmgr_container_create(common.path, common.name, &o, &err) < 0)
 		return tool_exit(tool_error(&err));
 	tool_progress_end();

@@ -220,6 +220,7 @@ static int get_image(struct create *c, const struct strlist *args, struct lxmgr_
 		.container = c->name,
 		.flush_cache = c->o->flush_cache,
 		.quiet = c->o->quiet,
+		.timeout_ms = c->o->timeout_ms,
 		.progress = c->o->progress,
 		.progress_arg = c->o->progress_arg,
 	};
