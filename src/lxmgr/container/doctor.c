@@ -463,7 +463,7 @@ int lxmgr_checkconfig(const char *file, int (*fn)(const struct lxmgr_check *chec
 		const char *p;
 
 		snprintf(line, sizeof(line), "\n%s=", options[i].option);
-		p = strstr(text, line);
+		p = text ? strstr(text, line) : NULL;
 		if (p && (p[strlen(line)] == 'y' || p[strlen(line)] == 'm'))
 			r = row(&d, "kernel configuration", options[i].option, 0, "%s: %s",
 				options[i].what,

@@ -80,7 +80,7 @@ static int find_address(int ifindex, const struct net_addr *a, int scope, void *
 static int resolve_auto(struct netlink *nl, struct net_spec *n, struct lxmgr_err *err)
 {
 	struct link_address l = { 0 };
-	struct link_info link;
+	struct link_info link = { 0 };
 	int r = net_parent(nl, n, &link, err);
 
 	if (r < 0)
@@ -200,7 +200,7 @@ static int configure_one(struct netlink *nl, const struct net_spec *n, struct lx
 	r = link_get(nl, name, &l);
 	if (r < 0)
 		return net_fail(nl, r, err, "look up", name);
-	if (n->has_mac && memcmp(l.mac, n->mac, 6)) {
+	if (n->has_mac && memcmp(l.mac, n->mac, 6) != 0) {
 		r = link_set_mac(nl, l.index, n->mac);
 		if (r < 0)
 			return net_fail(nl, r, err, "set the MAC of", name);
