@@ -134,6 +134,21 @@ int bridge_ensure(struct netlink *nl, const struct bridge_conf *conf, struct lxm
 int bridge_remove(struct netlink *nl, const struct bridge_conf *conf, struct lxmgr_err *err);
 
 /*
+ * Forwarding between the bridge and the rest (net/forwarding.c), for each family apart. Only the
+ * bridge is switched on where that is enough, the whole host (with a notice) where it is not.
+ */
+enum forwarding {
+	FORWARDING_OFF,	  /* the bridge does not */
+	FORWARDING_PART,  /* it does, but `closed`, an interface that is up, does not */
+	FORWARDING_LINKS, /* it does and so do all others, each for itself */
+	FORWARDING_HOST,  /* the host does as a whole, or has not got this family */
+};
+enum forwarding forwarding_look(struct netlink *nl, const char *bridge, int family,
+				char closed[IFNAMSIZ]);
+/* bridge_ensure() calls it. */
+void forwarding_ensure(struct netlink *nl, const char *bridge);
+
+/*
  * The address manager (net/ipam.c): one file under lock, address <-> container id.
  * An id is the container's directory path; addresses are the first free ones.
  */
