@@ -26,6 +26,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
+#include "util/log.h"
 #include "util/parse.h"
 #include "util/paths.h"
 #include "util/run.h"
@@ -317,19 +318,34 @@ static int check_forwarding(const struct doctor *d, const char *bridge, int fami
 		   bridge, key);
 }
 
+static int check_firewalls(const struct doctor *d, const char *bridge)
+{
+	cleanup_strlist struct strlist found = { 0 };
+	struct lxmgr_err err = { 0 };
+	int r = 0;
+
+	if (firewall_forward_look(bridge, &found, &err) < 0)
+		return row(d, "network", "firewall", 1, "cannot be looked at: %s", err.text);
+	if (!found.n)
+		return row(d, "network", "firewall", 0, "none drops what the bridge forwards");
+	for (size_t i = 0; i < found.n && r == 0; i++)
+		r = row(d, "network", "firewall", 1, "%s", found.v[i]);
+	return r;
+}
+
 static int check_network(const struct doctor *d)
 {
-	char why[160], cure[240];
+	struct bridge_conf conf = { .name = "lxmgrbr0" };
 	int r = check_trials(d, "network");
 
-	if (r == 0 && firewall_forward_blocked("lxmgrbr0", why, sizeof(why), cure, sizeof(cure)))
-		r = row(d, "network", "firewall", 1, "%s\t%s", why, cure);
-	else if (r == 0)
-		r = row(d, "network", "firewall", 0, "no firewall drops what the bridge forwards");
+	if (bridge_conf_read(&conf, NULL) < 0)
+		log_debug("no networks are chosen yet, ignoring");
 	if (r == 0)
-		r = check_forwarding(d, "lxmgrbr0", AF_INET);
+		r = check_firewalls(d, conf.name);
 	if (r == 0)
-		r = check_forwarding(d, "lxmgrbr0", AF_INET6);
+		r = check_forwarding(d, conf.name, AF_INET);
+	if (r == 0)
+		r = check_forwarding(d, conf.name, AF_INET6);
 	if (r == 0)
 		r = check_nat(d);
 	return r == 0 ? check_resolver(d) : r;

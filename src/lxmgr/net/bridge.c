@@ -118,6 +118,15 @@ static int choose(struct bridge_conf *c, struct lxmgr_err *err)
 		     : 0;
 }
 
+int bridge_conf_read(struct bridge_conf *ret, struct lxmgr_err *err)
+{
+	cleanup_free char *text = NULL;
+	int r = read_file_at(AT_FDCWD, STATEDIR "/" FILE_NAME, 4096, &text, NULL);
+
+	return r < 0 ? err_set(err, r, "read '%s/%s'", STATEDIR, FILE_NAME)
+		     : parse_conf(text, ret, err);
+}
+
 int bridge_conf_get(struct bridge_conf *ret, struct lxmgr_err *err)
 {
 	char v4[INET6_ADDRSTRLEN + 4], v6[INET6_ADDRSTRLEN + 4], out[400];

@@ -128,6 +128,8 @@ struct bridge_conf {
 };
 /* Read the kept configuration or choose one and write it. */
 int bridge_conf_get(struct bridge_conf *ret, struct lxmgr_err *err);
+/* The kept one only: -ENOENT if none was chosen yet. */
+int bridge_conf_read(struct bridge_conf *ret, struct lxmgr_err *err);
 /* Make sure that bridge, addresses, forwarding and NAT table are there. Cheap when they are. */
 int bridge_ensure(struct netlink *nl, const struct bridge_conf *conf, struct lxmgr_err *err);
 /* Remove the bridge if no port is left, and the NAT table with it. */
