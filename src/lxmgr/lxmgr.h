@@ -87,9 +87,12 @@ struct lxmgr_create_opts {
 	const char *const *defines;	 /* KEY=VALUE, saved into the config; NULL-terminated */
 	const char *hostname, *password; /* NULL: as the template leaves it */
 	const char *ssh_key_file;
+	int timeout_ms; /* of the template; 0: an hour */
 	void (*progress)(const char *text, int permille, void *arg);
 	void *progress_arg;
 };
+/* What a template says of its own options, to be freed. */
+int lxmgr_template_help(const char *template_name, char **ret, struct lxmgr_err *err);
 int lxmgr_container_create(const char *path, const char *name, const struct lxmgr_create_opts *opts,
 			   struct lxmgr_err *err);
 
@@ -166,7 +169,9 @@ enum {
 	LXMGR_INFO_ADDRS = 1,
 	LXMGR_INFO_STATS = 2,
 	LXMGR_INFO_CONFIG = 4,
-	LXMGR_INFO_ALL = 7,
+	LXMGR_INFO_LINKS = 8, /* the host's side of the interfaces */
+	LXMGR_INFO_STORAGE = 16,
+	LXMGR_INFO_ALL = 31,
 };
 int lxmgr_container_info(struct lxmgr_container *c, unsigned int what, struct lxmgr_info **ret,
 			 struct lxmgr_err *err);

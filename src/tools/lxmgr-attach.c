@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *elevated, *namespaces, *uid, *gid;
@@ -38,7 +38,7 @@ static const struct tool tool = {
 
 static void parse_elevated(void)
 {
-	char copy[64], *save = NULL;
+	char *copy, *save = NULL;
 
 	if (!elevated)
 		return;
@@ -46,7 +46,9 @@ static void parse_elevated(void)
 		o.elevated_caps = o.elevated_cgroup = o.elevated_lsm = true;
 		return;
 	}
-	snprintf(copy, sizeof(copy), "%s", elevated);
+	copy = strdup(elevated);
+	if (!copy)
+		tool_no_memory();
 	for (char *w = strtok_r(copy, "|,", &save); w; w = strtok_r(NULL, "|,", &save)) {
 		if (!strcmp(w, "CAP"))
 			o.elevated_caps = true;
@@ -57,18 +59,7 @@ static void parse_elevated(void)
 		else
 			tool_usage_error("-e: '%s' is none of CAP CGROUP LSM", tool_text(w));
 	}
-}
-
-static unsigned int parse_id(const char *option, const char *text)
-{
-	unsigned long v;
-	char end;
-
-	if (!text)
-		return (unsigned int)-1;
-	if (sscanf(text, "%lu%c", &v, &end) != 1 || *text == '-' || v >= 0xffffffffUL)
-		tool_usage_error("%s: '%s' is no id", option, tool_text(text));
-	return (unsigned int)v;
+	free(copy);
 }
 
 int main(int argc, char **argv)
@@ -83,8 +74,8 @@ int main(int argc, char **argv)
 	o.clear_env = !keep_env;
 	if (namespaces && lxmgr_namespaces_parse(namespaces, &o.namespaces, &err) < 0)
 		return tool_exit(tool_error(&err));
-	o.uid = parse_id("-u", uid);
-	o.gid = parse_id("-g", gid);
+	o.uid = uid ? tool_id("-u", uid) : (uid_t)-1;
+	o.gid = gid ? tool_id("-g", gid) : (gid_t)-1;
 	o.keep_vars = keep.v;
 	o.set_vars = set.v;
 	o.argv = rest < argc ? (const char *const *)argv + rest : NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tool.h"
+#include "report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,15 +21,16 @@ static const struct tool tool = {
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.name_optional = true,
+	.any_user = true,
 	.has_json = true,
 };
 
 static int print_value(const char *key, const char *value)
 {
 	if (common.json)
-		tool_json(json_pack("{ss}", key, value));
+		report_json(json_pack("{so}", key, report_text(value)));
 	else
-		printf("%s\n", tool_text(value));
+		tool_value(NULL, value);
 	return tool_exit(0);
 }
 
@@ -45,27 +46,59 @@ static int print_setting(const char *key)
 
 static int list_settings(void)
 {
-	for (size_t i = 0; lxmgr_global_key(i); i++)
-		printf("%s\n", lxmgr_global_key(i));
+	json_t *all = common.json ? json_object() : NULL;
+
+	for (size_t i = 0; lxmgr_global_key(i); i++) {
+		const char *key = lxmgr_global_key(i);
+		struct lxmgr_err err = { 0 };
+		char *value = NULL;
+
+		if (!all) {
+			printf("%s\n", key);
+			continue;
+		}
+		if (lxmgr_global_get(key, &value, &err) < 0)
+			return tool_exit(tool_error(&err));
+		json_object_set_new(all, key, report_text(value));
+		free(value);
+	}
+	if (all)
+		report_json(all);
 	return tool_exit(0);
 }
 
 static int list_keys(void)
 {
+	json_t *all = common.json ? json_array() : NULL;
 	const struct lxmgr_key *k;
 
-	for (size_t i = 0; (k = lxmgr_config_key(i)); i++)
-		printf("lxmgr.%-36s %-22s %s\n", k->name, k->type, k->help);
+	for (size_t i = 0; (k = lxmgr_config_key(i)); i++) {
+		char name[64];
+
+		snprintf(name, sizeof(name), "lxmgr.%s", k->name);
+		if (all)
+			json_array_append_new(all, json_pack("{ss ss sb ss}", "name", name, "type",
+							     k->type, "list", k->is_list, "help",
+							     k->help));
+		else
+			printf("%-42s %-22s %s\n", name, k->type, k->help);
+	}
+	if (all)
+		report_json(all);
 	return tool_exit(0);
 }
 
 static int container_key(char *arg)
 {
-	struct lxmgr_container *c = tool_open();
+	struct lxmgr_container *c;
 	struct lxmgr_err err = { 0 };
 	char *eq = strchr(arg, '='), *value = NULL;
 	int r;
 
+	if (eq && (unset || running))
+		tool_usage_error("--unset and --running take a KEY, not KEY=VALUE");
+	tool_need_root();
+	c = tool_open();
 	if (eq)
 		*eq = '\0';
 	if (unset)
@@ -83,15 +116,17 @@ static int container_key(char *arg)
 
 int main(int argc, char **argv)
 {
-	int rest = tool_parse(&tool, argc, argv);
+	int left = argc - tool_parse(&tool, argc, argv);
 
-	if (common.name && rest < argc)
-		return container_key(argv[rest]);
-	if (common.name && list)
-		return list_keys();
-	if (common.name && !unset && !running)
+	if (unset && running)
+		tool_usage_error("--unset and --running exclude each other");
+	if (left > 1 || (left && list))
+		tool_usage_error("unexpected argument '%s'", tool_text(argv[argc - 1]));
+	if (left && common.name)
+		return container_key(argv[argc - 1]);
+	if (list && !unset && !running)
+		return common.name ? list_keys() : list_settings();
+	if (common.name_is_first && !unset && !running)
 		return print_setting(common.name);
-	if (list)
-		return list_settings();
 	tool_usage_error("expected -l, SETTING, or -n NAME KEY[=VALUE]");
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,7 +10,8 @@
 static struct lxmgr_create_opts o;
 static struct strings defines;
 static const char *bdev, *unsupported, *password_file;
-static const char *password;
+static char *password;
+static int timeout;
 
 static const struct opt opts[] = {
 	{ 't', "template", OPT_STRING, &o.template_name, "TEMPLATE",
@@ -29,6 +31,8 @@ static const struct opt opts[] = {
 	  "file with root's password, - for stdin" },
 	{ 0, "ssh-key", OPT_STRING, &o.ssh_key_file, "FILE", "file with public keys for root" },
 	{ 'F', "flush-cache", OPT_FLAG, &o.flush_cache, NULL, "build the template's image again" },
+	{ 0, "timeout", OPT_NUMBER, &timeout, "SECONDS",
+	  "kill the template after this time (default: 3600)" },
 	{ 0, "lvname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet" },
 	{ 0, "vgname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet" },
 	{ 0, "thinpool", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet" },
@@ -40,25 +44,57 @@ static const struct opt opts[] = {
 	{ 0, "rbduser", OPT_STRING, &unsupported, "USER", "refused: there is no backend rbd" },
 };
 
+static void template_help(void)
+{
+	struct lxmgr_err err = { 0 };
+	char *text = NULL;
+
+	if (!o.template_name || !strcmp(o.template_name, "none"))
+		return;
+	if (lxmgr_template_help(o.template_name, &text, &err) < 0)
+		exit(tool_exit(tool_error(&err)));
+	printf("\nThe template %s:\n", o.template_name);
+	tool_value(NULL, text);
+	free(text);
+}
+
 static const struct tool tool = {
 	.name = "lxmgr-create",
 	.usage = "-t TEMPLATE [-n] NAME [OPTIONS] [-- TEMPLATE OPTIONS]",
 	.summary = "Create a container from a template.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
+	.more_help = template_help,
 };
 
-static char *read_password(const char *file)
+/* Its first line, of any length. */
+static const char *read_password(const char *file)
 {
-	static char buf[600];
 	FILE *f = strcmp(file, "-") ? fopen(file, "re") : stdin;
+	struct lxmgr_err err = { 0 };
+	char *line = NULL;
+	size_t size = 0;
 
-	if (!f || !fgets(buf, sizeof(buf), f))
-		tool_usage_error("cannot read a password from '%s'", file);
+	if (!f || getline(&line, &size, f) < 0) {
+		snprintf(err.text, sizeof(err.text), "cannot read a password from '%s': %s", file,
+			 f && feof(f) ? "it is empty" : strerror(errno));
+		exit(tool_exit(tool_error(&err)));
+	}
 	if (f != stdin)
 		fclose(f);
-	buf[strcspn(buf, "\n")] = '\0';
-	return buf;
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}
+
+/* A template may run for minutes: what ps shows of it is gone from here on. */
+static const char *take_password(char *arg)
+{
+	char *copy = strdup(arg);
+
+	if (!copy)
+		tool_no_memory();
+	memset(arg, 'x', strlen(arg));
+	return copy;
 }
 
 int main(int argc, char **argv)
@@ -74,14 +110,29 @@ int main(int argc, char **argv)
 		tool_usage_error("no template given (-t debian, -t busybox, or -t none)");
 	if (o.dir && bdev && strcmp(bdev, "dir") != 0)
 		tool_usage_error("--dir goes with -B dir");
+	for (int i = rest; i < argc; i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+			template_help();
+			return tool_exit(0);
+		}
+	if (password && password_file)
+		tool_usage_error("--password and --password-file exclude each other");
+	if (common.rcfile && o.config)
+		tool_usage_error("-f and --rcfile are the same; give one");
 	if (common.rcfile)
 		o.config = common.rcfile;
 	o.backend = bdev;
 	o.template_args = (const char *const *)argv + rest;
 	o.defines = defines.v;
-	o.password = password_file ? read_password(password_file) : password;
+	if (password_file)
+		o.password = read_password(password_file);
+	else if (password)
+		o.password = take_password(password);
 	o.quiet = common.quiet;
 	o.progress = tool_progress;
+	if (timeout > 2000000)
+		tool_usage_error("--timeout %d is too long", timeout);
+	o.timeout_ms = timeout * 1000;
 	if (lxmgr_container_create(common.path, common.name, &o, &err) < 0)
 		return tool_exit(tool_error(&err));
 	tool_progress_end();

@@ -36,17 +36,11 @@ int main(int argc, char **argv)
 	int rest = tool_parse(&tool, argc, argv), status = 0, r;
 	struct lxmgr_container *c;
 	struct lxmgr_err err = { 0 };
-	unsigned int id;
-	char end;
 
-	if (uid && sscanf(uid, "%u%c", &id, &end) != 1)
-		tool_usage_error("-u: '%s' is no id", tool_text(uid));
-	else if (uid)
-		o.uid = id;
-	if (gid && sscanf(gid, "%u%c", &id, &end) != 1)
-		tool_usage_error("-g: '%s' is no id", tool_text(gid));
-	else if (gid)
-		o.gid = id;
+	if (uid)
+		o.uid = tool_id("-u", uid);
+	if (gid)
+		o.gid = tool_id("-g", gid);
 	o.defines = defines.v;
 	o.foreground = !daemonize;
 	o.ret_status = &status;

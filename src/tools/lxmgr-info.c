@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tool.h"
+#include "report.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 
 static struct strings configs;
 static bool ips, pid, stats, raw, state;
@@ -30,9 +29,9 @@ static const struct tool tool = {
 static void item(const char *label, const char *value)
 {
 	if (raw)
-		printf("%s\n", value);
+		printf("%s\n", tool_text(value));
 	else
-		printf("%-16s%s\n", label, value);
+		printf("%-16s%s\n", label, tool_text(value));
 }
 
 static void size_item(const char *label, uint64_t v)
@@ -85,10 +84,7 @@ static void print_config(struct lxmgr_container *c)
 
 		if (lxmgr_container_get_running_item(c, configs.v[i], &value, &err) < 0)
 			exit(tool_error(&err));
-		if (raw)
-			printf("%s\n", tool_text(value));
-		else
-			printf("%s = %s\n", configs.v[i], tool_text(value));
+		tool_value(raw ? NULL : configs.v[i], value);
 		free(value);
 	}
 }
@@ -127,55 +123,62 @@ static void print_text(struct lxmgr_container *c, const struct lxmgr_info *f)
 	print_config(c);
 }
 
-static json_t *number(uint64_t v)
+static json_t *config_json(struct lxmgr_container *c)
 {
-	return v == LXMGR_UNKNOWN ? json_null() : json_integer((json_int_t)v);
+	json_t *config = json_object();
+
+	for (size_t i = 0; i < configs.n; i++) {
+		struct lxmgr_err err = { 0 };
+		char *value = NULL;
+
+		if (lxmgr_container_get_running_item(c, configs.v[i], &value, &err) < 0)
+			exit(tool_error(&err));
+		json_object_set_new(config, configs.v[i], report_text(value));
+		free(value);
+	}
+	return config;
+}
+
+static json_t *links_json(const struct lxmgr_info *f)
+{
+	json_t *links = json_array();
+
+	for (size_t i = 0; i < f->n_links; i++) {
+		const struct lxmgr_info_link *l = &f->links[i];
+
+		json_array_append_new(
+			links, json_pack("{so so so so ss}", "interface", report_text(l->ifname),
+					 "host_interface", report_text(l->host_ifname), "rx_bytes",
+					 report_number(l->rx_bytes), "tx_bytes",
+					 report_number(l->tx_bytes), "antispoof", l->antispoof));
+	}
+	return links;
 }
 
 static void print_json(struct lxmgr_container *c, const struct lxmgr_info *f)
 {
-	json_t *addrs = json_array(), *links = json_array(), *config = json_object(), *o;
+	json_t *o = json_pack("{ss ss so so sb sb so so so so}", "name", lxmgr_container_name(c),
+			      "state", lxmgr_state_name(f->state), "pid", report_pid(f->init_pid),
+			      "monitor_pid", report_pid(f->monitor_pid), "unprivileged",
+			      f->unprivileged, "autostart", f->autostart, "id_base",
+			      report_number(f->id_base), "id_count", report_number(f->id_count),
+			      "backend", report_text(f->backend), "image", report_text(f->image));
 
-	for (size_t i = 0; i < f->n_addrs; i++)
-		json_array_append_new(
-			addrs, json_pack("{ss ss ss si}", "interface", f->addrs[i].ifname, "family",
-					 f->addrs[i].family == AF_INET ? "ipv4" : "ipv6", "address",
-					 f->addrs[i].text, "prefix", (int)f->addrs[i].prefix));
-	for (size_t i = 0; i < f->n_links; i++)
-		json_array_append_new(links,
-				      json_pack("{ss ss so so ss}", "interface", f->links[i].ifname,
-						"host_interface", f->links[i].host_ifname,
-						"rx_bytes", number(f->links[i].rx_bytes),
-						"tx_bytes", number(f->links[i].tx_bytes),
-						"antispoof", f->links[i].antispoof));
-	for (size_t i = 0; i < configs.n; i++) {
-		char *value = NULL;
-
-		if (lxmgr_container_get_running_item(c, configs.v[i], &value, NULL) == 0)
-			json_object_set_new(config, configs.v[i], json_string(value));
-		free(value);
-	}
-	o = json_pack("{ss ss so so sb sb si si ss ss}", "name", lxmgr_container_name(c), "state",
-		      lxmgr_state_name(f->state), "pid",
-		      f->init_pid ? json_integer(f->init_pid) : json_null(), "monitor_pid",
-		      f->monitor_pid ? json_integer(f->monitor_pid) : json_null(), "unprivileged",
-		      f->unprivileged, "autostart", f->autostart, "id_base", (int)f->id_base,
-		      "id_count", (int)f->id_count, "backend", f->backend, "image", f->image);
-	json_object_set_new(o, "groups", json_string(f->groups));
-	json_object_set_new(o, "started", f->started ? number(f->started) : json_null());
-	json_object_set_new(o, "cpu_ns", number(f->cpu_ns));
-	json_object_set_new(o, "memory", number(f->memory));
-	json_object_set_new(o, "memory_limit", number(f->memory_limit));
-	json_object_set_new(o, "kmem", number(f->kmem));
-	json_object_set_new(o, "swap", number(f->swap));
-	json_object_set_new(o, "pids", number(f->pids));
-	json_object_set_new(o, "pids_limit", number(f->pids_limit));
-	json_object_set_new(o, "io_read", number(f->io_read));
-	json_object_set_new(o, "io_write", number(f->io_write));
-	json_object_set_new(o, "addresses", addrs);
-	json_object_set_new(o, "links", links);
-	json_object_set_new(o, "config", config);
-	tool_json(o);
+	json_object_set_new(o, "groups", report_text(f->groups));
+	json_object_set_new(o, "started", f->started ? report_number(f->started) : json_null());
+	json_object_set_new(o, "cpu_ns", report_number(f->cpu_ns));
+	json_object_set_new(o, "memory", report_number(f->memory));
+	json_object_set_new(o, "memory_limit", report_number(f->memory_limit));
+	json_object_set_new(o, "kmem", report_number(f->kmem));
+	json_object_set_new(o, "swap", report_number(f->swap));
+	json_object_set_new(o, "pids", report_number(f->pids));
+	json_object_set_new(o, "pids_limit", report_number(f->pids_limit));
+	json_object_set_new(o, "io_read", report_number(f->io_read));
+	json_object_set_new(o, "io_write", report_number(f->io_write));
+	json_object_set_new(o, "addresses", report_addrs(f));
+	json_object_set_new(o, "links", links_json(f));
+	json_object_set_new(o, "config", config_json(c));
+	report_json(o);
 }
 
 int main(int argc, char **argv)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "tool.h"
+#include "report.h"
 
-#include <ctype.h>
 #include <regex.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,6 +37,7 @@ static const struct tool tool = {
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.name_optional = true,
+	.no_rcfile = true,
 	.has_json = true,
 };
 
@@ -154,30 +154,33 @@ static const struct column *find_column(const char *name)
 
 static size_t pick_columns(const struct column **ret)
 {
-	char copy[256], *save = NULL;
+	char *copy = strdup(format ? format : "NAME,STATE,AUTOSTART,GROUPS,IPV4,IPV6,UNPRIVILEGED");
+	char *save = NULL;
 	size_t n = 0;
 
-	snprintf(copy, sizeof(copy), "%s",
-		 format ? format : "NAME,STATE,AUTOSTART,GROUPS,IPV4,IPV6,UNPRIVILEGED");
+	if (!copy)
+		tool_no_memory();
 	for (char *w = strtok_r(copy, ", ", &save); w; w = strtok_r(NULL, ", ", &save)) {
 		if (n == 16)
 			tool_usage_error("more than 16 columns");
 		ret[n++] = find_column(w);
 	}
+	free(copy);
+	if (!n)
+		tool_usage_error("-F '%s' names no column", tool_text(format));
 	return n;
 }
 
 static bool in_groups(const char *have)
 {
-	char copy[512], *save = NULL;
+	size_t n;
 
-	if (!groups)
-		return true;
-	snprintf(copy, sizeof(copy), "%s", groups);
-	for (char *w = strtok_r(copy, ",", &save); w; w = strtok_r(NULL, ",", &save)) {
+	for (const char *w = groups; w && *w; w += n + (w[n] == ',')) {
 		const char *p = have;
-		size_t n = strlen(w);
 
+		n = strcspn(w, ",");
+		if (!n)
+			continue;
 		while (p && (strncmp(p, w, n) != 0 || (p[n] && p[n] != ','))) {
 			p = strchr(p, ',');
 			p = p ? p + 1 : NULL;
@@ -206,51 +209,43 @@ static bool descending;
 static int compare(const void *a, const void *b)
 {
 	char x[512] = "", y[512] = "";
-	double dx, dy;
-	char *ex, *ey;
 	int r;
 
 	sort_column->print(a, x, sizeof(x));
 	sort_column->print(b, y, sizeof(y));
-	dx = strtod(x, &ex);
-	dy = strtod(y, &ey);
-	r = ex > x && ey > y && !strchr(x, '.') == !strchr(y, '.') && dx != dy
-		    ? (dx > dy) - (dx < dy)
-		    : strcmp(x, y);
+	/* Numbers in it count as numbers: 10.0.3.9 stands before 10.0.3.10. */
+	r = strverscmp(x, y);
 	return descending ? -r : r;
+}
+
+static const char *cell(const struct column *c, const struct row *r)
+{
+	char buf[512] = "";
+
+	c->print(r, buf, sizeof(buf));
+	return *buf ? tool_text(buf) : "-";
 }
 
 static void print_table(const struct row *rows, size_t n)
 {
 	const struct column *cols[16];
 	size_t n_cols = pick_columns(cols), width[16];
-	char buf[512];
 
 	for (size_t c = 0; c < n_cols; c++) {
 		width[c] = strlen(cols[c]->name);
 		for (size_t i = 0; i < n; i++) {
-			*buf = '\0';
-			cols[c]->print(&rows[i], buf, sizeof(buf));
-			if (strlen(buf) > width[c])
-				width[c] = strlen(buf);
-			if (!*buf && width[c] < 1)
-				width[c] = 1;
+			size_t w = strlen(cell(cols[c], &rows[i]));
+
+			if (w > width[c])
+				width[c] = w;
 		}
 	}
 	for (size_t c = 0; c < n_cols; c++)
 		printf("%-*s%s", (int)width[c], cols[c]->name, c + 1 < n_cols ? " " : "\n");
 	for (size_t i = 0; i < n; i++)
-		for (size_t c = 0; c < n_cols; c++) {
-			*buf = '\0';
-			cols[c]->print(&rows[i], buf, sizeof(buf));
-			printf("%-*s%s", c + 1 < n_cols ? (int)width[c] : 0, *buf ? buf : "-",
-			       c + 1 < n_cols ? " " : "\n");
-		}
-}
-
-static json_t *number(uint64_t v)
-{
-	return v == LXMGR_UNKNOWN ? json_null() : json_integer((json_int_t)v);
+		for (size_t c = 0; c < n_cols; c++)
+			printf("%-*s%s", c + 1 < n_cols ? (int)width[c] : 0,
+			       cell(cols[c], &rows[i]), c + 1 < n_cols ? " " : "\n");
 }
 
 static void print_json(const struct row *rows, size_t n)
@@ -259,24 +254,16 @@ static void print_json(const struct row *rows, size_t n)
 
 	for (size_t i = 0; i < n; i++) {
 		const struct lxmgr_info *f = rows[i].info;
-		json_t *addrs = json_array(), *o;
 
-		for (size_t k = 0; k < f->n_addrs; k++)
-			json_array_append_new(
-				addrs,
-				json_pack("{ss ss ss si}", "interface", f->addrs[k].ifname,
-					  "family", f->addrs[k].family == AF_INET ? "ipv4" : "ipv6",
-					  "address", f->addrs[k].text, "prefix",
-					  (int)f->addrs[k].prefix));
-		o = json_pack("{ss ss so sb ss sb so so so}", "name", rows[i].name, "state",
-			      lxmgr_state_name(f->state), "pid",
-			      f->init_pid ? json_integer(f->init_pid) : json_null(), "autostart",
-			      f->autostart, "groups", f->groups, "unprivileged", f->unprivileged,
-			      "memory", number(f->memory), "swap", number(f->swap), "addresses",
-			      addrs);
-		json_array_append_new(list, o);
+		json_array_append_new(
+			list, json_pack("{ss ss so sb so sb so so so}", "name", rows[i].name,
+					"state", lxmgr_state_name(f->state), "pid",
+					report_pid(f->init_pid), "autostart", f->autostart,
+					"groups", report_text(f->groups), "unprivileged",
+					f->unprivileged, "memory", report_number(f->memory), "swap",
+					report_number(f->swap), "addresses", report_addrs(f)));
 	}
-	tool_json(list);
+	report_json(list);
 }
 
 static void print_names(const struct row *rows, size_t n)
@@ -284,7 +271,7 @@ static void print_names(const struct row *rows, size_t n)
 	bool one = line || !isatty(STDOUT_FILENO);
 
 	for (size_t i = 0; i < n; i++)
-		printf("%s%s", rows[i].name, one || i + 1 == n ? "\n" : "  ");
+		printf("%s%s", tool_text(rows[i].name), one || i + 1 == n ? "\n" : "  ");
 }
 
 static unsigned int needed(void)
@@ -294,7 +281,7 @@ static unsigned int needed(void)
 	size_t n;
 
 	if (common.json)
-		return LXMGR_INFO_ALL;
+		return LXMGR_INFO_ADDRS | LXMGR_INFO_STATS | LXMGR_INFO_CONFIG;
 	if (sort_column)
 		what |= sort_column->what;
 	if (fancy) {
@@ -356,7 +343,7 @@ int main(int argc, char **argv)
 		return tool_exit(tool_error(&err));
 	rows = calloc(n + 1, sizeof(*rows));
 	if (!rows)
-		return LXMGR_FAILED;
+		tool_no_memory();
 	kept = gather(names, n, rows, filter ? &re : NULL);
 	if (sort_column)
 		qsort(rows, kept, sizeof(*rows), compare);

@@ -3,6 +3,7 @@
 
 #include <regex.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static bool quit;
@@ -20,6 +21,7 @@ static const struct tool tool = {
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
 	.name_optional = true,
+	.no_rcfile = true,
 	.has_json = true,
 };
 
@@ -45,11 +47,13 @@ int main(int argc, char **argv)
 	if (rest < argc)
 		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));
 	if (common.name) {
-		char whole[256];
+		char *whole = NULL;
 
-		snprintf(whole, sizeof(whole), "^(%s)$", common.name);
+		if (asprintf(&whole, "^(%s)$", common.name) < 0)
+			tool_no_memory();
 		if (regcomp(&pattern, whole, REG_EXTENDED | REG_NOSUB))
 			tool_usage_error("'%s' is no regular expression", tool_text(common.name));
+		free(whole);
 		has_pattern = true;
 	}
 	if (lxmgr_monitor(common.path, NULL, print, NULL, &err) < 0)

@@ -41,18 +41,14 @@ int main(int argc, char **argv)
 	if (lxmgr_namespaces_parse(namespaces, &o.namespaces, &err) < 0)
 		return tool_exit(tool_error(&err));
 	if (user) {
-		unsigned int id;
-		char end;
 		struct passwd *pw = getpwnam(user);
 
 		if (pw) {
 			o.uid = pw->pw_uid;
 			o.gid = pw->pw_gid;
-		} else if (sscanf(user, "%u%c", &id, &end) == 1) {
-			o.uid = id;
-			o.gid = id;
 		} else {
-			tool_usage_error("-u: no user '%s'", tool_text(user));
+			o.uid = tool_id("-u", user);
+			o.gid = o.uid;
 		}
 	}
 	o.ifnames = ifnames.v;

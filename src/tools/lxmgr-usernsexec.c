@@ -69,16 +69,6 @@ static void default_map(struct strings *lines)
 	}
 }
 
-static unsigned int parse_id(const char *option, const char *text)
-{
-	unsigned int id;
-	char end;
-
-	if (sscanf(text, "%u%c", &id, &end) != 1)
-		tool_usage_error("%s: '%s' is no id", option, tool_text(text));
-	return id;
-}
-
 int main(int argc, char **argv)
 {
 	static const char *const shell[] = { "/bin/sh", NULL };
@@ -91,9 +81,9 @@ int main(int argc, char **argv)
 	if (!maps.n && !o.map_self)
 		default_map(&lines);
 	if (uid)
-		o.uid = parse_id("-u", uid);
+		o.uid = tool_id("-u", uid);
 	if (gid)
-		o.gid = parse_id("-g", gid);
+		o.gid = tool_id("-g", gid);
 	o.idmap = lines.v;
 	o.argv = rest < argc ? (const char *const *)argv + rest : shell;
 	if (lxmgr_unshare(&o, &status, &err) < 0)

@@ -2,7 +2,7 @@
 #include "tool.h"
 
 #include <errno.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char *states;
@@ -28,7 +28,7 @@ int main(int argc, char **argv)
 	struct lxmgr_err err = { 0 };
 	enum lxmgr_state now;
 	unsigned int mask = 0;
-	char copy[256], *save = NULL;
+	char *copy, *save = NULL;
 
 	if (rest < argc)
 		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));
@@ -36,7 +36,9 @@ int main(int argc, char **argv)
 		tool_usage_error("no state given (-s RUNNING)");
 	if (timeout > 2000000)
 		tool_usage_error("-t %d is too long", timeout);
-	snprintf(copy, sizeof(copy), "%s", states);
+	copy = strdup(states);
+	if (!copy)
+		tool_no_memory();
 	for (char *w = strtok_r(copy, "|", &save); w; w = strtok_r(NULL, "|", &save)) {
 		int n = lxmgr_state_parse(w);
 
@@ -47,6 +49,9 @@ int main(int argc, char **argv)
 				tool_text(w));
 		mask |= 1U << n;
 	}
+	free(copy);
+	if (!mask)
+		tool_usage_error("-s '%s' names no state", tool_text(states));
 	c = tool_open();
 	r = lxmgr_container_wait(c, mask, timeout < 0 ? -1 : timeout * 1000, &now, &err);
 	lxmgr_container_close(c);

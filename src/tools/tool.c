@@ -3,6 +3,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,12 +31,20 @@ static const struct opt common_opts[] = {
 	{ 0, "dump-options", OPT_FLAG, &dump_options, NULL, NULL },
 };
 
+static const char *tool_name(void)
+{
+	return current ? current->name : "lxmgr";
+}
+
+/* A common option that would do nothing in this tool is not there. */
 static bool is_offered(const struct opt *o)
 {
 	if (o->value == &common.json)
 		return current->has_json;
-	if (o->value == &common.name)
+	if (o->value == &common.name || o->value == &common.path)
 		return !current->no_name;
+	if (o->value == &common.rcfile && (current->no_name || current->no_rcfile))
+		return false;
 	/* A tool's own option of the same letter or name wins. */
 	for (size_t i = 0; i < current->n_opts; i++) {
 		const struct opt *own = &current->opts[i];
@@ -46,26 +55,39 @@ static bool is_offered(const struct opt *o)
 	return true;
 }
 
+/* A tool's own option of the same letter wins here too: -l of lxmgr-config. */
+static char offered_letter(const struct opt *opts, const struct opt *o)
+{
+	for (size_t i = 0; opts == common_opts && i < current->n_opts; i++)
+		if (current->opts[i].shorthand == o->shorthand)
+			return 0;
+	return o->shorthand;
+}
+
 void tool_usage_error(const char *fmt, ...)
 {
 	va_list ap;
 
-	fprintf(stderr, "%s: ", current->name);
+	fprintf(stderr, "%s: ", tool_name());
 	va_start(ap, fmt);
 	vfprintf(stderr, fmt, ap);
 	va_end(ap);
-	fprintf(stderr, " (see %s --help)\n", current->name);
+	fprintf(stderr, " (see %s --help)\n", tool_name());
 	exit(LXMGR_USAGE);
+}
+
+void tool_no_memory(void)
+{
+	fprintf(stderr, "%s: out of memory\n", tool_name());
+	exit(LXMGR_FAILED);
 }
 
 void strings_add(struct strings *s, const char *v)
 {
 	const char **p = realloc(s->v, (s->n + 2) * sizeof(*p));
 
-	if (!p) {
-		fprintf(stderr, "%s: out of memory\n", current->name);
-		exit(LXMGR_FAILED);
-	}
+	if (!p)
+		tool_no_memory();
 	p[s->n++] = v;
 	p[s->n] = NULL;
 	s->v = p;
@@ -75,14 +97,14 @@ static void print_opts(const struct opt *opts, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct opt *o = &opts[i];
-		char left[64];
+		char left[64], letter;
 		int len = 0;
 
 		if (!o->help || (opts == common_opts && !is_offered(o)))
 			continue;
-		if (o->shorthand)
-			len = snprintf(left, sizeof(left), "-%c%s", o->shorthand,
-				       o->name ? ", " : "");
+		letter = offered_letter(opts, o);
+		if (letter)
+			len = snprintf(left, sizeof(left), "-%c%s", letter, o->name ? ", " : "");
 		else
 			len = snprintf(left, sizeof(left), "    ");
 		if (o->name)
@@ -107,19 +129,24 @@ static void print_help(void)
 	}
 	printf("Common options:\n");
 	print_opts(common_opts, ARRAY_SIZE(common_opts));
+	if (current->more_help)
+		current->more_help();
 	printf("\nSee %s(1) and lxmgr(7).\n", current->name);
 }
 
-/* For completion and the check against the manual page: short, long, value. */
+/* For completion and the check against the manual page: short, long, value; [=VALUE] may be
+ * left out. */
 static void dump(const struct opt *opts, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct opt *o = &opts[i];
+		char letter;
 
 		if (!o->help || (opts == common_opts && !is_offered(o)))
 			continue;
-		printf("%s%c\t%s%s\t%s\n", o->shorthand ? "-" : "",
-		       o->shorthand ? o->shorthand : ' ', o->name ? "--" : "",
+		letter = offered_letter(opts, o);
+		printf(o->type == OPT_OPTIONAL ? "%s%c\t%s%s\t[=%s]\n" : "%s%c\t%s%s\t%s\n",
+		       letter ? "-" : "", letter ? letter : ' ', o->name ? "--" : "",
 		       o->name ? o->name : "", o->arg ? o->arg : "");
 	}
 }
@@ -132,8 +159,21 @@ static int parse_number(const char *what, const char *s)
 	errno = 0;
 	v = strtol(s, &end, 10);
 	if (errno || *end || !isdigit((unsigned char)*s) || v > INT_MAX)
-		tool_usage_error("%s: '%s' is no number", what, s);
+		tool_usage_error("%s: '%s' is no number", what, tool_text(s));
 	return (int)v;
+}
+
+unsigned int tool_id(const char *option, const char *text)
+{
+	unsigned long long v;
+	char *end;
+
+	errno = 0;
+	v = strtoull(text, &end, 10);
+	/* UINT32_MAX says "unset" to the library and "no change" to the kernel. */
+	if (errno || *end || !isdigit((unsigned char)*text) || v >= UINT32_MAX)
+		tool_usage_error("%s: '%s' is no id", option, tool_text(text));
+	return (unsigned int)v;
 }
 
 static void set_option(const struct opt *o, const char *what, const char *value)
@@ -238,43 +278,70 @@ static int parse_short(char **argv, int left)
 	return 1;
 }
 
-static void need_root(void)
+void tool_need_root(void)
 {
-	if (current->any_user || geteuid() == 0)
+	if (geteuid() == 0)
 		return;
 	fprintf(stderr,
 		"%s: this needs root; containers of ordinary users are not supported yet "
 		"(try: sudo %s ...)\n",
-		current->name, current->name);
+		tool_name(), tool_name());
 	exit(LXMGR_REFUSED);
+}
+
+/*
+ * Were 0, 1 or 2 closed, the next file that is opened, a config for one, would be what is read or
+ * printed to. Opened the wrong way round, reading and printing still fail.
+ */
+static void fill_std_fds(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 &&
+		    open("/dev/null", fd == 0 ? O_WRONLY : O_RDONLY) != fd)
+			_exit(LXMGR_FAILED);
+}
+
+static bool is_option(const char *arg)
+{
+	return arg[0] == '-' && arg[1] && strcmp(arg, "--") != 0;
+}
+
+static bool wants_name(void)
+{
+	return !current->no_name && !common.name;
+}
+
+/* Options stand before and behind the name, not behind a command. The index of what is left. */
+static int parse_args(int argc, char **argv)
+{
+	int i = 1;
+
+	for (;;) {
+		while (i < argc && is_option(argv[i]))
+			i += argv[i][1] == '-' ? parse_long(argv + i, argc - i)
+					       : parse_short(argv + i, argc - i);
+		if (i == argc || !wants_name() || !strcmp(argv[i], "--"))
+			break;
+		common.name = argv[i++];
+		common.name_is_first = true;
+	}
+	if (i < argc && !strcmp(argv[i], "--"))
+		i++;
+	if (i < argc && wants_name()) {
+		common.name = argv[i++];
+		common.name_is_first = true;
+	}
+	return i;
 }
 
 int tool_parse(const struct tool *t, int argc, char **argv)
 {
 	struct lxmgr_err err = { 0 };
-	int i = 1;
+	int i;
 
 	current = t;
-	while (i < argc && argv[i][0] == '-' && argv[i][1]) {
-		if (!strcmp(argv[i], "--")) {
-			break;
-		}
-		i += argv[i][1] == '-' ? parse_long(argv + i, argc - i)
-				       : parse_short(argv + i, argc - i);
-		/* The name first, options behind it. */
-		if (i < argc && argv[i][0] != '-' && !t->no_name && !common.name) {
-			common.name = argv[i];
-			i++;
-		}
-	}
-	if (i == 1 && i < argc && argv[i][0] != '-' && !t->no_name && !common.name) {
-		common.name = argv[i++];
-		while (i < argc && argv[i][0] == '-' && argv[i][1] && strcmp(argv[i], "--") != 0)
-			i += argv[i][1] == '-' ? parse_long(argv + i, argc - i)
-					       : parse_short(argv + i, argc - i);
-	}
-	if (i < argc && !strcmp(argv[i], "--"))
-		i++;
+	fill_std_fds();
+	i = parse_args(argc, argv);
 	if (help) {
 		print_help();
 		exit(tool_exit(0));
@@ -294,7 +361,8 @@ int tool_parse(const struct tool *t, int argc, char **argv)
 	}
 	if (!t->no_name && !t->name_optional && !common.name)
 		tool_usage_error("no container name given");
-	need_root();
+	if (!t->any_user)
+		tool_need_root();
 	if (!common.path && !t->no_name) {
 		char *path = NULL;
 
@@ -306,14 +374,25 @@ int tool_parse(const struct tool *t, int argc, char **argv)
 	return i;
 }
 
+/* Whether the text names the container: in quotes, as every message does that does. */
+static bool names_it(const char *text, const char *name)
+{
+	size_t n = strlen(name);
+
+	for (const char *p = strchr(text, '\''); p; p = strchr(p + 1, '\''))
+		if (!strncmp(p + 1, name, n) && p[n + 1] == '\'')
+			return true;
+	return false;
+}
+
 int tool_error(const struct lxmgr_err *err)
 {
 	tool_progress_end();
-	if (common.name && !strstr(err->text, common.name))
-		fprintf(stderr, "%s: %s: %s\n", current->name, tool_text(common.name),
+	if (common.name && !names_it(err->text, common.name))
+		fprintf(stderr, "%s: %s: %s\n", tool_name(), tool_text(common.name),
 			tool_text(err->text));
 	else
-		fprintf(stderr, "%s: %s\n", current->name, tool_text(err->text));
+		fprintf(stderr, "%s: %s\n", tool_name(), tool_text(err->text));
 	return err->status ? err->status : LXMGR_FAILED;
 }
 
@@ -321,10 +400,11 @@ int tool_exit(int status)
 {
 	bool bad = ferror(stdout);
 
-	if (fclose(stdout) != 0 && errno != EBADF)
+	/* A file system may tell of a full disk only when the file is closed. */
+	if (fclose(stdout) != 0)
 		bad = true;
 	if (bad && status == 0) {
-		fprintf(stderr, "%s: cannot write the output: %s\n", current->name,
+		fprintf(stderr, "%s: cannot write the output: %s\n", tool_name(),
 			strerror(errno ? errno : EIO));
 		return LXMGR_FAILED;
 	}
@@ -341,32 +421,66 @@ struct lxmgr_container *tool_open(void)
 	return c;
 }
 
-void tool_json(json_t *v)
+/* The length of the UTF-8 sequence at s; 0: none, or a control character (C0, DEL, C1). */
+static size_t printable(const unsigned char *s)
 {
-	json_dumpf(v, stdout, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
-	putchar('\n');
-	json_decref(v);
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t n = *s < 0x80 ? 1 : *s >= 0xf0 ? 4 : *s >= 0xe0 ? 3 : 2;
+	uint32_t c = n == 1 ? *s : *s & (0x7fU >> n);
+
+	/* No first byte: one that continues, or is longer than UTF-8 goes. */
+	if ((*s & 0xc0) == 0x80 || *s >= 0xf8)
+		return 0;
+	for (size_t i = 1; i < n; i++) {
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (s[i] & 0x3f);
+	}
+	if (c < least[n] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000))
+		return 0;
+	return c < 0x20 || (c >= 0x7f && c < 0xa0) ? 0 : n;
 }
 
 const char *tool_text(const char *s)
 {
-	static char ring[8][2048];
+	static char *ring[8];
 	static unsigned int next;
-	char *out = ring[next++ % 8];
-	size_t n = 0;
+	char **slot = &ring[next++ % ARRAY_SIZE(ring)];
+	char *out = realloc(*slot, strlen(s) * 4 + 1);
 
-	for (; *s && n + 5 < sizeof(ring[0]); s++) {
-		unsigned char c = (unsigned char)*s;
+	if (!out)
+		tool_no_memory();
+	*slot = out;
+	while (*s) {
+		size_t n = printable((const unsigned char *)s);
 
-		/* C0, DEL; C1 controls are 0xc2 0x80..0x9f in UTF-8. */
-		if (c < 0x20 || c == 0x7f ||
-		    (c == 0xc2 && (unsigned char)s[1] >= 0x80 && (unsigned char)s[1] < 0xa0))
-			n += (size_t)snprintf(out + n, 5, "\\x%02x", c);
-		else
-			out[n++] = *s;
+		if (n) {
+			memcpy(out, s, n);
+			out += n;
+			s += n;
+		} else {
+			out += snprintf(out, 5, "\\x%02x", (unsigned char)*s++);
+		}
 	}
-	out[n] = '\0';
-	return out;
+	*out = '\0';
+	return *slot;
+}
+
+void tool_value(const char *key, const char *value)
+{
+	char *copy = strdup(value), *rest = copy, *line;
+
+	if (!copy)
+		tool_no_memory();
+	while ((line = strsep(&rest, "\n"))) {
+		/* The end of the last line is no further, empty one. */
+		if (!rest && !*line && line != copy)
+			break;
+		if (key)
+			printf("%s = ", tool_text(key));
+		printf("%s\n", tool_text(line));
+	}
+	free(copy);
 }
 
 const char *tool_size(uint64_t bytes)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * What every tool is made of: a typed option table that gives parsing, --help and completion; the
- * common options; output as text or JSON; one place that prints errors.
+ * common options; output as text; one place that prints errors. JSON is in report.h, so that the
+ * tools without it do not load its library.
  */
 #ifndef LXMGR_TOOLS_TOOL_H
 #define LXMGR_TOOLS_TOOL_H
 
-#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -46,14 +46,17 @@ struct tool {
 	size_t n_opts;
 	bool no_name; /* takes no container name */
 	bool name_optional;
-	bool any_user; /* needs no root */
+	bool no_rcfile; /* opens no container that a config could be given for */
+	bool any_user;	/* needs no root, or calls tool_need_root() where it does */
 	bool has_json;
+	void (*more_help)(void); /* prints what follows the options; may be NULL */
 };
 
 /* What the common options said. */
 extern struct common {
 	const char *name, *path, *rcfile;
 	bool quiet, json;
+	bool name_is_first; /* the name came as the first argument, not by -n */
 } common;
 
 /*
@@ -65,14 +68,20 @@ int tool_parse(const struct tool *t, int argc, char **argv);
 /* Print "tool: [NAME: ]text" to stderr; the exit status that belongs to err. */
 int tool_error(const struct lxmgr_err *err);
 __attribute__((format(printf, 1, 2), noreturn)) void tool_usage_error(const char *fmt, ...);
-/* Flush what was printed; a full disk or closed pipe turns 0 into 1. Call it last. */
+/* Refuse, with LXMGR_REFUSED, what an ordinary user asks for. */
+void tool_need_root(void);
+__attribute__((noreturn)) void tool_no_memory(void);
+/* A user or group id, 0 to 2^32-2 in digits; anything else is wrong usage of the option. */
+unsigned int tool_id(const char *option, const char *text);
+/* Flush what was printed; a full disk or closed stdout turns 0 into 1. Call it last. */
 int tool_exit(int status);
 /* Open common.name, or print why not and exit. */
 struct lxmgr_container *tool_open(void);
-/* Print a JSON value (freed) with a newline. */
-void tool_json(json_t *v);
-/* Text with control characters escaped; a ring of static buffers. */
+/* Text with control characters and what is no UTF-8 escaped, of any length; the next seven calls
+ * leave it. */
 const char *tool_text(const char *s);
+/* Print a config value, a line for each of a list; "KEY = " before each unless key is NULL. */
+void tool_value(const char *key, const char *value);
 /* "1.5 GiB"; LXMGR_UNKNOWN is "-". A ring of static buffers. */
 const char *tool_size(uint64_t bytes);
 /* Progress on a terminal: for lxmgr_create_opts.progress. */

@@ -8,6 +8,12 @@ TREE=${TREE:-$(mktemp -d /var/lib/lxmgr-test.XXXXXX)}
 export TREE
 chmod 0711 "$TREE"
 N=0 FAILED=0 OUT=''
+# Where the installed lxmgr keeps things; a build with a --runstatedir of its own says so.
+VAR=$(lxmgr-config lxmgr.lxmgrpath)
+VAR=${VAR%/lib/lxmgr}
+CACHE=$VAR/cache/lxmgr/images
+RUN=${LXMGR_RUN:-/run/lxmgr}
+export VAR CACHE RUN
 
 result() { # result STATUS NAME
 	N=$((N + 1))
@@ -68,6 +74,18 @@ lx() { # lx VERB ...: in the test's tree
 	"lxmgr-$verb" -P "$TREE" "$@"
 }
 
+# need PROGRAM...: without them the file is one visible SKIP.
+need() {
+	local p
+	for p; do
+		if ! command -v "$p" >/dev/null; then
+			skip "$(basename "$0")" "no $p on this host"
+			finish
+			exit
+		fi
+	done
+}
+
 busybox() { # busybox NAME [OPTIONS]
 	local name=$1
 	shift
@@ -90,7 +108,7 @@ host_state() {
 	find /sys/fs/cgroup -mindepth 2 -type d -path '*/lxmgr/*' 2>/dev/null | sort
 	losetup -a 2>/dev/null
 	ps -eo stat=,args= | awk '$1 !~ /^Z/ && $2 ~ /lxmgr-(supervise|finish|start|attach|create)$/' | sort
-	find /run/lxmgr -mindepth 1 -maxdepth 1 ! -name '.*' 2>/dev/null | sort
+	find "$RUN" -mindepth 1 -maxdepth 1 ! -name '.*' 2>/dev/null | sort
 	nft list tables 2>/dev/null | grep -v 'inet lxmgr' | sort
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Running a command in a container. The caller's process stays outside and copies bytes; a child
- * joins the namespaces, a grandchild is in the pid namespace and becomes the command.
+ * that is born in the cgroup and the pid namespace joins the others and becomes the command.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -67,6 +67,8 @@ static int open_target(struct attach *a, struct lxmgr_err *err)
 		if (cgroup_is_frozen(&a->cg) > 0)
 			return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 					  "container '%s' is frozen; unfreeze it first", c->name);
+		if (!a->o->elevated_cgroup)
+			return cgroup_open_attach(&a->cg, err);
 	}
 	return 0;
 }
@@ -183,25 +185,60 @@ static void proxy(struct attach *a)
 		tty_restore(STDIN_FILENO, &saved);
 }
 
-static int run(struct attach *a, int *ret_status, struct lxmgr_err *err)
+/* The child is born in the pid namespace, which a process cannot enter itself, and in the cgroup.
+ */
+static int spawn(struct attach *a, struct lxmgr_err *err)
 {
 	struct clone_args args = { .flags = CLONE_PIDFD,
 				   .pidfd = (uint64_t)(uintptr_t)&a->child_pidfd,
 				   .exit_signal = SIGCHLD };
+	cleanup_fd int own = -EBADF;
+	int pid, r = 0;
+
+	if (a->has_cgroup && a->cg.into_fd >= 0) {
+		args.flags |= CLONE_INTO_CGROUP;
+		args.cgroup = (uint64_t)a->cg.into_fd;
+	}
+	if (a->flags & CLONE_NEWPID) {
+		own = ns_open(getpid(), NS_PID);
+		if (own < 0)
+			return err_set(err, own, "open the own pid namespace");
+		r = sys_setns(a->pidfd, CLONE_NEWPID);
+		if (r < 0)
+			return err_set(err, r, "join the pid namespace of '%s'", a->c->name);
+	}
+	pid = sys_clone3(&args);
+	if (pid == 0)
+		attach_child(a);
+	/* Only children shall be there: the caller may fork on. */
+	if (own >= 0)
+		r = sys_setns(own, CLONE_NEWPID);
+	if (pid == -EAGAIN)
+		return err_msg(err, pid,
+			       "container '%s' is at its limit of processes (lxmgr.limit.pids)",
+			       a->c->name);
+	if (pid < 0)
+		return err_set(err, pid, "fork in the container");
+	if (r < 0) {
+		sys_pidfd_send_signal(a->child_pidfd, SIGKILL);
+		waitpid(pid, NULL, 0);
+		return err_set(err, r, "leave the pid namespace of '%s'", a->c->name);
+	}
+	return pid;
+}
+
+static int run(struct attach *a, int *ret_status, struct lxmgr_err *err)
+{
 	int pair[2], r = msg_pair(pair), pid;
 
 	if (r < 0)
 		return err_set(err, r, "make a socket pair");
 	a->sock = pair[0];
 	a->child_sock = pair[1];
-	pid = sys_clone3(&args);
-	if (pid == 0) {
-		fd_close(&a->sock);
-		attach_child(a);
-	}
-	fd_close(&a->child_sock);
+	pid = spawn(a, err);
 	if (pid < 0)
-		return err_set(err, pid, "fork");
+		return pid;
+	fd_close(&a->child_sock);
 	do {
 		r = hear(a, err);
 	} while (r == 0);

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/personality.h>
 #include <sys/prctl.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "container/attach.h"
@@ -201,7 +200,6 @@ __attribute__((noreturn)) static void command(const struct attach *a)
 		.new_session = a->want_pty,
 	};
 
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (o->remount_sys_proc && remount(&err) < 0)
 		fail(a, &err);
 	if (a->personality != 0xffffffff && personality(a->personality) < 0) {
@@ -235,19 +233,20 @@ __attribute__((noreturn)) static void command(const struct attach *a)
 
 static int join(struct attach *a, struct lxmgr_err *err)
 {
-	int r;
+	/* Where this process was born already. */
+	int flags = a->flags & ~CLONE_NEWPID, r;
 
-	/* From the first step inside, processes of the container could look at this one: without
+	/* From the first moment, processes of the container could look at this one: without
 	 * dumpability neither /proc/PID/exe nor its memory is theirs (CVE-2016-9962,
 	 * CVE-2019-5736). */
 	prctl(PR_SET_DUMPABLE, 0);
-	if (a->has_cgroup && !a->o->elevated_cgroup) {
-		r = cgroup_attach(&a->cg, getpid(), err);
+	if (a->has_cgroup) {
+		r = cgroup_join(&a->cg, err);
 		if (r < 0)
 			return r;
 	}
 	/* One call joins all; the kernel takes the user namespace first. */
-	r = sys_setns(a->pidfd, a->flags);
+	r = flags ? sys_setns(a->pidfd, flags) : 0;
 	if (r < 0)
 		return err_set(err, r, "join the namespaces of '%s'", a->c->name);
 	if (a->flags & CLONE_NEWUSER) {
@@ -258,36 +257,16 @@ static int join(struct attach *a, struct lxmgr_err *err)
 	return 0;
 }
 
-/* Namespaces here: the host's, then the container's. */
+/* Namespaces here: the host's but for the pid namespace, then the container's. */
 void attach_child(struct attach *a)
 {
 	struct lxmgr_err err = { 0 };
-	int status = 0;
-	pid_t pid;
 
+	fd_close(&a->sock);
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (join(a, &err) < 0)
 		fail(a, &err);
+	/* The change of ids cleared it. */
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	pid = fork();
-	if (pid < 0) {
-		int r = -errno;
-
-		if (r == -EAGAIN)
-			err_msg(&err, r,
-				"container '%s' is at its limit of processes "
-				"(lxmgr.limit.pids)",
-				a->c->name);
-		else
-			err_set(&err, r, "fork in the container");
-		fail(a, &err);
-	}
-	if (pid == 0)
-		command(a);
-	close(a->child_sock);
-	for (int fd = 0; fd < 3; fd++)
-		close(fd);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+	command(a);
 }

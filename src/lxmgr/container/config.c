@@ -243,6 +243,15 @@ int config_get(const struct config *cc, const char *key, char **ret, struct lxmg
 	return *ret ? 0 : err_set(err, -ENOMEM, "config");
 }
 
+void config_add_value(struct strbuf *out, const char *value, size_t n)
+{
+	/* The reader takes blanks at the ends and then one pair of quotes away. */
+	bool quote = n && (strchr(" \t", value[0]) || strchr(" \t", value[n - 1]) ||
+			   (n > 1 && value[0] == '"' && value[n - 1] == '"'));
+
+	strbuf_addf(out, quote ? "\"%.*s\"\n" : "%.*s\n", (int)n, value);
+}
+
 /* "name value" lines as "lxmgr.PREFIXname = value". */
 static void print_lines(struct strbuf *out, const struct config_key *k, unsigned int net,
 			const char *lines)
@@ -253,13 +262,15 @@ static void print_lines(struct strbuf *out, const struct config_key *k, unsigned
 		if (k->flags & KEY_FAMILY) {
 			size_t name = strcspn(lines, " ");
 
-			strbuf_addf(out, "lxmgr.%s%.*s = %.*s\n", k->name, (int)name, lines,
-				    (int)(n > name ? n - name - 1 : 0), lines + name + 1);
-		} else if (k->flags & KEY_NET) {
-			strbuf_addf(out, "lxmgr.net.%u.%s = %.*s\n", net,
-				    k->name + strlen("net.[i]."), (int)n, lines);
+			strbuf_addf(out, "lxmgr.%s%.*s = ", k->name, (int)name, lines);
+			config_add_value(out, lines + name + 1, n > name ? n - name - 1 : 0);
 		} else {
-			strbuf_addf(out, "lxmgr.%s = %.*s\n", k->name, (int)n, lines);
+			if (k->flags & KEY_NET)
+				strbuf_addf(out, "lxmgr.net.%u.%s = ", net,
+					    k->name + strlen("net.[i]."));
+			else
+				strbuf_addf(out, "lxmgr.%s = ", k->name);
+			config_add_value(out, lines, n);
 		}
 		lines += n + (lines[n] == '\n');
 	}

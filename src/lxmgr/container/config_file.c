@@ -207,6 +207,12 @@ static char *line_key(const char *line, size_t n)
 	return rest && *key != '#' ? strdup(rest) : NULL;
 }
 
+static void add_line(struct strbuf *b, const char *name, const char *value)
+{
+	strbuf_addf(b, "lxmgr.%s = ", name);
+	config_add_value(b, value, strlen(value));
+}
+
 int config_edit(const char *text, const char *key, const char *value, char **ret,
 		struct lxmgr_err *err)
 {
@@ -236,12 +242,12 @@ int config_edit(const char *text, const char *key, const char *value, char **ret
 		if (!same || (is_list && value))
 			strbuf_addf(&b, "%.*s\n", (int)n, text);
 		else if (value && !done)
-			strbuf_addf(&b, "lxmgr.%s = %s\n", name, value);
+			add_line(&b, name, value);
 		done |= same && !is_list;
 		text += n + (text[n] == '\n');
 	}
 	if (value && !done)
-		strbuf_addf(&b, "lxmgr.%s = %s\n", name, value);
+		add_line(&b, name, value);
 	*ret = strbuf_take(&b);
 	return *ret ? 0 : err_set(err, -ENOMEM, "config");
 }

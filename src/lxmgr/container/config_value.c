@@ -371,6 +371,10 @@ static int set_env(const struct value_ctx *v, const char *value, struct lxmgr_er
 	inherited = getenv(value);
 	if (!inherited)
 		return 0;
+	/* It is written into the running config: a line break would begin a key of its own. */
+	if (strpbrk(inherited, "\n\r") || !str_is_utf8(inherited, strlen(inherited)))
+		return err_msg(err, -EINVAL,
+			       "'%s' of the environment has a line break or is no UTF-8", value);
 	return strlist_addf(v->field, "%s=%s", value, inherited) < 0
 		       ? err_set(err, -ENOMEM, "config")
 		       : 0;

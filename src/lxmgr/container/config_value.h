@@ -61,6 +61,8 @@ const struct config_key *config_find(const char *name, const char **ret_suffix, 
 /* The interface with this index, made if it is new and `make`. */
 struct net_spec *config_net(struct config *c, unsigned long index, bool make);
 void config_net_init(struct net_spec *n, unsigned int index);
+/* Append a value and the end of its line so that it is read again as the same. */
+void config_add_value(struct strbuf *out, const char *value, size_t n);
 /* Where keys were set. */
 int config_note(struct config *c, const char *key, const char *where);
 const char *config_noted(const struct config *c, const char *key);

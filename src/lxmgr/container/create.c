@@ -123,10 +123,30 @@ static int make_config(struct create *c, struct lxmgr_err *err)
 	return r < 0 ? r : config_check(&c->config, c->name, err);
 }
 
-/* Left by a create or destroy that was killed: nobody holds its lock. */
-static void clean_stale(int path_fd)
+/* What the container of an unfinished directory ".NAME.new-PID" had reserved, unless there is one
+ * of that name. If that one's create reserves just now, its first start reserves again. */
+static void release_stale(const struct create *c, const char *entry)
 {
-	int fd = dup(path_fd);
+	const char *end = strstr(entry, ".new-");
+	char name[64], id[sizeof(c->id)];
+	struct lxmgr_err why = { 0 };
+
+	if (!end)
+		end = strstr(entry, ".dead-");
+	if ((size_t)(end - entry) > sizeof(name))
+		return;
+	snprintf(name, (size_t)(end - entry), "%s", entry + 1);
+	if (!name_is_valid(name) || faccessat(c->path_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		return;
+	snprintf(id, sizeof(id), "%s/%s", c->path, name);
+	if (ipam_release(id, &why) < 0 || idalloc_release(id, &why) < 0)
+		log_warn("%s, ignoring", why.text);
+}
+
+/* Left by a create or destroy that was killed: nobody holds its lock. */
+static void clean_stale(const struct create *c)
+{
+	int fd = dup(c->path_fd);
 	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
@@ -136,12 +156,13 @@ static void clean_stale(int path_fd)
 		if (e->d_name[0] != '.' ||
 		    (!strstr(e->d_name, ".new-") && !strstr(e->d_name, ".dead-")))
 			continue;
-		dir = openat(path_fd, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		dir = openat(c->path_fd, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		lock = dir < 0 ? -EBADF : lock_at(dir, "lock", true, 0, NULL);
 		if (lock < 0)
 			continue;
 		log_info("removing the unfinished '%s'", e->d_name);
-		if (remove_tree_at(path_fd, e->d_name) < 0)
+		release_stale(c, e->d_name);
+		if (remove_tree_at(c->path_fd, e->d_name) < 0)
 			log_warn("cannot remove '%s', ignoring", e->d_name);
 	}
 }
@@ -153,7 +174,7 @@ static int make_dir(struct create *c, struct lxmgr_err *err)
 	if (fstatat(c->path_fd, c->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_status(err, STATUS_WRONG_STATE, -EEXIST,
 				  "container '%s' exists already in %s", c->name, c->path);
-	clean_stale(c->path_fd);
+	clean_stale(c);
 	snprintf(c->tmp, sizeof(c->tmp), ".%s.new-%d", c->name, getpid());
 	if (mkdirat(c->path_fd, c->tmp, 0700) < 0)
 		return err_set(err, -errno, "make '%s/%s'", c->path, c->name);
@@ -199,6 +220,7 @@ static int get_image(struct create *c, const struct strlist *args, struct lxmgr_
 		.container = c->name,
 		.flush_cache = c->o->flush_cache,
 		.quiet = c->o->quiet,
+		.timeout_ms = c->o->timeout_ms,
 		.progress = c->o->progress,
 		.progress_arg = c->o->progress_arg,
 	};
@@ -280,16 +302,17 @@ static int reserve(struct create *c, struct lxmgr_err *err)
 	int r = 0;
 
 	if (c->config.idmap_policy == IDMAP_AUTO) {
+		/* Before: it may fail with the entry written, at the fsync. */
+		c->has_ids = true;
 		r = idalloc_acquire(c->id, 65536, &base, err);
-		c->has_ids = r == 0;
 	}
 	for (size_t i = 0; r == 0 && i < c->config.n_nets; i++) {
 		if (!c->config.nets[i].managed)
 			continue;
+		c->has_address = true;
 		r = bridge_conf_get(&bridge, err);
 		if (r == 0)
 			r = ipam_acquire(&bridge, c->id, c->config.nets[i].index, &lease, err);
-		c->has_address = r == 0;
 	}
 	return r;
 }
@@ -352,6 +375,11 @@ static void give_up(struct create *c)
 		log_warn("%s, ignoring", why.text);
 	if (*c->tmp && remove_tree_at(c->path_fd, c->tmp) < 0)
 		log_warn("cannot remove the unfinished container, ignoring");
+}
+
+int lxmgr_template_help(const char *template_name, char **ret, struct lxmgr_err *err)
+{
+	return image_template_help(template_name, ret, err);
 }
 
 int lxmgr_container_create(const char *path, const char *name, const struct lxmgr_create_opts *opts,

@@ -99,7 +99,8 @@ static int end_cgroup(const struct state *s, struct lxmgr_err *err)
 /* The state file goes last: until then the next command finds what is left to do. */
 static int end_run_dir(const struct lxmgr_container *c, struct lxmgr_err *err)
 {
-	static const char *const files[] = { "control", "config", "argv", "lock", "state" };
+	static const char *const files[] = { "control", "config", ".config.tmp",
+					     "argv",	"lock",	  "state" };
 	cleanup_fd int run = container_run_dir(c, false, err);
 	cleanup_fd int base = -EBADF;
 

@@ -24,19 +24,30 @@
 
 #define MAX_ARCHES 3
 
-/* Both ABIs of x86-64 and x32: a call that is denied in one only is not denied. */
-static const struct {
-	const char *name;
-	uint32_t token;
-} arches[] = {
-	{ "x86_64", SCMP_ARCH_X86_64 },
-	{ "x86", SCMP_ARCH_X86 },
-	{ "x32", SCMP_ARCH_X32 },
+/* The ABIs of a machine, its own first: a call that is denied in one only is not denied. */
+static const struct machine {
+	uint32_t native;
+	struct {
+		const char *name, *alias;
+		uint32_t token;
+	} abi[MAX_ARCHES];
+} machines[] = {
+	{ SCMP_ARCH_X86_64,
+	  { { "x86_64", "amd64", SCMP_ARCH_X86_64 },
+	    { "x86", "i386", SCMP_ARCH_X86 },
+	    { "x32", NULL, SCMP_ARCH_X32 } } },
+	{ SCMP_ARCH_AARCH64,
+	  { { "arm64", "aarch64", SCMP_ARCH_AARCH64 }, { "arm", NULL, SCMP_ARCH_ARM } } },
+	{ SCMP_ARCH_RISCV64, { { "riscv64", NULL, SCMP_ARCH_RISCV64 } } },
+	{ SCMP_ARCH_S390X,
+	  { { "s390x", NULL, SCMP_ARCH_S390X }, { "s390", NULL, SCMP_ARCH_S390 } } },
+	{ SCMP_ARCH_PPC64LE, { { "ppc64le", NULL, SCMP_ARCH_PPC64LE } } },
 };
 
 static struct policy {
 	const char *file;
 	unsigned int line;
+	const struct machine *machine;
 	scmp_filter_ctx ctx[MAX_ARCHES];
 	uint32_t default_action, rule_action;
 	bool in_section[MAX_ARCHES]; /* which architectures the current section is for */
@@ -165,7 +176,7 @@ static void add_rule(const char *name, uint32_t action, const struct scmp_arg_cm
 	/* What the default does anyway needs no rule, and libseccomp refuses it. */
 	if (action == policy.default_action)
 		return;
-	for (size_t i = 0; i < ARRAY_SIZE(arches); i++) {
+	for (size_t i = 0; i < MAX_ARCHES; i++) {
 		int r;
 
 		if (!policy.in_section[i] || !policy.ctx[i])
@@ -187,21 +198,35 @@ static void reject_force_umount(void)
 	add_rule("umount2", SCMP_ACT_ERRNO(EACCES), &cmp, 1);
 }
 
+/* Sections for other machines are no mistake: LXC's policies have them. */
+static bool is_known_section(const char *name)
+{
+	static const char *const known[] = { "arm",	    "arm64",	 "loongarch64", "mips",
+					     "mips64",	    "mips64n32", "mipsel",	"mipsel64",
+					     "mipsel64n32", "ppc",	 "ppc64",	"ppc64le",
+					     "riscv64",	    "s390",	 "s390x",	"x32",
+					     "x86",	    "x86_64" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(known); i++)
+		if (str_eq(name, known[i]))
+			return true;
+	return false;
+}
+
 static void section(char *name)
 {
 	bool any = false;
 
 	name[strcspn(name, "]")] = '\0';
-	for (size_t i = 0; i < ARRAY_SIZE(arches); i++) {
-		policy.in_section[i] = str_eq(name, "all") || str_eq(name, arches[i].name) ||
-				       (str_eq(name, "amd64") && i == 0) ||
-				       (str_eq(name, "i386") && i == 1);
+	for (size_t i = 0; i < MAX_ARCHES; i++) {
+		const char *own = policy.machine->abi[i].name,
+			   *alias = policy.machine->abi[i].alias;
+
+		policy.in_section[i] = str_eq(name, "all") || (own && str_eq(name, own)) ||
+				       (alias && str_eq(name, alias));
 		any |= policy.in_section[i];
 	}
-	/* Sections for other machines are no mistake: LXC's policies have them. */
-	if (!any && !strstr("arm arm64 mips mips64 mips64n32 mipsel mipsel64 mipsel64n32 ppc ppc64 "
-			    "ppc64le riscv64 s390 s390x loongarch64 x86_64",
-			    name))
+	if (!any && !is_known_section(name))
 		die("unknown architecture '%s'", name);
 }
 
@@ -254,16 +279,21 @@ static void parse_line_v1(char *line)
 
 static void make_contexts(size_t n)
 {
-	for (size_t i = 0; i < n; i++) {
+	uint32_t native = seccomp_arch_native();
+
+	for (size_t i = 0; i < ARRAY_SIZE(machines); i++)
+		if (machines[i].native == native)
+			policy.machine = &machines[i];
+	if (!policy.machine)
+		die("policies are not supported on this machine");
+	for (size_t i = 0; i < n && policy.machine->abi[i].name; i++) {
 		scmp_filter_ctx c = seccomp_init(policy.default_action);
 
 		if (!c)
 			die("cannot make a filter");
-		if (seccomp_arch_native() != arches[i].token) {
-			if (seccomp_arch_add(c, arches[i].token) < 0 ||
-			    seccomp_arch_remove(c, SCMP_ARCH_NATIVE) < 0)
-				die("the library has no %s", arches[i].name);
-		}
+		if (i && (seccomp_arch_add(c, policy.machine->abi[i].token) < 0 ||
+			  seccomp_arch_remove(c, SCMP_ARCH_NATIVE) < 0))
+			die("the library has no %s", policy.machine->abi[i].name);
 		policy.ctx[i] = c;
 		policy.in_section[i] = true;
 	}
@@ -284,13 +314,13 @@ static void parse_head_v2(char *line)
 	has = parse_action(w.v + 1, w.n - 1, &action, &used);
 	policy.default_action = allow ? (has ? action : SCMP_ACT_KILL) : SCMP_ACT_ALLOW;
 	policy.rule_action = allow ? SCMP_ACT_ALLOW : has ? action : SCMP_ACT_KILL;
-	make_contexts(ARRAY_SIZE(arches));
+	make_contexts(MAX_ARCHES);
 }
 
-static void finish(size_t n)
+static void finish(void)
 {
-	for (size_t i = 1; i < n; i++)
-		if (seccomp_merge(policy.ctx[0], policy.ctx[i]) < 0)
+	for (size_t i = 1; i < MAX_ARCHES; i++)
+		if (policy.ctx[i] && seccomp_merge(policy.ctx[0], policy.ctx[i]) < 0)
 			die("cannot merge the filters of the ABIs");
 	/* A binary tree: 300 rules in a row cost as much at each system call. */
 	seccomp_attr_set(policy.ctx[0], SCMP_FLTATR_CTL_OPTIMIZE, 2);
@@ -338,6 +368,6 @@ int main(int argc, char **argv)
 	}
 	if (policy.line < 3 || !policy.ctx[0])
 		die("the policy is too short");
-	finish(version == 2 ? ARRAY_SIZE(arches) : 1);
+	finish();
 	return 0;
 }

@@ -109,21 +109,24 @@ static int set_caps(uint64_t effective, uint64_t permitted, uint64_t inheritable
 	return syscall(SYS_capset, &head, data) < 0 ? -errno : 0;
 }
 
-static int get_permitted(uint64_t *ret_permitted, uint64_t *ret_inheritable)
+static int get_caps(uint64_t *ret_effective, uint64_t *ret_permitted, uint64_t *ret_inheritable)
 {
 	struct __user_cap_header_struct head = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	struct __user_cap_data_struct data[2];
 
 	if (syscall(SYS_capget, &head, data) < 0)
 		return -errno;
+	*ret_effective = (uint64_t)data[1].effective << 32 | data[0].effective;
 	*ret_permitted = (uint64_t)data[1].permitted << 32 | data[0].permitted;
-	if (ret_inheritable)
-		*ret_inheritable = (uint64_t)data[1].inheritable << 32 | data[0].inheritable;
+	*ret_inheritable = (uint64_t)data[1].inheritable << 32 | data[0].inheritable;
 	return 0;
 }
 
 int caps_drop_bounding(uint64_t keep, struct lxmgr_err *err)
 {
+	uint64_t effective = 0, permitted = 0, inheritable = 0;
+	int r;
+
 	/* No library call in between: this runs after clone, and the kernel ends the loop. */
 	for (int cap = 0; cap < 64; cap++) {
 		if (keep >> cap & 1)
@@ -136,17 +139,22 @@ int caps_drop_bounding(uint64_t keep, struct lxmgr_err *err)
 		}
 	}
 	prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return 0;
+	/* The caller's inheritable set survives a change of uid and exec, and gives a file with
+	 * inheritable capabilities more than the bounding set allows (CVE-2022-24769). */
+	r = get_caps(&effective, &permitted, &inheritable);
+	if (r == 0)
+		r = set_caps(effective, permitted, 0);
+	return r < 0 ? err_set(err, r, "clear the inheritable capabilities") : 0;
 }
 
 int caps_apply(uint64_t keep, struct lxmgr_err *err)
 {
-	uint64_t permitted = 0;
+	uint64_t effective = 0, permitted = 0, inheritable = 0;
 	int r = caps_drop_bounding(keep, err);
 
 	if (r < 0)
 		return r;
-	r = get_permitted(&permitted, NULL);
+	r = get_caps(&effective, &permitted, &inheritable);
 	if (r == 0)
 		r = set_caps(permitted & keep, permitted & keep, 0);
 	return r < 0 ? err_set(err, r, "set the capabilities") : 0;
@@ -154,8 +162,8 @@ int caps_apply(uint64_t keep, struct lxmgr_err *err)
 
 int caps_raise_effective(void)
 {
-	uint64_t permitted = 0, inheritable = 0;
-	int r = get_permitted(&permitted, &inheritable);
+	uint64_t effective = 0, permitted = 0, inheritable = 0;
+	int r = get_caps(&effective, &permitted, &inheritable);
 
 	return r < 0 ? r : set_caps(permitted, permitted, inheritable);
 }

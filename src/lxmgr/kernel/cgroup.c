@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,13 +34,6 @@ const struct cgroup_ops *cgroup_driver(struct lxmgr_err *err)
 			"no usable cgroups: cgroup2 is mounted neither at /sys/fs/cgroup nor at "
 			"/sys/fs/cgroup/unified");
 	return found;
-}
-
-int cgroup_check(const struct cgroup_spec *spec, struct lxmgr_err *err)
-{
-	const struct cgroup_ops *ops = cgroup_driver(err);
-
-	return ops ? ops->check(spec, err) : -ENODEV;
 }
 
 void cgroup_init(struct cgroup *cg)
@@ -121,21 +115,55 @@ static const struct cgroup_device_rule essentials[] = {
 	{ true, 'c', 136, -1, true, true, true },
 };
 
-int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
+/*
+ * The spec with the device rules as they act. The config's rules come on top of the defaults,
+ * unless one of them is "a", which begins anew: without the defaults below it, a single
+ * devices.allow would leave a v1 group with what it inherits, that is, every device of the host.
+ */
+static int resolve_devices(const struct cgroup_spec *spec, struct cgroup_spec *ret,
+			   struct cgroup_device_rule **ret_rules, struct lxmgr_err *err)
 {
-	cleanup_free struct cgroup_device_rule *all = NULL;
-	struct cgroup_spec copy = *spec;
+	size_t n_defaults, n = 0;
+	const struct cgroup_device_rule *defaults = cgroup_device_defaults(&n_defaults);
+	struct cgroup_device_rule *all;
 
-	if (!spec->n_devices)
-		return cg->ops->apply(cg, spec, err);
-	all = calloc(spec->n_devices + ARRAY_SIZE(essentials), sizeof(*all));
+	all = calloc(n_defaults + spec->n_devices + ARRAY_SIZE(essentials), sizeof(*all));
 	if (!all)
 		return err_set(err, -ENOMEM, "device rules");
-	memcpy(all, spec->devices, spec->n_devices * sizeof(*all));
-	memcpy(all + spec->n_devices, essentials, sizeof(essentials));
-	copy.devices = all;
-	copy.n_devices += ARRAY_SIZE(essentials);
-	return cg->ops->apply(cg, &copy, err);
+	memcpy(all, defaults, n_defaults * sizeof(*all));
+	n = n_defaults;
+	for (size_t i = 0; i < spec->n_devices; i++) {
+		if (spec->devices[i].type == 'a')
+			n = 0;
+		all[n++] = spec->devices[i];
+	}
+	if (spec->n_devices) {
+		memcpy(all + n, essentials, sizeof(essentials));
+		n += ARRAY_SIZE(essentials);
+	}
+	*ret = *spec;
+	ret->devices = *ret_rules = all;
+	ret->n_devices = n;
+	return 0;
+}
+
+int cgroup_check(const struct cgroup_spec *spec, struct lxmgr_err *err)
+{
+	const struct cgroup_ops *ops = cgroup_driver(err);
+	cleanup_free struct cgroup_device_rule *rules = NULL;
+	struct cgroup_spec full;
+	int r = ops ? resolve_devices(spec, &full, &rules, err) : -ENODEV;
+
+	return r < 0 ? r : ops->check(&full, err);
+}
+
+int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
+{
+	cleanup_free struct cgroup_device_rule *rules = NULL;
+	struct cgroup_spec full;
+	int r = resolve_devices(spec, &full, &rules, err);
+
+	return r < 0 ? r : cg->ops->apply(cg, &full, err);
 }
 
 int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err)
@@ -148,9 +176,9 @@ int cgroup_join(struct cgroup *cg, struct lxmgr_err *err)
 	return cg->ops->join(cg, err);
 }
 
-int cgroup_attach(struct cgroup *cg, pid_t pid, struct lxmgr_err *err)
+int cgroup_open_attach(struct cgroup *cg, struct lxmgr_err *err)
 {
-	return cg->ops->attach(cg, pid, err);
+	return cg->ops->open_attach(cg, err);
 }
 
 int cgroup_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err)
@@ -196,9 +224,17 @@ int cgroup_get(struct cgroup *cg, const char *file, char **ret, struct lxmgr_err
 
 int cgroup_set(struct cgroup *cg, const char *file, const char *value, struct lxmgr_err *err)
 {
+	bool allow = str_eq(file, "devices.allow");
+	struct cgroup_device_rule rule;
 	int r = check_file(file, err);
 
-	return r < 0 ? r : cg->ops->set(cg, file, value, err);
+	if (r < 0)
+		return r;
+	if (!allow && !str_eq(file, "devices.deny"))
+		return cg->ops->set(cg, file, value, err);
+	/* v2 has no such files, but scripts written for LXC know only them. */
+	r = cgroup_device_parse(value, allow, &rule, err);
+	return r < 0 ? r : cg->ops->device(cg, &rule, err);
 }
 
 int cgroup_device(struct cgroup *cg, const struct cgroup_device_rule *rule, struct lxmgr_err *err)
@@ -206,17 +242,18 @@ int cgroup_device(struct cgroup *cg, const struct cgroup_device_rule *rule, stru
 	return cg->ops->device(cg, rule, err);
 }
 
-static int parse_number(const char *s, int64_t *ret)
+/* The kernel has 12 bits for a major and 20 for a minor number. */
+static int parse_number(const char *s, uint64_t max, int64_t *ret)
 {
-	uint32_t n;
+	uint64_t n;
 
 	if (str_eq(s, "*")) {
 		*ret = -1;
 		return 0;
 	}
-	if (parse_u32(s, &n) < 0)
+	if (parse_range(s, 0, max, &n) < 0)
 		return -EINVAL;
-	*ret = n;
+	*ret = (int64_t)n;
 	return 0;
 }
 
@@ -229,7 +266,10 @@ int cgroup_device_parse(const char *text, bool allow, struct cgroup_device_rule 
 
 	if (strlist_split(&w, text, " \t") < 0)
 		return err_set(err, -ENOMEM, "device rule");
-	if (w.n >= 1 && str_eq(w.v[0], "a")) {
+	/* "a" is everything, also written out as the kernel prints it. */
+	if (w.n && str_eq(w.v[0], "a")) {
+		if (w.n != 1 && (w.n != 3 || !str_eq(w.v[1], "*:*") || !str_eq(w.v[2], "rwm")))
+			goto bad;
 		d.type = 'a';
 		d.read = d.write = d.mknod = true;
 		*ret = d;
@@ -239,7 +279,8 @@ int cgroup_device_parse(const char *text, bool allow, struct cgroup_device_rule 
 		goto bad;
 	d.type = w.v[0][0];
 	*colon = '\0';
-	if (parse_number(w.v[1], &d.major) < 0 || parse_number(colon + 1, &d.minor) < 0)
+	if (parse_number(w.v[1], 0xfff, &d.major) < 0 ||
+	    parse_number(colon + 1, 0xfffff, &d.minor) < 0)
 		goto bad;
 	for (const char *p = w.v[2]; *p; p++) {
 		if (*p == 'r')
@@ -293,13 +334,137 @@ const struct cgroup_device_rule *cgroup_device_defaults(size_t *ret_n)
 	return rules;
 }
 
+/*
+ * What must be emptied first: the first group below dirfd that rmdir refuses, opened; all before
+ * it are gone. -ENOENT: dirfd has none left. stuck is the inode of one that was emptied already:
+ * if that is refused again (-EBUSY), a process is in it.
+ */
+static int next_group(int dirfd, ino_t stuck)
+{
+	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	if (!d) {
+		int r = -errno;
+
+		fd_close(&fd);
+		return r;
+	}
+	while ((e = readdir(d))) {
+		if (e->d_type != DT_DIR || e->d_name[0] == '.' ||
+		    unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0 || errno == ENOENT)
+			continue;
+		if (errno != EBUSY && errno != ENOTEMPTY)
+			return -errno;
+		if (e->d_ino == stuck)
+			return -EBUSY;
+		fd = openat(fd, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		return fd < 0 ? -errno : fd;
+	}
+	return -ENOENT;
+}
+
+/* Remove all groups below dirfd, the deepest first. The guest decides how deep they are nested:
+ * neither recursion nor a descriptor per level. Nobody renames a group. */
+static int remove_children(int dirfd)
+{
+	cleanup_fd int cur = fcntl(dirfd, F_DUPFD_CLOEXEC, 3);
+	unsigned long depth = 0;
+	ino_t emptied = 0;
+	struct stat st;
+
+	for (;;) {
+		int next = next_group(cur, emptied);
+
+		if (next == -ENOENT && !depth)
+			return 0;
+		if (next == -ENOENT) {
+			if (fstat(cur, &st) < 0)
+				return -errno;
+			emptied = st.st_ino;
+			depth--;
+			next = openat(cur, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+			if (next < 0)
+				return -errno;
+		} else if (next < 0) {
+			return next;
+		} else {
+			emptied = 0;
+			depth++;
+		}
+		fd_close(&cur);
+		cur = next;
+	}
+}
+
+int cgroup_tree_rmdir(int rootfd, const char *path)
+{
+	cleanup_fd int dir = -EBADF;
+	int r;
+
+	if (unlinkat(rootfd, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
+		return 0;
+	if (errno != EBUSY && errno != ENOTEMPTY)
+		return -errno;
+	dir = openat(rootfd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (dir < 0)
+		return errno == ENOENT ? 0 : -errno;
+	r = remove_children(dir);
+	if (r < 0)
+		return r;
+	return unlinkat(rootfd, path, AT_REMOVEDIR) == 0 || errno == ENOENT ? 0 : -errno;
+}
+
+int cgroup_tree_remove(int rootfd, const char *path, struct lxmgr_err *err)
+{
+	int64_t end = now_ms() + REMOVE_TIMEOUT_MS;
+	int r;
+
+	/* A process that is dead stays in its group for a moment. */
+	while ((r = cgroup_tree_rmdir(rootfd, path)) == -EBUSY && now_ms() < end)
+		poll(NULL, 0, 1);
+	return r < 0 ? err_set(err, r, "remove the cgroup '%s'", path) : 0;
+}
+
+static bool is_populated(int dirfd, const char *name)
+{
+	cleanup_fd int fd = openat(dirfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	uint64_t n;
+
+	/* v1 has no such file: there rmdir tells. */
+	return fd >= 0 && cgroup_tree_keyed(fd, "cgroup.events", "populated", &n) == 0 && n;
+}
+
+/* Make or enter one component. The last one is the container's own: one that is left over is made
+ * again, so that no limit and no device program of another start stays in force. */
+static int make_group(int dirfd, const char *name, bool last, struct lxmgr_err *err)
+{
+	int r = mkdirat(dirfd, name, 0755) < 0 ? -errno : 0;
+
+	if (r == -EEXIST && last) {
+		/* Groups below one that is in use are in use as well, also the empty ones. */
+		r = is_populated(dirfd, name) ? -EBUSY : cgroup_tree_rmdir(dirfd, name);
+		if (r == -EBUSY)
+			return err_msg(err, r, "the cgroup '%s' holds processes already", name);
+		if (r == 0 && mkdirat(dirfd, name, 0755) < 0)
+			r = -errno;
+	}
+	if (r < 0 && r != -EEXIST)
+		return err_set(err, r, "make the cgroup '%s'", name);
+	r = openat(dirfd, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return r < 0 ? err_set(err, -errno, "open the cgroup '%s'", name) : r;
+}
+
 int cgroup_tree_make(int rootfd, const char *path, void (*prepare)(int dirfd),
 		     struct lxmgr_err *err)
 {
 	cleanup_fd int cur = fcntl(rootfd, F_DUPFD_CLOEXEC, 3);
 	char part[256];
 
-	while (cur >= 0 && *(path += strspn(path, "/"))) {
+	if (cur < 0)
+		return err_set(err, -errno, "open a cgroup");
+	while (*(path += strspn(path, "/"))) {
 		size_t n = strcspn(path, "/");
 		int next;
 
@@ -308,21 +473,16 @@ int cgroup_tree_make(int rootfd, const char *path, void (*prepare)(int dirfd),
 		memcpy(part, path, n);
 		part[n] = '\0';
 		path += n;
-		if (mkdirat(cur, part, 0755) == 0) {
-			next = openat(cur, part, O_PATH | O_DIRECTORY | O_CLOEXEC);
-			if (next >= 0 && prepare)
-				prepare(next);
-		} else if (errno == EEXIST) {
-			next = openat(cur, part, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		} else {
-			return err_set(err, -errno, "make the cgroup '%s'", part);
-		}
+		next = make_group(cur, part, !path[strspn(path, "/")], err);
 		if (next < 0)
-			return err_set(err, -errno, "open the cgroup '%s'", part);
+			return next;
+		/* Also what is there already: another start may have made it just now. */
+		if (prepare)
+			prepare(next);
 		fd_close(&cur);
 		cur = next;
 	}
-	return cur < 0 ? err_set(err, -errno, "open a cgroup") : take_fd(&cur);
+	return take_fd(&cur);
 }
 
 int cgroup_tree_read(int dirfd, const char *file, uint64_t *ret)
@@ -350,7 +510,7 @@ int cgroup_tree_keyed(int dirfd, const char *file, const char *key, uint64_t *re
 		return r;
 	for (const char *p = text; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL)
 		if (!strncmp(p, key, n) && p[n] == ' ')
-			return sscanf(p + n, "%lu", ret) == 1 ? 0 : -EINVAL;
+			return sscanf(p + n, "%" SCNu64, ret) == 1 ? 0 : -EINVAL;
 	return -ENOENT;
 }
 
@@ -375,7 +535,7 @@ static int wait_event(int dirfd, const char *key, uint64_t want, int timeout_ms)
 		p = strstr(buf, key);
 		if (!p)
 			return -ENOENT;
-		if (sscanf(p + strlen(key), "%lu", &have) == 1 && have == want)
+		if (sscanf(p + strlen(key), "%" SCNu64, &have) == 1 && have == want)
 			return 0;
 		if (left <= 0)
 			return -ETIMEDOUT;
@@ -421,63 +581,27 @@ int cgroup_tree_wait_empty(int dirfd, struct lxmgr_err *err)
 	return r < 0 && r != -ENOENT && r != -ENODEV ? err_set(err, r, "wait for the cgroup") : 0;
 }
 
-static int remove_children(int dirfd, int depth)
+/* A group costs memory of the host that nothing else limits: mkdir in a loop is a memory hog. */
+#define MAX_GROUPS "10000"
+
+int cgroup_tree_make_inner(int dirfd, const char *inner, struct lxmgr_err *err)
 {
-	int fd = openat(dirfd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
+	int r = write_small(dirfd, "cgroup.max.descendants", MAX_GROUPS);
 
-	/* cgroup.max.depth is not limited by default; rmdir of a busy parent tells anyway. */
-	if (!d || depth > 64) {
-		if (!d && fd >= 0)
-			close(fd);
-		return -ELOOP;
-	}
-	while ((e = readdir(d))) {
-		cleanup_fd int sub = -EBADF;
-
-		if (e->d_type != DT_DIR || e->d_name[0] == '.')
-			continue;
-		if (unlinkat(fd, e->d_name, AT_REMOVEDIR) == 0)
-			continue;
-		sub = openat(fd, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (sub >= 0)
-			remove_children(sub, depth + 1);
-		unlinkat(fd, e->d_name, AT_REMOVEDIR);
-	}
-	return 0;
-}
-
-int cgroup_tree_remove(int rootfd, const char *path, struct lxmgr_err *err)
-{
-	int64_t end = now_ms() + REMOVE_TIMEOUT_MS;
-	int r;
-
-	for (;;) {
-		cleanup_fd int dir = -EBADF;
-
-		if (unlinkat(rootfd, path, AT_REMOVEDIR) == 0 || errno == ENOENT)
-			return 0;
-		r = -errno;
-		if (r != -EBUSY && r != -ENOTEMPTY)
-			break;
-		dir = openat(rootfd, path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (dir >= 0)
-			remove_children(dir, 0);
-		if (unlinkat(rootfd, path, AT_REMOVEDIR) == 0)
-			return 0;
-		if (now_ms() > end)
-			break;
-		/* The last process is dead but not yet taken out of the group. */
-		poll(NULL, 0, 1);
-	}
-	return err_set(err, r, "remove the cgroup '%s'", path);
+	if (r < 0)
+		return err_set(err, r, "limit the groups below the cgroup");
+	if (mkdirat(dirfd, inner, 0755) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "make the cgroup '%s'", inner);
+	r = openat(dirfd, inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return r < 0 ? err_set(err, -errno, "open the cgroup '%s'", inner) : r;
 }
 
 int cgroup_tree_delegate(int inner, uid_t uid, gid_t gid, struct lxmgr_err *err)
 {
+	/* What /sys/kernel/cgroup/delegate names, as far as the kernel has it. */
 	static const char *const files[] = { "cgroup.procs", "cgroup.threads",
-					     "cgroup.subtree_control", "memory.oom.group" };
+					     "cgroup.subtree_control", "memory.oom.group",
+					     "memory.reclaim" };
 
 	if (fchownat(inner, "", uid, gid, AT_EMPTY_PATH) < 0)
 		return err_set(err, -errno, "hand the cgroup over");
@@ -519,5 +643,10 @@ int cgroup_write_limit(int dirfd, const char *file, uint64_t value, const char *
 	else
 		snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
 	r = write_small(dirfd, file, text);
+	if (r == -ENOENT)
+		return err_msg(err, r,
+			       "apply lxmgr.%s: the cgroup has no %s: its controller is not "
+			       "enabled in the groups above",
+			       key, file);
 	return r < 0 ? err_set(err, r, "apply lxmgr.%s = %s (%s)", key, text, file) : 0;
 }

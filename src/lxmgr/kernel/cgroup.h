@@ -83,7 +83,7 @@ struct cgroup_ops {
 	int (*apply)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
 	int (*delegate)(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err);
 	int (*join)(struct cgroup *cg, struct lxmgr_err *err);
-	int (*attach)(struct cgroup *cg, pid_t pid, struct lxmgr_err *err);
+	int (*open_attach)(struct cgroup *cg, struct lxmgr_err *err);
 	int (*freeze)(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err);
 	int (*is_frozen)(struct cgroup *cg);
 	int (*kill)(struct cgroup *cg, struct lxmgr_err *err);
@@ -102,12 +102,13 @@ const struct cgroup_ops *cgroup_driver(struct lxmgr_err *err);
 int cgroup_check(const struct cgroup_spec *spec, struct lxmgr_err *err);
 /* Make the groups (outer, inner). name is the default's last component ("web", or "web-1a2b3c4d"
  * in a tree that is not the default one). An existing group that holds processes is refused
- * (-EBUSY), an empty one is reused. */
+ * (-EBUSY), an empty one is made anew, without the limits it had. */
 int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char *name,
 		  struct lxmgr_err *err);
 /* Open the groups of a running container by the path that was recorded. */
 int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct lxmgr_err *err);
-/* Limits, raw keys and device rules (v2: a BPF program that lives with the group). */
+/* Limits, raw keys and device rules (v2: a BPF program that lives with the group). The rules add to
+ * cgroup_device_defaults() unless one of them is "a", which begins anew. */
 int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
 /* Hand the inner v2 group to the container's root: the files of cgroup_delegate(7). */
 int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err);
@@ -115,8 +116,10 @@ int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *e
  * writes "0" to descriptors opened before. Async-signal-safe. (Groups entered by
  * CLONE_INTO_CGROUP are skipped.) */
 int cgroup_join(struct cgroup *cg, struct lxmgr_err *err);
-/* Move another process in, into the inner group where there is one (attach). */
-int cgroup_attach(struct cgroup *cg, pid_t pid, struct lxmgr_err *err);
+/* Open what a process needs that comes later (attach): it is cloned into into_fd, where that is not
+ * -1, and calls cgroup_join(). Moving a process by its pid instead waits for an RCU grace period.
+ */
+int cgroup_open_attach(struct cgroup *cg, struct lxmgr_err *err);
 int cgroup_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err);
 int cgroup_is_frozen(struct cgroup *cg);
 /* SIGKILL every process in it. */
@@ -126,7 +129,8 @@ int cgroup_kill(struct cgroup *cg, struct lxmgr_err *err);
  * shared parent "lxmgr", which is left. */
 int cgroup_remove(struct cgroup *cg, struct lxmgr_err *err);
 int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct lxmgr_err *err);
-/* Read or write one control file of the outer group, as lxmgr-cgroup does; v1 names work on v1. */
+/* Read or write one control file of the outer group, as lxmgr-cgroup does; v1 names work on v1,
+ * devices.allow and devices.deny can be written on both. */
 int cgroup_get(struct cgroup *cg, const char *file, char **ret, struct lxmgr_err *err);
 int cgroup_set(struct cgroup *cg, const char *file, const char *value, struct lxmgr_err *err);
 /* Add one device rule to a running container. */

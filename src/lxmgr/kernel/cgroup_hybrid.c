@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,9 +35,9 @@ static struct {
 /* Mount options that are no controllers. */
 static bool is_option(const char *w)
 {
-	static const char *const options[] = { "rw",	   "ro",
-					       "xattr",	   "clone_children",
-					       "noprefix", "cpuset_v2_mode" };
+	static const char *const options[] = {
+		"rw", "ro", "xattr", "clone_children", "noprefix", "cpuset_v2_mode", "favordynmods"
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(options); i++)
 		if (str_eq(w, options[i]))
@@ -78,9 +79,16 @@ static void scan_line(char *line)
 		snprintf(have + len, sizeof(hosts.v1[0].controllers) - len, "%s%s", len ? "," : "",
 			 words.v[i]);
 	}
-	hosts.v1[hosts.n].root = open(point, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (hosts.v1[hosts.n].root >= 0)
+	/* A hierarchy that is mounted a second time (a bind mount for some chroot) counts once. */
+	for (size_t i = 0; i < hosts.n; i++)
+		if (str_eq(hosts.v1[i].controllers, hosts.v1[hosts.n].controllers))
+			point = NULL;
+	if (point)
+		hosts.v1[hosts.n].root = open(point, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (point && hosts.v1[hosts.n].root >= 0)
 		hosts.n++;
+	else
+		hosts.v1[hosts.n].controllers[0] = '\0';
 }
 
 static void scan(void)
@@ -145,9 +153,71 @@ static int check_swap(const struct cgroup_spec *s, struct lxmgr_err *err)
 		return err_msg(err, -EOPNOTSUPP,
 			       "lxmgr.limit.swap cannot act on this host: its kernel does not "
 			       "account swap on cgroup v1");
-	if (s->memory == LIMIT_UNSET)
+	/* v1 limits the sum of both. */
+	if (s->swap != LIMIT_MAX && s->memory >= LIMIT_MAX)
 		return err_msg(err, -EINVAL,
 			       "lxmgr.limit.swap needs lxmgr.limit.memory beside it on cgroup v1");
+	return 0;
+}
+
+#define RULE_SIZE 64
+
+static const char *rule_text(const struct cgroup_device_rule *d, char buf[RULE_SIZE])
+{
+	char major[24] = "*", minor[24] = "*";
+
+	if (d->major >= 0)
+		snprintf(major, sizeof(major), "%" PRId64, d->major);
+	if (d->minor >= 0)
+		snprintf(minor, sizeof(minor), "%" PRId64, d->minor);
+	if (d->type == 'a')
+		snprintf(buf, RULE_SIZE, "a");
+	else
+		snprintf(buf, RULE_SIZE, "%c %s:%s %s%s%s", d->type, major, minor,
+			 d->read ? "r" : "", d->write ? "w" : "", d->mknod ? "m" : "");
+	return buf;
+}
+
+/* Some access that both speak of. mknod is not looked at: what counts is open. */
+static bool rules_overlap(const struct cgroup_device_rule *a, const struct cgroup_device_rule *b)
+{
+	return a->type == b->type && ((a->read && b->read) || (a->write && b->write)) &&
+	       (a->major < 0 || b->major < 0 || a->major == b->major) &&
+	       (a->minor < 0 || b->minor < 0 || a->minor == b->minor);
+}
+
+/*
+ * A v1 group has a default ("a") and a list of exceptions to it. Taking an exception back needs
+ * its very numbers: "c 10:200" after an exception "c 10:*" is accepted and does nothing.
+ */
+static int check_devices(const struct cgroup_spec *s, struct lxmgr_err *err)
+{
+	size_t first = 0;
+
+	if (find("devices") < 0)
+		return 0;
+	for (size_t i = 0; i < s->n_devices; i++)
+		if (s->devices[i].type == 'a')
+			first = i;
+	for (size_t i = first + 1; i < s->n_devices; i++) {
+		const struct cgroup_device_rule *rule = &s->devices[i];
+
+		if (rule->allow != s->devices[first].allow)
+			continue;
+		for (size_t j = first + 1; j < i; j++) {
+			const struct cgroup_device_rule *old = &s->devices[j];
+			char a[RULE_SIZE], b[RULE_SIZE];
+
+			if (old->allow == rule->allow || !rules_overlap(old, rule) ||
+			    (old->major == rule->major && old->minor == rule->minor))
+				continue;
+			return err_msg(err, -EOPNOTSUPP,
+				       "lxmgr.cgroup.devices.%s = %s cannot act on cgroup v1 after "
+				       "'%s': only the very same numbers take a rule back",
+				       rule->allow ? "allow" : "deny", rule_text(rule, a),
+				       rule_text(old, b));
+		}
+	}
 	return 0;
 }
 
@@ -184,7 +254,7 @@ static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
 		return err_msg(err, -EOPNOTSUPP,
 			       "lxmgr.cgroup.relative cannot act on this host: cgroup v1 has a "
 			       "place of the caller's in each hierarchy");
-	return check_swap(s, err);
+	return check_devices(s, err) < 0 ? -EOPNOTSUPP : check_swap(s, err);
 }
 
 /* A new cpuset has no CPUs and no memory nodes: nothing can run in it. */
@@ -195,49 +265,47 @@ static void prepare_cpuset(int dir)
 	char buf[1024];
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (read_small(parent, files[i], buf, sizeof(buf)) > 0)
+		if (read_small(dir, files[i], buf, sizeof(buf)) == 0 &&
+		    read_small(parent, files[i], buf, sizeof(buf)) > 0)
 			write_small(dir, files[i], buf);
-}
-
-static int is_busy(int dir)
-{
-	char buf[32];
-
-	return read_small(dir, "cgroup.procs", buf, sizeof(buf)) > 0;
 }
 
 static int make_unified(struct cgroup *cg, struct lxmgr_err *err)
 {
-	cleanup_fd int inner = -EBADF;
-
 	cg->fd[UNIFIED] = cgroup_tree_make(hosts.unified, cg->path, NULL, err);
 	if (cg->fd[UNIFIED] < 0)
 		return cg->fd[UNIFIED];
-	if (mkdirat(cg->fd[UNIFIED], cg->inner, 0755) < 0 && errno != EEXIST)
-		return err_set(err, -errno, "make the cgroup '%s/%s'", cg->path, cg->inner);
-	inner = openat(cg->fd[UNIFIED], cg->inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (inner < 0)
-		return err_set(err, -errno, "open the cgroup '%s/%s'", cg->path, cg->inner);
-	if (is_busy(inner))
-		return err_msg(err, -EBUSY, "the cgroup '%s' holds processes already", cg->path);
-	cg->into_fd = take_fd(&inner);
-	return 0;
+	cg->into_fd = cgroup_tree_make_inner(cg->fd[UNIFIED], cg->inner, err);
+	return cg->into_fd < 0 ? cg->into_fd : 0;
+}
+
+static int make_v1(struct cgroup *cg, size_t i, struct lxmgr_err *err)
+{
+	bool cpuset = has_word(hosts.v1[i].controllers, "cpuset", 6);
+
+	cg->fd[i] =
+		cgroup_tree_make(hosts.v1[i].root, cg->path, cpuset ? prepare_cpuset : NULL, err);
+	if (cg->fd[i] < 0)
+		return cg->fd[i];
+	cg->join_fd[i] = openat(cg->fd[i], "tasks", O_WRONLY | O_CLOEXEC);
+	return cg->join_fd[i] < 0 ? err_set(err, -errno, "open the cgroup's tasks") : 0;
 }
 
 static int create(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
 {
-	for (size_t i = 0; i < hosts.n; i++) {
-		bool cpuset = has_word(hosts.v1[i].controllers, "cpuset", 6);
+	/* First the tree that tells whether the name is in use. */
+	int r = make_unified(cg, err);
 
-		cg->fd[i] = cgroup_tree_make(hosts.v1[i].root, cg->path,
-					     cpuset ? prepare_cpuset : NULL, err);
-		if (cg->fd[i] < 0)
-			return cg->fd[i];
-		cg->join_fd[i] = openat(cg->fd[i], "tasks", O_WRONLY | O_CLOEXEC);
-		if (cg->join_fd[i] < 0)
-			return err_set(err, -errno, "open the cgroup's tasks");
-	}
-	return make_unified(cg, err);
+	for (size_t i = 0; r == 0 && i < hosts.n; i++)
+		r = make_v1(cg, i, err);
+	if (r == 0)
+		return 0;
+	for (size_t i = 0; i < hosts.n; i++)
+		if (cg->fd[i] >= 0)
+			cgroup_tree_rmdir(hosts.v1[i].root, cg->path);
+	if (cg->fd[UNIFIED] >= 0)
+		cgroup_tree_rmdir(hosts.unified, cg->path);
+	return r;
 }
 
 static int hybrid_open(struct cgroup *cg, struct lxmgr_err *err)
@@ -270,34 +338,47 @@ static int apply_raw(struct cgroup *cg, const struct cgroup_spec *spec, struct l
 
 static int device(struct cgroup *cg, const struct cgroup_device_rule *d, struct lxmgr_err *err)
 {
-	char text[64], major[24] = "*", minor[24] = "*";
+	char text[RULE_SIZE];
 	int h = find("devices"), r;
 
 	if (h < 0)
-		return err_msg(err, -EOPNOTSUPP, "the devices controller is not mounted");
-	if (d->major >= 0)
-		snprintf(major, sizeof(major), "%lld", (long long)d->major);
-	if (d->minor >= 0)
-		snprintf(minor, sizeof(minor), "%lld", (long long)d->minor);
-	if (d->type == 'a')
-		snprintf(text, sizeof(text), "a");
-	else
-		snprintf(text, sizeof(text), "%c %s:%s %s%s%s", d->type, major, minor,
-			 d->read ? "r" : "", d->write ? "w" : "", d->mknod ? "m" : "");
+		return devices_bpf_add(cg->fd[UNIFIED], d, err);
+	rule_text(d, text);
 	r = write_small(cg->fd[h], d->allow ? "devices.allow" : "devices.deny", text);
 	return r < 0 ? err_set(err, r, "%s the devices '%s'", d->allow ? "allow" : "deny", text)
 		     : 0;
 }
 
+/* Of a running container: a deny that leaves the device allowed is not a success. */
+static int device_live(struct cgroup *cg, const struct cgroup_device_rule *d, struct lxmgr_err *err)
+{
+	cleanup_strlist struct strlist lines = { 0 };
+	cleanup_free char *text = NULL;
+	struct cgroup_device_rule have;
+	int h = find("devices"), r = device(cg, d, err);
+
+	if (r < 0 || d->allow || h < 0)
+		return r;
+	r = read_file_at(cg->fd[h], "devices.list", 1 << 20, &text, NULL);
+	if (r == 0)
+		r = strlist_split(&lines, text, "\n");
+	if (r < 0)
+		return err_set(err, r, "read devices.list");
+	for (size_t i = 0; i < lines.n; i++)
+		if (cgroup_device_parse(lines.v[i], true, &have, NULL) == 0 &&
+		    rules_overlap(&have, d))
+			return err_msg(err, -EBUSY, "the device is still allowed by the rule '%s'",
+				       lines.v[i]);
+	return 0;
+}
+
 static int apply_devices(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
 {
-	size_t n = spec->n_devices;
-	const struct cgroup_device_rule *rules = n ? spec->devices : cgroup_device_defaults(&n);
-
+	/* The v2 tree has no controllers here, but it takes programs. */
 	if (find("devices") < 0)
-		return spec->n_devices ? refuse("cgroup.devices", "devices", err) : 0;
-	for (size_t i = 0; i < n; i++) {
-		int r = device(cg, &rules[i], err);
+		return devices_bpf_attach(cg->fd[UNIFIED], spec->devices, spec->n_devices, err);
+	for (size_t i = 0; i < spec->n_devices; i++) {
+		int r = device(cg, &spec->devices[i], err);
 
 		if (r < 0)
 			return r;
@@ -314,8 +395,8 @@ static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_er
 		quota *= 100; /* of a period of 100 ms */
 	if (shares < LIMIT_MAX)
 		shares = shares * 1024 / 100 < 2 ? 2 : shares * 1024 / 100;
-	if (memsw < LIMIT_MAX)
-		memsw = s->memory < LIMIT_MAX ? memsw + s->memory : LIMIT_MAX;
+	if (memsw < LIMIT_MAX && __builtin_add_overflow(memsw, s->memory, &memsw))
+		memsw = LIMIT_MAX;
 	if (mem >= 0) {
 		r = cgroup_write_limit(cg->fd[mem], "memory.limit_in_bytes", s->memory, "-1",
 				       "limit.memory", err);
@@ -355,26 +436,22 @@ static int join(struct cgroup *cg, struct lxmgr_err *err)
 	return 0;
 }
 
-static int attach(struct cgroup *cg, pid_t pid, struct lxmgr_err *err)
+static int open_attach(struct cgroup *cg, struct lxmgr_err *err)
 {
-	char text[16], path[100];
-
-	snprintf(text, sizeof(text), "%d", pid);
 	for (size_t i = 0; i < hosts.n; i++) {
-		int r = cg->fd[i] < 0 ? 0 : write_small(cg->fd[i], "tasks", text);
-
-		if (r < 0)
-			return err_set(err, r, "join the cgroup (%s)%s", hosts.v1[i].controllers,
-				       r == -EAGAIN ? ": the limit of processes is reached" : "");
+		if (cg->fd[i] < 0)
+			continue;
+		cg->join_fd[i] = openat(cg->fd[i], "tasks", O_WRONLY | O_CLOEXEC);
+		if (cg->join_fd[i] < 0)
+			return err_set(err, -errno, "open the cgroup's tasks (%s)",
+				       hosts.v1[i].controllers);
 	}
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cg->inner);
-	if (cg->fd[UNIFIED] >= 0) {
-		int r = write_small(cg->fd[UNIFIED], path, text);
-
-		if (r < 0)
-			return err_set(err, r, "join the cgroup '%s/%s'", cg->path, cg->inner);
-	}
-	return 0;
+	if (cg->fd[UNIFIED] < 0)
+		return 0;
+	cg->into_fd = openat(cg->fd[UNIFIED], cg->inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return cg->into_fd < 0
+		       ? err_set(err, -errno, "open the cgroup '%s/%s'", cg->path, cg->inner)
+		       : 0;
 }
 
 static int hybrid_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err)
@@ -389,6 +466,11 @@ static int hybrid_is_frozen(struct cgroup *cg)
 
 static int hybrid_kill(struct cgroup *cg, struct lxmgr_err *err)
 {
+	int freezer = find("freezer");
+
+	/* The v1 freezer, if somebody used it, would keep the killed ones alive. */
+	if (freezer >= 0 && cg->fd[freezer] >= 0)
+		write_small(cg->fd[freezer], "freezer.state", "THAWED");
 	return cg->fd[UNIFIED] < 0 ? 0 : cgroup_tree_kill(cg->fd[UNIFIED], err);
 }
 
@@ -497,7 +579,7 @@ const struct cgroup_ops cgroup_hybrid = {
 	.apply = apply,
 	.delegate = delegate,
 	.join = join,
-	.attach = attach,
+	.open_attach = open_attach,
 	.freeze = hybrid_freeze,
 	.is_frozen = hybrid_is_frozen,
 	.kill = hybrid_kill,
@@ -505,5 +587,5 @@ const struct cgroup_ops cgroup_hybrid = {
 	.stats = stats,
 	.get = get,
 	.set = set,
-	.device = device,
+	.device = device_live,
 };

@@ -8,16 +8,24 @@
 extern const struct cgroup_ops cgroup_v2, cgroup_hybrid;
 
 void cgroup_init(struct cgroup *cg);
-/* mkdir -p below rootfd; prepare (may be NULL) is called for each new directory. An O_PATH fd. */
+/* mkdir -p below rootfd; the last component is always new (-EBUSY if it holds processes). prepare
+ * (may be NULL) is called for each component, also for one that was there. An O_PATH fd. */
 int cgroup_tree_make(int rootfd, const char *path, void (*prepare)(int dirfd),
 		     struct lxmgr_err *err);
+/* The group of a v2 tree that the container owns, below its outer one: an fd to clone into. */
+int cgroup_tree_make_inner(int dirfd, const char *inner, struct lxmgr_err *err);
+/* The number in a control file, LIMIT_MAX for "max". */
 int cgroup_tree_read(int dirfd, const char *file, uint64_t *ret);
+/* The value of a key in a flat keyed file ("oom_kill 3"). */
 int cgroup_tree_keyed(int dirfd, const char *file, const char *key, uint64_t *ret);
 int cgroup_tree_freeze(int dirfd, bool freeze, int timeout_ms, struct lxmgr_err *err);
 int cgroup_tree_is_frozen(int dirfd);
 int cgroup_tree_kill(int dirfd, struct lxmgr_err *err);
 int cgroup_tree_wait_empty(int dirfd, struct lxmgr_err *err);
-/* Remove path below rootfd with all below it; waits for the last process to leave. */
+/* Remove path below rootfd with all below it, if no process is left: 0, also when it is not there,
+ * -EBUSY or another -errno. */
+int cgroup_tree_rmdir(int rootfd, const char *path);
+/* The same with patience; waits for the last process to leave. */
 int cgroup_tree_remove(int rootfd, const char *path, struct lxmgr_err *err);
 int cgroup_tree_delegate(int inner, uid_t uid, gid_t gid, struct lxmgr_err *err);
 int cgroup_tree_get(int dirfd, const char *file, char **ret, struct lxmgr_err *err);

@@ -71,9 +71,15 @@ static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
 static void enable_controllers(int dir)
 {
 	static const char *const want[] = { "+cpu", "+cpuset", "+io", "+memory", "+pids" };
+	cleanup_strlist struct strlist have = { 0 };
+	char buf[512];
 
+	/* A write takes the lock of all cgroups and waits for groups that are being removed. */
+	if (read_small(dir, "cgroup.subtree_control", buf, sizeof(buf)) > 0)
+		strlist_split(&have, buf, " ");
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
-		write_small(dir, "cgroup.subtree_control", want[i]);
+		if (!strlist_has(&have, want[i] + 1))
+			write_small(dir, "cgroup.subtree_control", want[i]);
 }
 
 static int base_path(const struct cgroup_spec *s, struct cgroup *cg, struct lxmgr_err *err)
@@ -98,7 +104,6 @@ static int base_path(const struct cgroup_spec *s, struct cgroup *cg, struct lxmg
 static int create(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
 {
 	cleanup_fd int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	char buf[32];
 	int r;
 
 	if (root < 0)
@@ -110,15 +115,10 @@ static int create(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmg
 	cg->fd[0] = cgroup_tree_make(root, cg->path, enable_controllers, err);
 	if (cg->fd[0] < 0)
 		return cg->fd[0];
-	enable_controllers(cg->fd[0]);
-	if (mkdirat(cg->fd[0], cg->inner, 0755) < 0 && errno != EEXIST)
-		return err_set(err, -errno, "make the cgroup '%s/%s'", cg->path, cg->inner);
-	cg->into_fd = openat(cg->fd[0], cg->inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cg->into_fd = cgroup_tree_make_inner(cg->fd[0], cg->inner, err);
 	if (cg->into_fd < 0)
-		return err_set(err, -errno, "open the cgroup '%s/%s'", cg->path, cg->inner);
-	if (read_small(cg->into_fd, "cgroup.procs", buf, sizeof(buf)) > 0)
-		return err_msg(err, -EBUSY, "the cgroup '%s' holds processes already", cg->path);
-	return 0;
+		cgroup_tree_rmdir(root, cg->path);
+	return cg->into_fd < 0 ? cg->into_fd : 0;
 }
 
 static int v2_open(struct cgroup *cg, struct lxmgr_err *err)
@@ -149,8 +149,6 @@ static int apply_cpu(struct cgroup *cg, const struct cgroup_spec *s, struct lxmg
 
 static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
 {
-	size_t n = s->n_devices;
-	const struct cgroup_device_rule *rules = n ? s->devices : cgroup_device_defaults(&n);
 	int r = cgroup_write_limit(cg->fd[0], "memory.max", s->memory, "max", "limit.memory", err);
 
 	if (r == 0)
@@ -169,7 +167,7 @@ static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_er
 			err_set(err, r, "apply lxmgr.cgroup2.%s = %s", s->raw[i].file,
 				s->raw[i].value);
 	}
-	return r < 0 ? r : devices_bpf_attach(cg->fd[0], rules, n, err);
+	return r < 0 ? r : devices_bpf_attach(cg->fd[0], s->devices, s->n_devices, err);
 }
 
 static int delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err)
@@ -183,26 +181,25 @@ static int join(struct cgroup *cg, struct lxmgr_err *err)
 	return 0;
 }
 
-static int attach(struct cgroup *cg, pid_t pid, struct lxmgr_err *err)
+static int open_attach(struct cgroup *cg, struct lxmgr_err *err)
 {
-	char text[16], path[100];
-	int r;
+	cleanup_fd int inner = openat(cg->fd[0], cg->inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	char controllers[256] = "";
 
-	snprintf(text, sizeof(text), "%d", pid);
-	snprintf(path, sizeof(path), "%s/cgroup.procs", cg->inner);
-	r = write_small(cg->fd[0], path, text);
-	if (r == -EBUSY || r == -EOPNOTSUPP) {
-		/* The guest's init made groups below and moved itself: the inner one may hold no
-		 * processes now. Beside systemd's own there is room. */
-		snprintf(path, sizeof(path), "%s/lxmgr.attach", cg->inner);
-		if (mkdirat(cg->fd[0], path, 0755) < 0 && errno != EEXIST)
-			return err_set(err, -errno, "make a cgroup for the command");
-		snprintf(path, sizeof(path), "%s/lxmgr.attach/cgroup.procs", cg->inner);
-		r = write_small(cg->fd[0], path, text);
+	if (inner < 0)
+		return err_set(err, -errno, "open the cgroup '%s/%s'", cg->path, cg->inner);
+	read_small(inner, "cgroup.subtree_control", controllers, sizeof(controllers));
+	if (!*controllers) {
+		cg->into_fd = take_fd(&inner);
+		return 0;
 	}
-	return r < 0 ? err_set(err, r, "join the cgroup '%s'%s", cg->path,
-			       r == -EAGAIN ? ": the limit of processes is reached" : "")
-		     : 0;
+	/* The guest's init made groups below and moved itself: the inner one may hold no processes
+	 * now. Beside systemd's own there is room. */
+	if (mkdirat(inner, "lxmgr.attach", 0755) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "make a cgroup for the command");
+	cg->into_fd =
+		openat(inner, "lxmgr.attach", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return cg->into_fd < 0 ? err_set(err, -errno, "open the cgroup of the command") : 0;
 }
 
 static int v2_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err)
@@ -289,7 +286,7 @@ const struct cgroup_ops cgroup_v2 = {
 	.apply = apply,
 	.delegate = delegate,
 	.join = join,
-	.attach = attach,
+	.open_attach = open_attach,
 	.freeze = v2_freeze,
 	.is_frozen = v2_is_frozen,
 	.kill = v2_kill,

@@ -73,6 +73,20 @@ static int from_cache(int dirfd, const char *name, struct seccomp_program *ret)
 	return adopt(data, len, ret);
 }
 
+/* What the compiler had to say about a policy that it took. */
+static void log_lines(int fd)
+{
+	cleanup_strlist struct strlist lines = { 0 };
+	cleanup_free char *text = NULL;
+	char line[512];
+
+	lseek(fd, 0, SEEK_SET);
+	if (read_all(fd, 65536, &text, NULL) < 0 || strlist_split(&lines, text, "\n") < 0)
+		return;
+	for (size_t i = 0; i < lines.n; i++)
+		log_warn("%s", str_escape(line, sizeof(line), lines.v[i]));
+}
+
 /* Run the compiler: the policy on its stdin, the program on its stdout, errors on its stderr. */
 static int compile(const char *text, const char *file, char **ret, size_t *ret_len,
 		   struct lxmgr_err *err)
@@ -105,9 +119,23 @@ static int compile(const char *text, const char *file, char **ret, size_t *ret_l
 		return err_msg(err, -EINVAL, "seccomp policy '%s': the compiler ended with %s",
 			       file, run_status_text(r, status, sizeof(status)));
 	}
+	log_lines(say);
 	lseek(out, 0, SEEK_SET);
 	r = read_all(out, MAX_PROGRAM, ret, ret_len);
 	return r < 0 ? err_set(err, r, "read the compiled seccomp policy") : 0;
+}
+
+static void to_cache(int dirfd, const char *name, const char *data, size_t len)
+{
+	cleanup_fd int lock = -EBADF;
+
+	if (dirfd < 0)
+		return;
+	/* Somebody else who writes, writes the same. */
+	lock = lock_at(dirfd, ".lock", true, 0, NULL);
+	/* On disk before it has its name: a part of a program may be a program. */
+	if (lock < 0 || write_file_atomic(dirfd, name, data, len, 0600) < 0)
+		log_info("the seccomp program cannot be cached, ignoring");
 }
 
 int seccomp_compile(const char *text, const char *file, bool allow_nesting, int cache_dirfd,
@@ -124,8 +152,7 @@ int seccomp_compile(const char *text, const char *file, bool allow_nesting, int 
 	r = compile(text, file, &data, &len, err);
 	if (r < 0)
 		return r;
-	if (cache_dirfd >= 0 && write_file_replace(cache_dirfd, name, data, len, 0600) < 0)
-		log_info("the seccomp program cannot be cached, ignoring");
+	to_cache(cache_dirfd, name, data, len);
 	r = adopt(data, len, ret);
 	return r < 0 ? err_msg(err, r, "seccomp policy '%s': the program is too large", file) : 0;
 }

@@ -71,6 +71,7 @@ struct net_spec {
 	enum net_ipvlan_mode ipvlan_mode;
 	enum net_ipvlan_isolation ipvlan_isolation;
 	bool antispoof; /* lxmgr.net.[i].antispoof, default on for veth */
+	int program;	/* fd of the program that net_preload() gave; 0: it is loaded when needed */
 	bool managed;	/* addresses come from the address manager: no ipv4/ipv6.address given
 			 * and link is the managed bridge */
 };
@@ -88,6 +89,8 @@ struct net_ops {
 	const char *name; /* "veth" */
 	/* Refuse what is wrong or not possible on this host, before anything is touched. */
 	int (*check)(const struct net_spec *n, struct lxmgr_err *err);
+	/* Load what create() would: an fd, -ENOENT: nothing to load. May be NULL. */
+	int (*preload)(const struct net_spec *n, struct lxmgr_err *err);
 	/* Host side: make the link in (or move it to) the network namespace netns_fd and fill
 	 * live. nl is a socket in the host's namespace. */
 	int (*create)(struct netlink *nl, const struct net_spec *n, int netns_fd,
@@ -106,6 +109,9 @@ extern const struct net_ops *const net_types[NET_TYPES];
 int net_check(const struct net_spec *specs, size_t n, struct lxmgr_err *err);
 /* Gateway `auto` becomes the address of the link. After bridge_ensure(), before net_create(). */
 int net_resolve(struct netlink *nl, struct net_spec *specs, size_t n, struct lxmgr_err *err);
+/* Load the anti-spoofing program, which takes the kernel about a millisecond, ahead of
+ * net_create(): an fd for spec->program, or -ENOENT if there is none. */
+int net_preload(const struct net_spec *spec, const char *tag, struct lxmgr_err *err);
 /* Create one interface on the host side, with the anti-spoofing program on its host end. tag names
  * the container: a MAC that is not given is derived from it. */
 int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, const char *tag,

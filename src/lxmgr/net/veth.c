@@ -214,15 +214,15 @@ static int check_vlans(const struct net_spec *n, const struct link_info *bridge,
 	return 0;
 }
 
-static int antispoof(const struct net_spec *n, const struct net_live *live, struct netlink *nl,
-		     const uint8_t mac[6], struct lxmgr_err *err)
+/* What the container may send; -ENOENT: anything. */
+static int preload(const struct net_spec *n, struct lxmgr_err *err)
 {
 	struct net_addr allow[NET_MAX_ADDRS + NET_MAX_ROUTES];
 	struct antispoof_spec a = { .allow = allow, .vlan = n->n_vlan_tagged > 0 };
 
 	if (!n->antispoof)
-		return 0;
-	memcpy(a.mac, mac, 6);
+		return -ENOENT;
+	memcpy(a.mac, n->mac, 6);
 	for (size_t i = 0; i < n->n_addr; i++) {
 		allow[a.n_allow] = n->addr[i];
 		allow[a.n_allow++].prefix = n->addr[i].family == AF_INET ? 32 : 128;
@@ -230,7 +230,22 @@ static int antispoof(const struct net_spec *n, const struct net_live *live, stru
 	/* Networks that the host routes to the container are its to send from. */
 	for (size_t i = 0; i < n->n_route; i++)
 		allow[a.n_allow++] = n->route[i];
-	return antispoof_attach(nl, live->host_index, &a, err);
+	return antispoof_load(&a, err);
+}
+
+static int antispoof(const struct net_spec *n, const struct net_live *live, struct netlink *nl,
+		     struct lxmgr_err *err)
+{
+	cleanup_fd int loaded = -EBADF;
+
+	if (n->antispoof && !n->program) {
+		loaded = preload(n, err);
+		if (loaded < 0)
+			return loaded;
+	}
+	return n->antispoof ? antispoof_attach(nl, live->host_index,
+					       n->program ? n->program : loaded, err)
+			    : 0;
 }
 
 static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, struct net_live *live,
@@ -287,7 +302,7 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 	if (r < 0)
 		return net_fail(nl, r, err, "look up", live->host_name);
 	live->host_index = made.index;
-	r = antispoof(n, live, nl, mac, err);
+	r = antispoof(n, live, nl, err);
 	if (r == 0)
 		r = n->veth_mode == NET_VETH_ROUTER ? router(nl, n, live, err)
 						    : bridge_port(nl, n, live, mac, err);
@@ -323,6 +338,7 @@ static void destroy(struct netlink *nl, const struct net_spec *n, const struct n
 const struct net_ops net_veth = {
 	.name = "veth",
 	.check = check,
+	.preload = preload,
 	.create = create,
 	.destroy = destroy,
 };

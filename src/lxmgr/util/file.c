@@ -215,7 +215,8 @@ static int replace(int dirfd, const char *name, const void *data, size_t len, mo
 	char tmp[300];
 	int r;
 
-	snprintf(tmp, sizeof(tmp), ".%.250s.%d.tmp", name, getpid());
+	/* One name for all, not one a process: what a kill leaves is the next one's to replace. */
+	snprintf(tmp, sizeof(tmp), ".%.250s.tmp", name);
 	unlinkat(dirfd, tmp, 0);
 	fd = openat(dirfd, tmp, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
 	if (fd < 0)
@@ -385,10 +386,11 @@ int lock_at(int dirfd, const char *name, bool exclusive, int timeout_ms, pid_t *
 		    held.st_ino != named.st_ino || held.st_dev != named.st_dev)
 			continue;
 		if (exclusive) {
-			int n = snprintf(buf, sizeof(buf), "%d\n", getpid());
+			int n = snprintf(buf, sizeof(buf), "%-10d\n", getpid());
 
-			/* Only for the message that names the holder. */
-			if (ftruncate(fd, 0) == 0 && pwrite(fd, buf, (size_t)n, 0) < 0)
+			/* Only for the message that names the holder. Always as long: to truncate
+			 * the file would cost a transaction of the file system's. */
+			if (pwrite(fd, buf, (size_t)n, 0) < 0)
 				return -errno;
 		}
 		return take_fd(&fd);
