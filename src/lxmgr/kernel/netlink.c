@@ -469,20 +469,30 @@ int route_add(struct netlink *nl, int ifindex, const struct net_addr *dst,
 	return netlink_talk(nl, m);
 }
 
-int neigh_proxy_add(struct netlink *nl, int ifindex, const struct net_addr *a)
+static int neigh_proxy(struct netlink *nl, int type, int flags, int ifindex,
+		       const struct net_addr *a)
 {
 	struct ndmsg head = { .ndm_family = (unsigned char)a->family,
 			      .ndm_ifindex = ifindex,
 			      .ndm_state = NUD_PERMANENT,
 			      .ndm_flags = NTF_PROXY };
-	struct nl_msg *m =
-		netlink_msg(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof(head));
+	struct nl_msg *m = netlink_msg(type, flags, &head, sizeof(head));
 
 	if (m && nla_put(m, NDA_DST, a->family == AF_INET ? 4 : 16, &a->v6) < 0) {
 		nlmsg_free(m);
 		m = NULL;
 	}
 	return netlink_talk(nl, m);
+}
+
+int neigh_proxy_add(struct netlink *nl, int ifindex, const struct net_addr *a)
+{
+	return neigh_proxy(nl, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, ifindex, a);
+}
+
+int neigh_proxy_del(struct netlink *nl, int ifindex, const struct net_addr *a)
+{
+	return neigh_proxy(nl, RTM_DELNEIGH, 0, ifindex, a);
 }
 
 int bridge_fdb_set(struct netlink *nl, int ifindex, const uint8_t mac[6])
