@@ -91,6 +91,8 @@ struct lxmgr_create_opts {
 	void (*progress)(const char *text, int permille, void *arg);
 	void *progress_arg;
 };
+/* What a template says of its own options, to be freed. */
+int lxmgr_template_help(const char *template_name, char **ret, struct lxmgr_err *err);
 int lxmgr_container_create(const char *path, const char *name, const struct lxmgr_create_opts *opts,
 			   struct lxmgr_err *err);
 

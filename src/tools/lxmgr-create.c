@@ -44,12 +44,27 @@ static const struct opt opts[] = {
 	{ 0, "rbduser", OPT_STRING, &unsupported, "USER", "refused: there is no backend rbd" },
 };
 
+static void template_help(void)
+{
+	struct lxmgr_err err = { 0 };
+	char *text = NULL;
+
+	if (!o.template_name || !strcmp(o.template_name, "none"))
+		return;
+	if (lxmgr_template_help(o.template_name, &text, &err) < 0)
+		exit(tool_exit(tool_error(&err)));
+	printf("\nThe template %s:\n", o.template_name);
+	tool_value(NULL, text);
+	free(text);
+}
+
 static const struct tool tool = {
 	.name = "lxmgr-create",
 	.usage = "-t TEMPLATE [-n] NAME [OPTIONS] [-- TEMPLATE OPTIONS]",
 	.summary = "Create a container from a template.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
+	.more_help = template_help,
 };
 
 /* Its first line, of any length. */
@@ -95,6 +110,11 @@ int main(int argc, char **argv)
 		tool_usage_error("no template given (-t debian, -t busybox, or -t none)");
 	if (o.dir && bdev && strcmp(bdev, "dir") != 0)
 		tool_usage_error("--dir goes with -B dir");
+	for (int i = rest; i < argc; i++)
+		if (!strcmp(argv[i], "--help") || !strcmp(argv[i], "-h")) {
+			template_help();
+			return tool_exit(0);
+		}
 	if (password && password_file)
 		tool_usage_error("--password and --password-file exclude each other");
 	if (common.rcfile && o.config)

@@ -129,6 +129,8 @@ static void print_help(void)
 	}
 	printf("Common options:\n");
 	print_opts(common_opts, ARRAY_SIZE(common_opts));
+	if (current->more_help)
+		current->more_help();
 	printf("\nSee %s(1) and lxmgr(7).\n", current->name);
 }
 

@@ -39,7 +39,7 @@ status 1 'a template that leaves a link as root is refused' lx create -t "$TREE/
 tmpl 'mkdir "$r/dev"; mknod "$r/dev/sda" b 8 0'
 ok 'a template may leave a device' lx create -q -t "$TREE/.tmpl" -n f
 is '' 'which is gone from the image' find /var/cache/lxmgr/images -path '*/rootfs/dev/sda'
-tmpl 'echo "lxmgr.hook.pre-start = /bin/false" >"$(dirname "$r")/config"'
+tmpl 'mkdir "$r/etc"; echo "lxmgr.hook.pre-start = /bin/false" >"$(dirname "$r")/config"'
 status 6 'a template may not set a hook' lx create -t "$TREE/.tmpl" -n g
 tmpl 'sleep 300'
 timeout -s INT 2 lxmgr-create -P "$TREE" -t "$TREE/.tmpl" -n h >/dev/null 2>&1
@@ -59,4 +59,10 @@ echo 'garbage' >"$TREE/d/config"
 is 'BROKEN' 'a corrupt config shows as BROKEN' lx info -s -H d
 says 'd +BROKEN' 'and ls goes on' lx ls -f
 ok 'destroy works on it' lx destroy d
+printf '#!/bin/sh\nexit 0\n' >"$TREE/.empty"
+chmod 755 "$TREE/.empty"
+says 'empty root directory' 'a template that makes nothing is refused' lx create -t "$TREE/.empty" -n none
+says '^ .*--release SUITE' 'the help of a template' lx create -t debian --help
+says '^ .*--release SUITE' 'also behind the dashes' lx create -t debian -n none -- --help
+says 'does not exist' 'and neither made a container' lx info none
 finish

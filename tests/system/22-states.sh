@@ -114,7 +114,7 @@ for type in pre-start start-host mount start; do
 	ok 'stop -k ends it' timeout 30 lxmgr-stop -P "$TREE" -k c
 	wait $pid 2>/dev/null
 	is 'STOPPED' 'it is stopped' lx info -s -H c
-	ok 'the hook is gone, too' eventually sh -c "! pgrep -f "^/bin/sleep $long""
+	ok 'the hook is gone, too' eventually sh -c "! pgrep -f '^/bin/sleep $long'"
 	ok 'destroy' lx destroy c
 done
 busybox c -s lxmgr.hook.version=1 -s "lxmgr.hook.post-stop=/bin/sleep $long"
@@ -122,5 +122,5 @@ lx start c
 lx attach c -- poweroff
 ok 'a hook post-stop hangs' eventually pgrep -f "^/bin/sleep $long"
 ok 'destroy -f works all the same' timeout 80 lxmgr-destroy -P "$TREE" -q -f c
-ok 'the hook is gone, too' eventually sh -c "! pgrep -f "^/bin/sleep $long""
+ok 'the hook is gone, too' eventually sh -c "! pgrep -f '^/bin/sleep $long'"
 finish

@@ -23,6 +23,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
+#include "util/log.h"
 #include "util/str.h"
 
 static struct netlink *host;
@@ -243,7 +244,7 @@ static void test_veth(void **state)
 	inside(ns, ping_fn, (void *)(uintptr_t) "fd11:22:33::1");
 	inside(ns, send_spoofed, &s);
 	/* It goes with the namespace, not before. */
-	net_destroy(host, NET_VETH, &live, -1);
+	net_destroy(host, NET_VETH, &s, &live, -1);
 	assert_int_equal(link_get(host, live.host_name, &info), 0);
 	close(ns);
 	wait_gone(live.host_name);
@@ -379,9 +380,9 @@ static void test_phys(void **state)
 	OK(net_create(host, &s, ns, "web", &live, &err));
 	assert_int_equal(link_get(host, "lxtphys0", &info), -ENODEV);
 	inside(ns, configure, &p);
-	net_destroy(host, NET_PHYS, &live, ns);
+	net_destroy(host, NET_PHYS, &s, &live, ns);
 	assert_int_equal(link_get(host, "lxtphys0", &info), 0);
-	net_destroy(host, NET_PHYS, &live, ns);
+	net_destroy(host, NET_PHYS, &s, &live, ns);
 	assert_int_equal(link_get(host, "lxtphys0", &info), 0);
 	link_delete(host, info.index);
 	close(ns);
@@ -405,7 +406,7 @@ static void test_phys_same_name_on_host(void **state)
 	assert_int_equal(link_get(host, "lxteth", &bystander), 0);
 	OK(net_create(host, &s, ns, "web", &live, &err));
 	close(ns);
-	net_destroy(host, NET_PHYS, &live, -1);
+	net_destroy(host, NET_PHYS, &s, &live, -1);
 	assert_int_equal(link_get(host, "lxteth", &after), 0);
 	assert_int_equal(after.index, bystander.index);
 	assert_true(after.flags & IFF_UP);
@@ -436,7 +437,7 @@ static void test_phys_index_taken(void **state)
 	inside(ns, take_index, &info.index);
 	OK(net_create(host, &s, ns, "web", &live, &err));
 	assert_true(live.host_index < 0);
-	net_destroy(host, NET_PHYS, &live, ns);
+	net_destroy(host, NET_PHYS, &s, &live, ns);
 	assert_int_equal(link_get(host, "lxtphys0", &info), 0);
 	link_delete(host, info.index);
 	close(ns);
@@ -468,7 +469,7 @@ static void test_phys_decoy(void **state)
 	make_phys(&s, &info);
 	OK(net_create(host, &s, ns, "web", &live, &err));
 	inside(ns, make_decoy, &live);
-	net_destroy(host, NET_PHYS, &live, ns);
+	net_destroy(host, NET_PHYS, &s, &live, ns);
 	assert_int_equal(link_get(host, "lxtphys0", &info), 0);
 	assert_string_equal(info.kind, "veth");
 	link_delete(host, info.index);
@@ -551,6 +552,52 @@ static void test_bridge_sysctls(void **state)
 	sysctl_is("/proc/sys/net/ipv6/conf/lxmgrbr0/accept_dad", "0");
 }
 
+/* A pair whose name was asked for goes at once, also when the config is lost. */
+static void test_veth_named(void **state)
+{
+	struct net_spec s = veth_spec();
+	struct net_live live;
+	struct link_info info;
+
+	snprintf(s.veth_pair, sizeof(s.veth_pair), "vethlxt0");
+	for (int i = 0; i < 3; i++) {
+		int ns = new_netns();
+
+		OK(net_create(host, &s, ns, "web", &live, &err));
+		assert_string_equal(live.host_name, "vethlxt0");
+		net_destroy(host, NET_VETH, i == 2 ? NULL : &s, &live, ns);
+		assert_int_equal(link_get(host, "vethlxt0", &info), -ENODEV);
+		net_destroy(host, NET_VETH, &s, &live, -1);
+		close(ns);
+	}
+}
+
+/* VLANs that the bridge would not heed are refused, before anything is made. */
+static void test_vlan_filtering(void **state)
+{
+	struct net_spec s = veth_spec();
+	struct lxmgr_err err = { 0 };
+	struct link_info info;
+	struct net_live live;
+	int ns = new_netns();
+
+	s.veth_vlan_id = 7;
+	snprintf(s.veth_pair, sizeof(s.veth_pair), "lxtv");
+	assert_int_equal(net_create(host, &s, ns, "web", &live, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "lxmgr.net.0.veth.vlan.id"));
+	assert_true(strstr(err.text, "type bridge vlan_filtering 1") ||
+		    strstr(err.text, "it needs CONFIG_BRIDGE_VLAN_FILTERING"));
+	s.veth_vlan_id = -1;
+	s.veth_vlan_tagged[s.n_vlan_tagged++] = 8;
+	assert_int_equal(net_create(host, &s, ns, "web", &live, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "lxmgr.net.0.veth.vlan.tagged.id"));
+	assert_int_equal(link_get(host, "lxtv", &info), -ENODEV);
+	snprintf(s.link, sizeof(s.link), "lo");
+	assert_int_equal(net_create(host, &s, ns, "web", &live, &err), -EOPNOTSUPP);
+	assert_non_null(strstr(err.text, "no Linux bridge"));
+	close(ns);
+}
+
 static void test_kernel_explains(void **state)
 {
 	struct net_spec s = veth_spec();
@@ -563,6 +610,52 @@ static void test_kernel_explains(void **state)
 	assert_non_null(strstr(err.text, "'lo' exists already"));
 	assert_string_equal(live.host_name, "");
 	close(ns);
+}
+
+static int nat_answer = 1, nat_made;
+
+int __wrap_firewall_nat_look(void);
+int __wrap_firewall_nat_look(void)
+{
+	return nat_answer;
+}
+
+int __wrap_firewall_nat_ensure(struct lxmgr_err *err);
+int __wrap_firewall_nat_ensure(struct lxmgr_err *err)
+{
+	nat_made++;
+	return err_msg(err, -EIO, "make the NAT table: Operation not supported");
+}
+
+/* The bridge serves without NAT, and the notice says what would mend it. */
+static void test_no_nat(void **state)
+{
+	struct bridge_conf c = conf;
+	cleanup_free char *text = NULL;
+	char path[] = "/tmp/lxmgr-test-net-XXXXXX";
+	struct link_info info;
+	int log = mkostemp(path, O_CLOEXEC);
+
+	assert_true(log >= 0);
+	c.nat = true;
+	OK(bridge_ensure(host, &c, &err));
+	assert_int_equal(nat_made, 0);
+	log_to_fd(log, LOG_L_NOTICE, "");
+	nat_answer = 0;
+	OK(bridge_ensure(host, &c, &err));
+	assert_int_equal(nat_made, 1);
+	/* No nftables at all: nothing to ask the helper for. */
+	nat_answer = -EPROTONOSUPPORT;
+	OK(bridge_ensure(host, &c, &err));
+	assert_int_equal(nat_made, 1);
+	log_to_fd(-1, LOG_L_NOTICE, "");
+	assert_int_equal(link_get(host, c.name, &info), 0);
+	assert_true(info.flags & IFF_UP);
+	OK2(read_file_at(AT_FDCWD, path, 65536, &text, NULL));
+	assert_non_null(strstr(text, "Operation not supported; it needs modprobe -a nf_tables"));
+	assert_non_null(strstr(text, "do not answer: Protocol not supported; it needs modprobe"));
+	unlink(path);
+	close(log);
 }
 
 static void test_remove(void **state)
@@ -590,7 +683,10 @@ int main(void)
 		cmocka_unit_test(test_bridge_unmoved),
 		cmocka_unit_test(test_gateway_auto),
 		cmocka_unit_test(test_bridge_sysctls),
+		cmocka_unit_test(test_veth_named),
+		cmocka_unit_test(test_vlan_filtering),
 		cmocka_unit_test(test_kernel_explains),
+		cmocka_unit_test(test_no_nat),
 		cmocka_unit_test(test_remove),
 	};
 

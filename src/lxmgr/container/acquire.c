@@ -352,43 +352,22 @@ static int step_pre_mount(struct start *s, struct lxmgr_err *err)
 	return hooks_run(HOOK_PRE_MOUNT, &h, err);
 }
 
-static int step_network(struct start *s, struct lxmgr_err *err)
-{
-	struct hook_env h = HOOK_ENV_INIT(s->c, &s->c->config);
-	int r;
-
-	if (!(s->plan.ns_new & CLONE_NEWNET) || !s->n_nets)
-		return 0;
-	s->netns_fd = ns_open(s->pid, NS_NET);
-	if (s->netns_fd < 0)
-		return err_set(err, s->netns_fd, "open the network namespace");
-	for (size_t i = 0; i < s->n_nets; i++) {
-		const struct net_spec *n = &s->nets[i];
-
-		r = net_create(s->nl, n, s->netns_fd, s->c->tag, &s->live[i], err);
-		/* Recorded also when it failed halfway: what has a name is to be taken back. */
-		if (r == 0 || *s->live[i].host_name || *s->live[i].moved) {
-			int rec = state_add_net(s->state_fd, n->type, n->index, &s->live[i]);
-
-			if (r == 0)
-				r = record(s, rec, err);
-		}
-		if (r == 0)
-			r = hooks_net_script(true, &h, n, &s->live[i], err);
-		if (r < 0)
-			return err_hint(err, "lxmgr.net.%u", n->index), r;
-	}
-	return 0;
-}
-
-/* The child goes its way and comes back ready, with the masters of its terminals. */
+/* The child makes its mounts; its interfaces are made meanwhile. */
 static int step_go(struct start *s, struct lxmgr_err *err)
 {
-	size_t have = 0;
 	int r = start_send(s->sock, START_GO, 0, NULL, NULL, 0);
 
+	return r < 0 ? err_set(err, r, "tell the container to go on") : 0;
+}
+
+/* The child comes back ready, with the masters of its terminals. */
+static int step_ready(struct start *s, struct lxmgr_err *err)
+{
+	size_t have = 0;
+	int r = start_send(s->sock, START_NETWORK, 0, NULL, NULL, 0);
+
 	if (r < 0)
-		return err_set(err, r, "tell the container to go on");
+		return err_set(err, r, "tell the container of its interfaces");
 	s->n_ttys = s->c->config.tty_max < START_MAX_TTYS ? s->c->config.tty_max : START_MAX_TTYS;
 	while (have <= s->n_ttys) {
 		int fds[16];
@@ -460,6 +439,7 @@ const struct start_step start_steps[] = {
 	{ "control", step_control },
 	{ "init", step_init },
 	{ "addresses", start_resolve_nets },
+	{ "preload", start_preload_nets },
 	{ "share", step_share },
 	{ "stage", stage_enter },
 	{ "clone", step_clone },
@@ -471,11 +451,11 @@ const struct start_step start_steps[] = {
 	{ "mounts", stage_mounts },
 	{ "entries", stage_entries },
 	{ "guest-files", stage_guest },
-	{ "network", step_network },
 	{ "go", step_go },
+	{ "network", start_create_nets },
+	{ "ready", step_ready },
 	{ "start-host", step_start_host },
 	{ "exec", step_exec },
-	{ "leave-stage", stage_leave },
 	{ "running", step_running },
 };
 const size_t start_n_steps = ARRAY_SIZE(start_steps);

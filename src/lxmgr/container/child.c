@@ -99,8 +99,10 @@ static int child_hostname(struct start *s, struct lxmgr_err *err)
 
 static int child_network(struct start *s, struct lxmgr_err *err)
 {
-	if (!(s->plan.ns_new & CLONE_NEWNET))
-		return 0;
+	int r = start_expect(s->sock, START_NETWORK, NULL, NULL, err);
+
+	if (r < 0 || !(s->plan.ns_new & CLONE_NEWNET))
+		return r;
 	return net_configure_inside(s->nets, s->n_nets, err);
 }
 

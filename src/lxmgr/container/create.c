@@ -377,6 +377,11 @@ static void give_up(struct create *c)
 		log_warn("cannot remove the unfinished container, ignoring");
 }
 
+int lxmgr_template_help(const char *template_name, char **ret, struct lxmgr_err *err)
+{
+	return image_template_help(template_name, ret, err);
+}
+
 int lxmgr_container_create(const char *path, const char *name, const struct lxmgr_create_opts *opts,
 			   struct lxmgr_err *err)
 {

@@ -80,7 +80,7 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
 	if (lock < 0)
 		return lock;
-	r = teardown_stale(c, &state, err);
+	r = teardown_stale(c, -1, &state, err);
 	if (r > 0) {
 		if (!force)
 			return err_status(err, STATUS_WRONG_STATE, -EBUSY,

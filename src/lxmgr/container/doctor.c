@@ -250,6 +250,39 @@ static int check_security(const struct doctor *d)
 	return r;
 }
 
+static int try_nat(void)
+{
+	int r = sys_unshare(CLONE_NEWNET);
+
+	return r < 0 ? r : firewall_nat_try(NULL);
+}
+
+static int check_nat(const struct doctor *d)
+{
+	int r = firewall_nat_look();
+
+	if (r > 0)
+		return row(d, "network", "NAT", 0, "the table inet lxmgr is there");
+	if (r == 0 && try(try_nat) == 0)
+		return row(d, "network", "NAT", 0, "made when the first container starts");
+	return row(d, "network", "NAT", 1,
+		   "cannot be made: containers reach only this host and one another\t%s",
+		   FIREWALL_NAT_CURE);
+}
+
+static int check_resolver(const struct doctor *d)
+{
+	cleanup_strlist struct strlist dns = { 0 };
+
+	if (host_nameservers_here(&dns) < 0 || !dns.n)
+		return row(d, "network", "resolver", 1,
+			   "the host's are on its loopback only, where no container gets\t"
+			   "name others: lxmgr.nameserver = ADDRESS in %s",
+			   SYSCONFDIR "/default.conf");
+	return row(d, "network", "resolver", 0, "containers ask %s%s%s", dns.v[0],
+		   dns.n > 1 ? " " : "", dns.n > 1 ? dns.v[1] : "");
+}
+
 static int check_network(const struct doctor *d)
 {
 	char why[160], cure[240];
@@ -261,10 +294,8 @@ static int check_network(const struct doctor *d)
 		r = row(d, "network", "forwarding", 0,
 			"no firewall drops what the bridge forwards");
 	if (r == 0)
-		r = firewall_nat_is_there()
-			    ? row(d, "network", "NAT", 0, "the table inet lxmgr is there")
-			    : row(d, "network", "NAT", 0, "made when the first container starts");
-	return r;
+		r = check_nat(d);
+	return r == 0 ? check_resolver(d) : r;
 }
 
 /* Values that many containers run into. */

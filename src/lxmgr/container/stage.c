@@ -365,15 +365,19 @@ int stage_mounts(struct start *s, struct lxmgr_err *err)
 static unsigned long long guest_digest(const struct start *s)
 {
 	unsigned long long h = str_hash(s->plan.hostname, strlen(s->plan.hostname));
+	const struct strlist *dns = &s->c->config.nameservers;
+	cleanup_strlist struct strlist host = { 0 };
 
 	for (size_t i = 0; i < s->n_nets; i++)
 		h = h * 31 + str_hash(s->nets[i].addr, sizeof(s->nets[i].addr)) +
 		    str_hash(s->nets[i].mac, 6) +
 		    str_hash(&s->nets[i].gw4, sizeof(struct net_addr)) +
 		    str_hash(&s->nets[i].gw6, sizeof(struct net_addr));
-	for (size_t i = 0; i < s->c->config.nameservers.n; i++)
-		h = h * 31 +
-		    str_hash(s->c->config.nameservers.v[i], strlen(s->c->config.nameservers.v[i]));
+	/* A host that moved to another network has other resolvers. */
+	if (!dns->n && s->n_nets && host_nameservers_here(&host) == 0)
+		dns = &host;
+	for (size_t i = 0; i < dns->n; i++)
+		h = h * 31 + str_hash(dns->v[i], strlen(dns->v[i]));
 	return h;
 }
 

@@ -31,7 +31,7 @@ void start_init(struct start *s, struct lxmgr_container *c)
 	memset(s, 0, sizeof(*s));
 	s->c = c;
 	s->run_fd = s->state_fd = s->report_fd = s->sock = s->child_sock = s->pidfd = -EBADF;
-	s->ct_fd = s->init_fd = -EBADF;
+	s->ct_fd = s->init_fd = s->preload_sock = -EBADF;
 	s->host_mnt_fd = s->userns_fd = s->netns_fd = s->stage_fd = s->root_fd = -EBADF;
 	s->empty_file = s->empty_dir = s->control_fd = s->log_fd = -EBADF;
 	s->cg.into_fd = -1;
@@ -43,11 +43,11 @@ void start_init(struct start *s, struct lxmgr_container *c)
 
 void start_release(struct start *s)
 {
-	int *const fds[] = { &s->ct_fd,	      &s->init_fd,    &s->run_fd,     &s->state_fd,
-			     &s->report_fd,   &s->sock,	      &s->child_sock, &s->pidfd,
-			     &s->host_mnt_fd, &s->userns_fd,  &s->netns_fd,   &s->stage_fd,
-			     &s->root_fd,     &s->empty_file, &s->empty_dir,  &s->control_fd,
-			     &s->log_fd };
+	int *const fds[] = { &s->ct_fd,	      &s->init_fd,     &s->run_fd,     &s->state_fd,
+			     &s->report_fd,   &s->sock,	       &s->child_sock, &s->pidfd,
+			     &s->host_mnt_fd, &s->userns_fd,   &s->netns_fd,   &s->stage_fd,
+			     &s->root_fd,     &s->empty_file,  &s->empty_dir,  &s->control_fd,
+			     &s->log_fd,      &s->preload_sock };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
@@ -65,6 +65,9 @@ void start_release(struct start *s)
 	if (s->nl)
 		netlink_close(s->nl);
 	seccomp_free(&s->seccomp);
+	for (size_t i = 0; i < s->n_nets; i++)
+		if (s->nets[i].program)
+			close(s->nets[i].program);
 	free(s->nets);
 	free(s->live);
 	plan_free(&s->plan);
@@ -194,7 +197,10 @@ int start_in_monitor(struct start *s, struct lxmgr_err *err)
 				   fg && s->tty_fd[0] >= 0);
 		if (!fg && s->opts)
 			fd_close(&s->report_fd);
-		r = start_handover(s, err);
+		/* Behind the report: taking the stage apart waits for an RCU grace period. */
+		r = stage_leave(s, err);
+		if (r == 0)
+			r = start_handover(s, err);
 		kill(s->pid, SIGKILL);
 		waitpid(s->pid, NULL, 0);
 	}
@@ -323,7 +329,7 @@ static int ensure_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
 	for (;;) {
 		cleanup_fd int monitor = -EBADF, init = -EBADF;
 		struct pollfd p;
-		int r = teardown_stale(c, &state, err);
+		int r = teardown_stale(c, -1, &state, err);
 
 		if (r <= 0)
 			return r;

@@ -45,6 +45,8 @@ struct start {
 	struct net_live *live;
 	size_t n_nets;
 	struct netlink *nl;
+	int preload_sock; /* from the process that loads programs for them, or -EBADF */
+	pid_t preload_pid;
 };
 
 /* A step: named for LXMGR_FAIL_AT and the trace. */
@@ -60,7 +62,8 @@ int start_run_steps(struct start *s, const struct start_step *steps, size_t n,
 /* Between the monitor and the child, and from the monitor to the tool. */
 enum start_msg_kind {
 	START_GO = 1,
-	START_ENTRY, /* value: index of a mount entry; with its detached mount */
+	START_ENTRY,   /* value: index of a mount entry; with its detached mount */
+	START_NETWORK, /* the interfaces are there */
 	START_READY,
 	START_EXEC,
 	START_RUNNING,
@@ -110,8 +113,11 @@ int childfs_pts(struct start *s, struct lxmgr_err *err);
 int childfs_entries(struct start *s, struct lxmgr_err *err);
 int childfs_pivot(struct start *s, struct lxmgr_err *err);
 
-/* network.c: fill s->nets from the config and the address manager. */
+/* network.c: fill s->nets from the config and the address manager; have their programs loaded by
+ * another process; make the host's side of them. */
 int start_resolve_nets(struct start *s, struct lxmgr_err *err);
+int start_preload_nets(struct start *s, struct lxmgr_err *err);
+int start_create_nets(struct start *s, struct lxmgr_err *err);
 
 /* handover.c: become the small monitor; returns only on error. */
 int start_handover(struct start *s, struct lxmgr_err *err);

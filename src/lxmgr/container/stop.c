@@ -23,6 +23,7 @@
 struct target {
 	struct state state;
 	int init, monitor; /* pidfds, -1: gone */
+	int netns;	   /* without a monitor: what it would have kept open, or -1 */
 };
 
 static int not_running(const struct lxmgr_container *c, struct lxmgr_err *err)
@@ -108,10 +109,10 @@ static bool init_is_gone(const struct target *t)
 }
 
 /* A container whose monitor was killed: whoever stops it cleans up. */
-static int clean_up(struct lxmgr_container *c, struct lxmgr_err *err)
+static int clean_up(struct lxmgr_container *c, const struct target *t, struct lxmgr_err *err)
 {
 	struct state s;
-	int r = teardown_stale(c, &s, err);
+	int r = teardown_stale(c, t->netns, &s, err);
 
 	return r > 0 ? 0 : r;
 }
@@ -175,7 +176,7 @@ static int kill_all(struct lxmgr_container *c, struct target *t, struct lxmgr_er
 	if (r < 0)
 		return err_msg(err, r, "container '%s' did not die within %d s of SIGKILL", c->name,
 			       2 * KILL_WAIT_MS / 1000);
-	return clean_up(c, err);
+	return clean_up(c, t, err);
 }
 
 /* Wait until another init runs. */
@@ -239,7 +240,7 @@ static int stop_locked(struct lxmgr_container *c, struct target *t, const struct
 	if (o->reboot)
 		return wait_reboot(c, t, timeout, err);
 	if (wait_end(t, timeout) == 0)
-		return clean_up(c, err);
+		return clean_up(c, t, err);
 	if (o->nokill)
 		return err_msg(err, -ETIMEDOUT,
 			       "container '%s' did not stop within %lld s and was left alone "
@@ -254,8 +255,8 @@ int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts
 {
 	static const struct lxmgr_stop_opts none = { .timeout_ms = -1 };
 	const struct lxmgr_stop_opts *o = opts ? opts : &none;
-	cleanup_fd int lock = -EBADF, init = -EBADF, monitor = -EBADF;
-	struct target t = { .init = -1, .monitor = -1 };
+	cleanup_fd int lock = -EBADF, init = -EBADF, monitor = -EBADF, netns = -EBADF;
+	struct target t = { .init = -1, .monitor = -1, .netns = -1 };
 	int r;
 
 	/* A config that cannot be read must not keep a container from being stopped. */
@@ -266,12 +267,14 @@ int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts
 		if (lock < 0)
 			return lock;
 	}
-	r = teardown_stale(c, &t.state, err);
+	r = teardown_stale(c, -1, &t.state, err);
 	if (r < 0)
 		return r;
 	if (r == 0)
 		return not_running(c, err);
 	t.init = init = state_init_pidfd(&t.state);
 	t.monitor = monitor = state_monitor_pidfd(&t.state);
+	if (t.monitor < 0)
+		t.netns = netns = teardown_hold_netns(&t.state);
 	return stop_locked(c, &t, o, err);
 }

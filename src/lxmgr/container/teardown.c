@@ -75,7 +75,7 @@ static int end_nets(struct lxmgr_container *c, const struct state *s, int netns_
 		if (spec)
 			note(&first, hooks_net_script(false, &h, spec, &s->net[i], &why), &why,
 			     err);
-		net_destroy(nl, s->net_type[i], &s->net[i], netns_fd);
+		net_destroy(nl, s->net_type[i], spec, &s->net[i], netns_fd);
 	}
 	netlink_close(nl);
 	return first;
@@ -130,8 +130,22 @@ static int run_hooks(struct lxmgr_container *c, enum hook_type type, const char 
 	return hooks_run(type, &h, err);
 }
 
-int teardown(struct lxmgr_container *c, const struct state *s, const char *target, const int *ns_fd,
-	     struct lxmgr_err *err)
+int teardown_hold_netns(const struct state *s)
+{
+	cleanup_fd int pidfd = state_init_pidfd(s);
+	cleanup_fd int netns = -EBADF;
+
+	if (pidfd < 0 || !s->n_net)
+		return -1;
+	netns = ns_open(s->init_pid, NS_NET);
+	/* Alive also now: the number was nobody else's in between. */
+	if (netns < 0 || sys_pidfd_send_signal(pidfd, 0) < 0)
+		return -1;
+	return take_fd(&netns);
+}
+
+static int teardown_with(struct lxmgr_container *c, const struct state *s, const char *target,
+			 const int *ns_fd, int netns_fd, struct lxmgr_err *err)
 {
 	struct lxmgr_err why = { 0 };
 	int first = 0;
@@ -139,7 +153,7 @@ int teardown(struct lxmgr_container *c, const struct state *s, const char *targe
 	note(&first, end_init(s, &why), &why, err);
 	if (s->hooks_started)
 		note(&first, run_hooks(c, HOOK_STOP, target, ns_fd, &why), &why, err);
-	note(&first, end_nets(c, s, ns_fd ? ns_fd[NS_NET] : -1, &why), &why, err);
+	note(&first, end_nets(c, s, netns_fd, &why), &why, err);
 	note(&first, end_cgroup(s, &why), &why, err);
 	if (c->config_loaded && *s->lsm_name)
 		lsm_release(&c->config.lsm, s->lsm_name);
@@ -149,8 +163,18 @@ int teardown(struct lxmgr_container *c, const struct state *s, const char *targe
 	return first;
 }
 
-int teardown_stale(struct lxmgr_container *c, struct state *ret, struct lxmgr_err *err)
+int teardown(struct lxmgr_container *c, const struct state *s, const char *target, const int *ns_fd,
+	     struct lxmgr_err *err)
 {
+	cleanup_fd int held = ns_fd ? -1 : teardown_hold_netns(s);
+
+	return teardown_with(c, s, target, ns_fd, ns_fd ? ns_fd[NS_NET] : held, err);
+}
+
+int teardown_stale(struct lxmgr_container *c, int netns_fd, struct state *ret,
+		   struct lxmgr_err *err)
+{
+	cleanup_fd int held = -EBADF;
 	bool stale;
 	int r = state_read(c, ret, &stale, err);
 
@@ -163,7 +187,8 @@ int teardown_stale(struct lxmgr_container *c, struct state *ret, struct lxmgr_er
 	log_notice("%s: taking back what an earlier run left", c->name);
 	if (!c->config_loaded && container_load_running_config(c, NULL) < 0)
 		log_warn("%s: its config cannot be read: no hooks are run, ignoring", c->name);
-	return teardown(c, ret, "stop", NULL, err);
+	held = netns_fd < 0 ? teardown_hold_netns(ret) : -1;
+	return teardown_with(c, ret, "stop", NULL, netns_fd < 0 ? held : netns_fd, err);
 }
 
 static void report_end(int fd, int status)

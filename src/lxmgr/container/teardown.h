@@ -14,8 +14,13 @@
 int teardown(struct lxmgr_container *c, const struct state *state, const char *target,
 	     const int *ns_fd, struct lxmgr_err *err);
 /* Under the container's lock: tear down if the state is stale. 0 if there is nothing (any more),
- * 1 if the container runs; *ret is its state then. */
-int teardown_stale(struct lxmgr_container *c, struct state *ret, struct lxmgr_err *err);
+ * 1 if the container runs; *ret is its state then. netns_fd: its network namespace, kept from when
+ * init was alive, or -1. */
+int teardown_stale(struct lxmgr_container *c, int netns_fd, struct state *ret,
+		   struct lxmgr_err *err);
+/* The network namespace of an init that is alive, or -1. While it is open the interfaces in it
+ * live, and those that were moved in can be brought home. */
+int teardown_hold_netns(const struct state *s);
 
 /* What the monitor does when init has ended (helpers/lxmgr-finish.c): teardown, then start again
  * if the guest asked for a reboot and `restart` is allowed. report_fd: -1, or the socket of a

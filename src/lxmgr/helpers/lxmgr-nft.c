@@ -3,6 +3,7 @@
  * nftables by libnftables, in a program of its own. Not for users.
  *
  *	lxmgr-nft ensure		make the NAT table of the managed bridge if it is not there
+ *	lxmgr-nft try			make one like it, to see whether it can be made
  *	lxmgr-nft remove
  *	lxmgr-nft forward BRIDGE	print who drops what BRIDGE forwards, and the cure
  */
@@ -14,6 +15,7 @@
 #include <unistd.h>
 
 #include "kernel/firewall.h"
+#include "kernel/natquery.h"
 #include "net/net.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -38,26 +40,11 @@ static int run(const char *commands, const char **ret_out)
 	return r ? -EIO : 0;
 }
 
-static int ensure(void)
+static int make_table(const char *bridge, const char *v4, const char *v6)
 {
-	cleanup_fd int dir = open(RUNDIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_fd int lock = -EBADF;
-	char v4[INET6_ADDRSTRLEN + 4], v6[INET6_ADDRSTRLEN + 4], text[1024];
-	struct lxmgr_err err = { 0 };
 	const char *why = "";
-	struct bridge_conf c;
+	char text[1024];
 
-	/* All monitors hear of a flush at once: one makes the table, the others find it. */
-	if (dir >= 0)
-		lock = lock_at(dir, ".nat.lock", true, 10000, NULL);
-	if (firewall_nat_is_there())
-		return 0;
-	if (bridge_conf_get(&c, &err) < 0) {
-		printf("%s\n", err.text);
-		return 1;
-	}
-	net_addr_print(&c.v4, false, v4);
-	net_addr_print(&c.v6, false, v6);
 	snprintf(text, sizeof(text),
 		 "table inet " FIREWALL_TABLE " {\n"
 		 "	comment \"made by lxmgr for %s\"\n"
@@ -67,12 +54,33 @@ static int ensure(void)
 		 "		ip6 saddr %s ip6 daddr != %s masquerade\n"
 		 "	}\n"
 		 "}\n",
-		 c.name, v4, v4, v6, v6);
+		 bridge, v4, v4, v6, v6);
 	if (run(text, &why) < 0) {
 		printf("make the NAT table: %s\n", why);
 		return 1;
 	}
 	return 0;
+}
+
+static int ensure(void)
+{
+	cleanup_fd int dir = open(RUNDIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int lock = -EBADF;
+	char v4[INET6_ADDRSTRLEN + 4], v6[INET6_ADDRSTRLEN + 4];
+	struct lxmgr_err err = { 0 };
+	struct bridge_conf c;
+
+	/* All monitors hear of a flush at once: one makes the table, the others find it. */
+	if (dir >= 0)
+		lock = lock_at(dir, ".nat.lock", true, 10000, NULL);
+	if (firewall_nat_look() > 0)
+		return 0;
+	if (bridge_conf_get(&c, &err) < 0) {
+		printf("%s\n", err.text);
+		return 1;
+	}
+	return make_table(c.name, net_addr_print(&c.v4, false, v4),
+			  net_addr_print(&c.v6, false, v6));
 }
 
 static int remove_table(void)
@@ -140,10 +148,12 @@ int main(int argc, char **argv)
 {
 	if (argc == 2 && str_eq(argv[1], "ensure"))
 		return ensure();
+	if (argc == 2 && str_eq(argv[1], "try"))
+		return make_table("nobody", "10.0.0.0/8", "fd00::/8");
 	if (argc == 2 && str_eq(argv[1], "remove"))
 		return remove_table();
 	if (argc == 3 && str_eq(argv[1], "forward"))
 		return forward(argv[2]);
-	fprintf(stderr, "usage: lxmgr-nft ensure|remove|forward BRIDGE\n");
+	fprintf(stderr, "usage: lxmgr-nft ensure|try|remove|forward BRIDGE\n");
 	return 64;
 }

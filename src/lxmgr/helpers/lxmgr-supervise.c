@@ -8,9 +8,6 @@
  */
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -28,6 +25,7 @@
 #include <unistd.h>
 
 #include "container/control.h"
+#include "kernel/natquery.h"
 #include "util/msg.h"
 
 #define MAX_TTYS    65
@@ -80,9 +78,15 @@ static int watch_nat(void)
 {
 	struct sockaddr_nl a = { .nl_family = AF_NETLINK,
 				 .nl_groups = 1U << (NFNLGRP_NFTABLES - 1) };
+	static const struct nat_query q = NAT_QUERY_INIT;
 	int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, NETLINK_NETFILTER);
 
 	if (fd >= 0 && bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
+		close(fd);
+		fd = -1;
+	}
+	/* A flush since the start looked was heard by nobody. The answer comes to check_nat(). */
+	if (fd >= 0 && send(fd, &q, sizeof(q), 0) < 0) {
 		close(fd);
 		fd = -1;
 	}
@@ -106,7 +110,8 @@ static void check_nat(void)
 		 * look. */
 		gone |= n < 0 || n == (ssize_t)sizeof(buf);
 		for (; n > 0 && NLMSG_OK(h, (size_t)n); h = NLMSG_NEXT(h, n))
-			gone |= (h->nlmsg_type & 0xff) == NFT_MSG_DELTABLE;
+			gone |= h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE) ||
+				h->nlmsg_type == NLMSG_ERROR;
 	}
 	if (!gone)
 		return;

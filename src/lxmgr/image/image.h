@@ -36,6 +36,8 @@ struct template_run {
 /* Find the golden image of this template and arguments, or run the template and make it. Two at
  * once: the second waits for the first. An interrupt (SIGINT) or a failure leaves nothing. */
 int image_from_template(const struct template_run *t, struct image *ret, struct lxmgr_err *err);
+/* What the template says of its options (its --help), to be freed. */
+int image_template_help(const char *name, char **ret, struct lxmgr_err *err);
 /* Open by digest. */
 int image_open(const char *digest, struct image *ret, struct lxmgr_err *err);
 void image_close(struct image *img);

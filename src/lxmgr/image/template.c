@@ -26,6 +26,7 @@
 
 #define TEMPLATES	DATADIR "/templates"
 #define TEMPLATE_LIMIT	(4 << 20)
+#define HELP_LIMIT	16384
 #define DEFAULT_TIMEOUT 3600000
 #define TAIL_SIZE	600
 
@@ -41,6 +42,28 @@ static int find_template(const char *name, char *path, size_t size, struct lxmgr
 	if (access(path, X_OK) < 0)
 		return err_msg(err, -errno, "template '%s' does not exist (%s)", name, path);
 	return 0;
+}
+
+int image_template_help(const char *name, char **ret, struct lxmgr_err *err)
+{
+	const char *argv[] = { NULL, "--help", NULL };
+	struct run_opts o = RUN_OPTS_INIT;
+	char path[512];
+	int r = find_template(name, path, sizeof(path), err);
+
+	if (r < 0)
+		return r;
+	argv[0] = path;
+	o.capture = HELP_LIMIT;
+	o.timeout_ms = 10000;
+	r = run_program(argv, &o, ret);
+	if (r != 0) {
+		free(*ret);
+		*ret = NULL;
+	}
+	return r < 0 ? err_set(err, r, "run '%s --help'", path)
+	       : r   ? err_msg(err, -EIO, "'%s --help' failed", path)
+		     : 0;
 }
 
 /* sha256sum is always there, and 1 ms is nothing beside what it decides. */

@@ -102,5 +102,7 @@ int image_verify_tree(int rootfd, struct lxmgr_err *err)
 			       "the root directory of the template belongs to user %u "
 			       "or is writable by others",
 			       st.st_uid);
-	return walk_dir(rootfd, ".", 0, &w);
+	if (walk_dir(rootfd, ".", 0, &w) < 0)
+		return err ? err->code : -EIO;
+	return w.entries ? 0 : err_msg(err, -ENODATA, "the template left an empty root directory");
 }

@@ -549,16 +549,12 @@ static struct nl_msg *tc_msg(int type, int flags, int ifindex, uint32_t handle, 
 	return m;
 }
 
-int antispoof_attach(struct netlink *nl, int ifindex, const struct antispoof_spec *s,
-		     struct lxmgr_err *err)
+int antispoof_attach(struct netlink *nl, int ifindex, int program, struct lxmgr_err *err)
 {
-	cleanup_fd int prog = antispoof_load(s, err);
 	struct nlattr *opt;
 	struct nl_msg *m;
 	int r;
 
-	if (prog < 0)
-		return prog;
 	r = netlink_talk(nl, tc_msg(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, ifindex,
 				    TC_H_MAKE(TC_H_CLSACT, 0), TC_H_CLSACT, 0, "clsact"));
 	if (r < 0 && r != -EEXIST)
@@ -567,7 +563,7 @@ int antispoof_attach(struct netlink *nl, int ifindex, const struct antispoof_spe
 		   TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), TC_H_MAKE(1U << 16, htons(ETH_P_ALL)),
 		   "bpf");
 	opt = m ? nla_nest_start(m, TCA_OPTIONS) : NULL;
-	if (!opt || nla_put_u32(m, TCA_BPF_FD, (uint32_t)prog) < 0 ||
+	if (!opt || nla_put_u32(m, TCA_BPF_FD, (uint32_t)program) < 0 ||
 	    nla_put_string(m, TCA_BPF_NAME, PROG_NAME) < 0 ||
 	    nla_put_u32(m, TCA_BPF_FLAGS, TCA_BPF_FLAG_ACT_DIRECT) < 0) {
 		nlmsg_free(m);

@@ -45,9 +45,8 @@ struct antispoof_spec {
 int antispoof_assemble(const struct antispoof_spec *s, struct bpfasm *a);
 /* Load it; an fd of the program. */
 int antispoof_load(const struct antispoof_spec *s, struct lxmgr_err *err);
-/* Load it and attach it to the link. */
-int antispoof_attach(struct netlink *nl, int ifindex, const struct antispoof_spec *s,
-		     struct lxmgr_err *err);
+/* Attach a loaded one to the link. */
+int antispoof_attach(struct netlink *nl, int ifindex, int program, struct lxmgr_err *err);
 /* True if a program of ours is attached to the link's ingress. */
 bool antispoof_is_on(struct netlink *nl, int ifindex);
 

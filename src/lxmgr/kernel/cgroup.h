@@ -117,7 +117,8 @@ int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *e
  * CLONE_INTO_CGROUP are skipped.) */
 int cgroup_join(struct cgroup *cg, struct lxmgr_err *err);
 /* Open what a process needs that comes later (attach): it is cloned into into_fd, where that is not
- * -1, and calls cgroup_join(). Moving a process by its pid instead waits for an RCU grace period. */
+ * -1, and calls cgroup_join(). Moving a process by its pid instead waits for an RCU grace period.
+ */
 int cgroup_open_attach(struct cgroup *cg, struct lxmgr_err *err);
 int cgroup_freeze(struct cgroup *cg, bool freeze, int timeout_ms, struct lxmgr_err *err);
 int cgroup_is_frozen(struct cgroup *cg);

@@ -1,9 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
-#include <linux/netfilter.h>
-#include <linux/netfilter/nf_tables.h>
-#include <linux/netfilter/nfnetlink.h>
-#include <linux/netlink.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +8,7 @@
 #include <unistd.h>
 
 #include "kernel/firewall.h"
+#include "kernel/natquery.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/paths.h"
@@ -20,32 +17,22 @@
 
 #define HELPER LIBEXECDIR "/lxmgr-nft"
 
-bool firewall_nat_is_there(void)
+int firewall_nat_look(void)
 {
-	struct {
-		struct nlmsghdr h;
-		struct nfgenmsg g;
-		struct nlattr a;
-		char name[8];
-	} q = {
-		.h = { .nlmsg_len = sizeof(q),
-		       .nlmsg_type = NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETTABLE,
-		       .nlmsg_flags = NLM_F_REQUEST,
-		       .nlmsg_seq = 1 },
-		.g = { .nfgen_family = NFPROTO_INET, .version = NFNETLINK_V0 },
-		.a = { .nla_len = sizeof(q.a) + sizeof(FIREWALL_TABLE),
-		       .nla_type = NFTA_TABLE_NAME },
-		.name = FIREWALL_TABLE,
-	};
+	struct nat_query q = NAT_QUERY_INIT;
 	cleanup_fd int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER);
 	char buf[1024];
 	struct nlmsghdr *h = (struct nlmsghdr *)(void *)buf;
+	int r;
 
 	if (fd < 0 || send(fd, &q, sizeof(q), 0) < 0)
-		return true;
+		return -errno;
 	if (recv(fd, buf, sizeof(buf), 0) < (ssize_t)sizeof(*h))
-		return true;
-	return h->nlmsg_type != NLMSG_ERROR;
+		return -EIO;
+	if (h->nlmsg_type != NLMSG_ERROR)
+		return 1;
+	r = ((const struct nlmsgerr *)NLMSG_DATA(h))->error;
+	return r == -ENOENT ? 0 : r;
 }
 
 static int run_helper(const char *verb, struct lxmgr_err *err)
@@ -66,6 +53,11 @@ static int run_helper(const char *verb, struct lxmgr_err *err)
 int firewall_nat_ensure(struct lxmgr_err *err)
 {
 	return run_helper("ensure", err);
+}
+
+int firewall_nat_try(struct lxmgr_err *err)
+{
+	return run_helper("try", err);
 }
 
 int firewall_nat_remove(struct lxmgr_err *err)

@@ -14,12 +14,18 @@
 
 struct lxmgr_err;
 
-#define FIREWALL_TABLE "lxmgr"
+/* What mends a host where the table cannot be made. */
+#define FIREWALL_NAT_CURE                                \
+	"modprobe -a nf_tables nft_chain_nat nft_masq, " \
+	"or a kernel with CONFIG_NF_TABLES_INET, CONFIG_NFT_NAT and CONFIG_NFT_MASQ"
 
-/* One netlink request; true also when the kernel has no nftables to ask. */
-bool firewall_nat_is_there(void);
-/* Run the helper to make the table / to remove it. */
+/* One netlink request: 1 the table is there, 0 it is not, or a negative errno where the kernel has
+ * no nftables to ask. */
+int firewall_nat_look(void);
+/* Run the helper to make the table, to make one like it (in a network namespace that is thrown
+ * away afterwards) / to remove it. */
 int firewall_nat_ensure(struct lxmgr_err *err);
+int firewall_nat_try(struct lxmgr_err *err);
 int firewall_nat_remove(struct lxmgr_err *err);
 /* True if another firewall's forward chain drops what the bridge forwards; why and the cure go
  * into the buffers. */

@@ -187,7 +187,7 @@ static struct nl_msg *link_msg(int type, int flags, int index, unsigned int up, 
 static void parse_link(struct nlmsghdr *h, struct link_info *l)
 {
 	const struct ifinfomsg *head = nlmsg_data(h);
-	struct nlattr *attr, *sub;
+	struct nlattr *attr, *sub, *info = NULL;
 	int rem, rem2;
 
 	memset(l, 0, sizeof(*l));
@@ -222,11 +222,20 @@ static void parse_link(struct nlmsghdr *h, struct link_info *l)
 		case IFLA_LINKINFO:
 			nla_for_each_nested(sub, attr, rem2) if (nla_type(sub) == IFLA_INFO_KIND)
 				snprintf(l->kind, sizeof(l->kind), "%s", nla_get_string(sub));
+			else if (nla_type(sub) == IFLA_INFO_DATA) info = sub;
 			break;
 		default:
 			break;
 		}
 	}
+	/* The same number means something else for each kind. */
+	if (info && !strcmp(l->kind, "bridge"))
+		nla_for_each_nested(sub, info, rem)
+		{
+			if (nla_type(sub) == IFLA_BR_VLAN_FILTERING)
+				l->vlan_filtering = nla_get_u8(sub);
+			l->vlan_aware |= nla_type(sub) == IFLA_BR_VLAN_PROTOCOL;
+		}
 }
 
 struct link_visit {

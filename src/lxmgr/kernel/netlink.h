@@ -57,7 +57,9 @@ struct link_info {
 	int master;	    /* ifindex, 0: none */
 	uint32_t mtu;
 	uint64_t rx_bytes, tx_bytes;
-	char kind[16]; /* "veth", "bridge"... or "" */
+	char kind[16];	     /* "veth", "bridge"... or "" */
+	bool vlan_aware;     /* bridge: this kernel's can filter VLANs */
+	bool vlan_filtering; /* bridge: it heeds the VLANs of its ports */
 };
 /* By name. -ENODEV: there is none. */
 int link_get(struct netlink *nl, const char *name, struct link_info *ret);

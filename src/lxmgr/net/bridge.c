@@ -245,6 +245,23 @@ static int make(struct netlink *nl, const struct bridge_conf *c, struct link_inf
 	return r < 0 ? err_set(err, r, "set up the bridge '%s'", c->name) : 0;
 }
 
+/* Without it the containers still reach this host and one another: no reason not to start. */
+static void ensure_nat(const char *bridge)
+{
+	struct lxmgr_err why = { 0 };
+	int r = firewall_nat_look();
+
+	if (r > 0)
+		return;
+	if (r < 0)
+		err_set(&why, r, "the kernel's nftables do not answer");
+	else
+		r = firewall_nat_ensure(&why);
+	if (r < 0)
+		log_notice("no NAT for the containers on '%s': %s; it needs " FIREWALL_NAT_CURE,
+			   bridge, why.text);
+}
+
 int bridge_ensure(struct netlink *nl, const struct bridge_conf *c, struct lxmgr_err *err)
 {
 	struct link_info l;
@@ -266,8 +283,8 @@ int bridge_ensure(struct netlink *nl, const struct bridge_conf *c, struct lxmgr_
 	}
 	/* Each time: `sysctl --system` may have reset it. */
 	enable_forwarding();
-	if (c->nat && !firewall_nat_is_there())
-		return firewall_nat_ensure(err);
+	if (c->nat)
+		ensure_nat(c->name);
 	return 0;
 }
 
@@ -285,7 +302,7 @@ int bridge_remove(struct netlink *nl, const struct bridge_conf *c, struct lxmgr_
 	int ports[2] = { 0 }, r = link_get(nl, c->name, &l);
 
 	if (r == -ENODEV)
-		return c->nat && firewall_nat_is_there() ? firewall_nat_remove(err) : 0;
+		return c->nat && firewall_nat_look() > 0 ? firewall_nat_remove(err) : 0;
 	ports[0] = l.index;
 	if (r == 0)
 		r = link_list(nl, count_port, ports);
@@ -297,5 +314,5 @@ int bridge_remove(struct netlink *nl, const struct bridge_conf *c, struct lxmgr_
 	r = link_delete(nl, l.index);
 	if (r < 0)
 		return err_set(err, r, "remove the bridge '%s'", c->name);
-	return c->nat && firewall_nat_is_there() ? firewall_nat_remove(err) : 0;
+	return c->nat && firewall_nat_look() > 0 ? firewall_nat_remove(err) : 0;
 }

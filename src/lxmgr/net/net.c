@@ -115,16 +115,12 @@ int net_resolve(struct netlink *nl, struct net_spec *specs, size_t n, struct lxm
 	return r;
 }
 
-int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, const char *tag,
-	       struct net_live *live, struct lxmgr_err *err)
+/* A MAC is the same at each start, where none is given: neighbours remember it with the address. */
+static struct net_spec with_mac(const struct net_spec *spec, const char *tag)
 {
-	const struct net_ops *ops = net_types[spec->type];
 	struct net_spec n = *spec;
 	unsigned long long h;
 
-	memset(live, 0, sizeof(*live));
-	net_inside_name(spec, live->name);
-	/* The same at each start, where none is given: neighbours remember it with the address. */
 	if (!n.has_mac && (n.type == NET_VETH || n.type == NET_MACVLAN)) {
 		h = str_hash(tag, strlen(tag)) + n.index * 0x9e3779b97f4a7c15ULL;
 		n.mac[0] = 0x10;
@@ -133,13 +129,33 @@ int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, co
 		memcpy(n.mac + 3, &h, 3);
 		n.has_mac = true;
 	}
+	return n;
+}
+
+int net_preload(const struct net_spec *spec, const char *tag, struct lxmgr_err *err)
+{
+	const struct net_ops *ops = net_types[spec->type];
+	struct net_spec n = with_mac(spec, tag);
+
+	return ops->preload ? ops->preload(&n, err) : -ENOENT;
+}
+
+int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, const char *tag,
+	       struct net_live *live, struct lxmgr_err *err)
+{
+	const struct net_ops *ops = net_types[spec->type];
+	struct net_spec n = with_mac(spec, tag);
+
+	memset(live, 0, sizeof(*live));
+	net_inside_name(spec, live->name);
 	return ops->create ? ops->create(nl, &n, netns_fd, live, err) : 0;
 }
 
-void net_destroy(struct netlink *nl, enum net_type type, const struct net_live *live, int netns_fd)
+void net_destroy(struct netlink *nl, enum net_type type, const struct net_spec *spec,
+		 const struct net_live *live, int netns_fd)
 {
 	if (net_types[type]->destroy)
-		net_types[type]->destroy(nl, live, netns_fd);
+		net_types[type]->destroy(nl, spec, live, netns_fd);
 }
 
 static int add_gateway(struct netlink *nl, int index, const struct net_spec *n,

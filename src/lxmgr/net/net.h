@@ -15,6 +15,7 @@
 #include "kernel/netlink.h"
 
 struct lxmgr_err;
+struct strlist;
 
 #define NET_MAX_ADDRS  16
 #define NET_MAX_ROUTES 16
@@ -70,6 +71,7 @@ struct net_spec {
 	enum net_ipvlan_mode ipvlan_mode;
 	enum net_ipvlan_isolation ipvlan_isolation;
 	bool antispoof; /* lxmgr.net.[i].antispoof, default on for veth */
+	int program;	/* fd of the program that net_preload() gave; 0: it is loaded when needed */
 	bool managed;	/* addresses come from the address manager: no ipv4/ipv6.address given
 			 * and link is the managed bridge */
 };
@@ -87,14 +89,18 @@ struct net_ops {
 	const char *name; /* "veth" */
 	/* Refuse what is wrong or not possible on this host, before anything is touched. */
 	int (*check)(const struct net_spec *n, struct lxmgr_err *err);
+	/* Load what create() would: an fd, -ENOENT: nothing to load. May be NULL. */
+	int (*preload)(const struct net_spec *n, struct lxmgr_err *err);
 	/* Host side: make the link in (or move it to) the network namespace netns_fd and fill
 	 * live. nl is a socket in the host's namespace. */
 	int (*create)(struct netlink *nl, const struct net_spec *n, int netns_fd,
 		      struct net_live *live, struct lxmgr_err *err);
-	/* Take the host side back; must also work on half of it and when it is gone. netns_fd may
-	 * be -1 when the namespace died already. For phys keep it open until then: hardware comes
-	 * home by itself, under any name; anything else dies with the namespace. */
-	void (*destroy)(struct netlink *nl, const struct net_live *live, int netns_fd);
+	/* Take the host side back; must also work on half of it and when it is gone. n is NULL when
+	 * the config it was made from cannot be read any more. netns_fd may be -1 when the
+	 * namespace died already. For phys keep it open until then: hardware comes home by itself,
+	 * under any name; anything else dies with the namespace. */
+	void (*destroy)(struct netlink *nl, const struct net_spec *n, const struct net_live *live,
+			int netns_fd);
 };
 
 extern const struct net_ops *const net_types[NET_TYPES];
@@ -103,11 +109,16 @@ extern const struct net_ops *const net_types[NET_TYPES];
 int net_check(const struct net_spec *specs, size_t n, struct lxmgr_err *err);
 /* Gateway `auto` becomes the address of the link. After bridge_ensure(), before net_create(). */
 int net_resolve(struct netlink *nl, struct net_spec *specs, size_t n, struct lxmgr_err *err);
+/* Load the anti-spoofing program, which takes the kernel about a millisecond, ahead of
+ * net_create(): an fd for spec->program, or -ENOENT if there is none. */
+int net_preload(const struct net_spec *spec, const char *tag, struct lxmgr_err *err);
 /* Create one interface on the host side, with the anti-spoofing program on its host end. tag names
  * the container: a MAC that is not given is derived from it. */
 int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, const char *tag,
 	       struct net_live *live, struct lxmgr_err *err);
-void net_destroy(struct netlink *nl, enum net_type type, const struct net_live *live, int netns_fd);
+/* spec may be NULL, see net_ops. */
+void net_destroy(struct netlink *nl, enum net_type type, const struct net_spec *spec,
+		 const struct net_live *live, int netns_fd);
 /* In the container's network namespace (the child calls it): lo up, then names, MAC, MTU,
  * addresses, up, routes, all in as few sends as possible. */
 int net_configure_inside(const struct net_spec *specs, size_t n, struct lxmgr_err *err);
@@ -147,9 +158,10 @@ int ipam_release(const char *id, struct lxmgr_err *err); /* all of a container *
 int ipam_lookup(const char *id, unsigned int net_index, struct ipam_lease *ret); /* -ENOENT */
 
 /*
- * Guest files (net/guest.c): written below rootfd with OPEN_IN_ROOT, so that the guest's own
- * network service keeps the addresses which the host sets: systemd-networkd, ifupdown; resolver;
- * /etc/hostname and /etc/hosts. Only files that are absent or carry our marker are written.
+ * Guest files (net/guest*.c): written below rootfd with OPEN_IN_ROOT, so that the guest's own
+ * network service keeps the addresses which the host sets: systemd-networkd (with netplan or
+ * without), ifupdown, NetworkManager; resolver; /etc/hostname and the container's own line of
+ * /etc/hosts. Of the others only files that are absent, empty or carry our marker are written.
  * Ids are those stored in the root (0 for its root).
  */
 struct guest_net {
@@ -159,6 +171,10 @@ struct guest_net {
 	const struct bridge_conf *bridge; /* or NULL */
 	char **nameservers;		  /* NULL-terminated; NULL: take the host's */
 };
+/* The host's resolvers which a container can reach, at most three: none on its loopback. rootfd is
+ * the host's root; the second one looks at "/". 0, also where there is none, or -ENOMEM. */
+int host_nameservers(int rootfd, struct strlist *ret);
+int host_nameservers_here(struct strlist *ret);
 int guest_write_network(int rootfd, const struct guest_net *g, struct lxmgr_err *err);
 
 #endif

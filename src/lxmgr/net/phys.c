@@ -136,7 +136,8 @@ static int wait_for_return(struct netlink *nl, const struct net_live *live)
 	return -ENODEV;
 }
 
-static void destroy(struct netlink *nl, const struct net_live *live, int netns_fd)
+static void destroy(struct netlink *nl, const struct net_spec *n, const struct net_live *live,
+		    int netns_fd)
 {
 	struct link_info l;
 	int r;

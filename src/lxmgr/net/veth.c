@@ -147,15 +147,43 @@ static int bridge_port(struct netlink *nl, const struct net_spec *n, const struc
 	return r < 0 ? net_fail(nl, r, err, "set the VLANs of", live->host_name) : 0;
 }
 
-static int antispoof(const struct net_spec *n, const struct net_live *live, struct netlink *nl,
-		     const uint8_t mac[6], struct lxmgr_err *err)
+/* A bridge that does not filter takes the ports' VLANs and heeds none of them: the container would
+ * be in everybody's. */
+static int check_vlans(const struct net_spec *n, const struct link_info *bridge,
+		       struct lxmgr_err *err)
+{
+	const char *key = n->veth_vlan_id >= 0 ? "veth.vlan.id" : "veth.vlan.tagged.id";
+
+	if (n->veth_vlan_id < 0 && !n->n_vlan_tagged)
+		return 0;
+	if (!*n->link)
+		return err_msg(err, -EINVAL, "lxmgr.net.%u.%s needs lxmgr.net.%u.link", n->index,
+			       key, n->index);
+	if (!str_eq(bridge->kind, "bridge"))
+		return err_msg(err, -EOPNOTSUPP, "'%s' is no Linux bridge (lxmgr.net.%u.%s)",
+			       n->link, n->index, key);
+	if (!bridge->vlan_aware)
+		return err_msg(err, -EOPNOTSUPP,
+			       "no bridge of this kernel filters VLANs (lxmgr.net.%u.%s); it needs "
+			       "CONFIG_BRIDGE_VLAN_FILTERING",
+			       n->index, key);
+	if (!bridge->vlan_filtering)
+		return err_msg(err, -EOPNOTSUPP,
+			       "the bridge '%s' does not filter VLANs (lxmgr.net.%u.%s); switch it "
+			       "on with: ip link set dev %s type bridge vlan_filtering 1",
+			       n->link, n->index, key, n->link);
+	return 0;
+}
+
+/* What the container may send; -ENOENT: anything. */
+static int preload(const struct net_spec *n, struct lxmgr_err *err)
 {
 	struct net_addr allow[NET_MAX_ADDRS + NET_MAX_ROUTES];
 	struct antispoof_spec a = { .allow = allow, .vlan = n->n_vlan_tagged > 0 };
 
 	if (!n->antispoof)
-		return 0;
-	memcpy(a.mac, mac, 6);
+		return -ENOENT;
+	memcpy(a.mac, n->mac, 6);
 	for (size_t i = 0; i < n->n_addr; i++) {
 		allow[a.n_allow] = n->addr[i];
 		allow[a.n_allow++].prefix = n->addr[i].family == AF_INET ? 32 : 128;
@@ -163,7 +191,22 @@ static int antispoof(const struct net_spec *n, const struct net_live *live, stru
 	/* Networks that the host routes to the container are its to send from. */
 	for (size_t i = 0; i < n->n_route; i++)
 		allow[a.n_allow++] = n->route[i];
-	return antispoof_attach(nl, live->host_index, &a, err);
+	return antispoof_load(&a, err);
+}
+
+static int antispoof(const struct net_spec *n, const struct net_live *live, struct netlink *nl,
+		     struct lxmgr_err *err)
+{
+	cleanup_fd int loaded = -EBADF;
+
+	if (n->antispoof && !n->program) {
+		loaded = preload(n, err);
+		if (loaded < 0)
+			return loaded;
+	}
+	return n->antispoof ? antispoof_attach(nl, live->host_index,
+					       n->program ? n->program : loaded, err)
+			    : 0;
 }
 
 static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, struct net_live *live,
@@ -191,6 +234,9 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 		if (!l.mtu)
 			l.mtu = master.mtu;
 	}
+	r = check_vlans(n, &master, err);
+	if (r < 0)
+		return r;
 	/* And the lowest MAC: with fe: the container's never becomes the host's own. */
 	if (mac_parse("fe:xx:xx:xx:xx:xx", host_mac, err) < 0)
 		return -EIO;
@@ -217,7 +263,7 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 	if (r < 0)
 		return net_fail(nl, r, err, "look up", live->host_name);
 	live->host_index = made.index;
-	r = antispoof(n, live, nl, mac, err);
+	r = antispoof(n, live, nl, err);
 	if (r == 0)
 		r = n->veth_mode == NET_VETH_ROUTER ? router(nl, n, live, err)
 						    : bridge_port(nl, n, live, mac, err);
@@ -235,11 +281,12 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 
 /* The namespace's death removes the pair; deleting it costs 25 ms. Only a pair whose name was
  * asked for is waited for: the next start wants it. */
-static void destroy(struct netlink *nl, const struct net_live *live, int netns_fd)
+static void destroy(struct netlink *nl, const struct net_spec *n, const struct net_live *live,
+		    int netns_fd)
 {
 	struct link_info l;
 
-	if (!*live->host_name || str_has_prefix(live->host_name, "veth"))
+	if (!*live->host_name || (n && !*n->veth_pair))
 		return;
 	if (link_get(nl, live->host_name, &l) == 0 && l.index == live->host_index)
 		link_delete(nl, l.index);
@@ -248,6 +295,7 @@ static void destroy(struct netlink *nl, const struct net_live *live, int netns_f
 const struct net_ops net_veth = {
 	.name = "veth",
 	.check = check,
+	.preload = preload,
 	.create = create,
 	.destroy = destroy,
 };

@@ -386,10 +386,11 @@ int lock_at(int dirfd, const char *name, bool exclusive, int timeout_ms, pid_t *
 		    held.st_ino != named.st_ino || held.st_dev != named.st_dev)
 			continue;
 		if (exclusive) {
-			int n = snprintf(buf, sizeof(buf), "%d\n", getpid());
+			int n = snprintf(buf, sizeof(buf), "%-10d\n", getpid());
 
-			/* Only for the message that names the holder. */
-			if (ftruncate(fd, 0) == 0 && pwrite(fd, buf, (size_t)n, 0) < 0)
+			/* Only for the message that names the holder. Always as long: to truncate
+			 * the file would cost a transaction of the file system's. */
+			if (pwrite(fd, buf, (size_t)n, 0) < 0)
 				return -errno;
 		}
 		return take_fd(&fd);

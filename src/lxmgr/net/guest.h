@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the writers of guest files share. Private to net/. */
+#ifndef LXMGR_NET_GUEST_H
+#define LXMGR_NET_GUEST_H
+
+#include <stdbool.h>
+
+#include "net/net_types.h"
+#include "util/str.h"
+
+#define GUEST_MARKER "# Written by lxmgr; remove this line to keep your own."
+
+enum guest_put {
+	GUEST_PUT_ALWAYS, /* replace a regular file, whatever is in it */
+	GUEST_PUT_MARKED, /* only one with our marker, or an empty one */
+	GUEST_PUT_LINK,	  /* as GUEST_PUT_MARKED, or a symbolic link */
+};
+
+/* A new file in place of the old one, below a directory that exists. 0 also where there is no such
+ * directory or the file is the guest's own. */
+int guest_put(int root, const char *path, const char *text, enum guest_put how,
+	      struct lxmgr_err *err);
+/* True if there is something at path; a link counts as what it leads to inside the root. */
+bool guest_exists(int root, const char *path);
+/* The same, the last component not followed: a link that leads nowhere is there too. */
+bool guest_has_entry(int root, const char *path);
+/* Interfaces whose addresses the host sets. */
+bool guest_is_host_set(const struct net_spec *n);
+
+/* systemd-networkd, ifupdown, NetworkManager. */
+int guest_write_services(int root, const struct guest_net *g, const struct strlist *dns,
+			 struct lxmgr_err *err);
+/* /etc/resolv.conf, or what feeds the service that it is a link to. */
+int guest_write_resolv(int root, const struct guest_net *g, const struct strlist *dns,
+		       struct lxmgr_err *err);
+/* /etc/hostname, and the line of /etc/hosts with the container's own name. */
+int guest_write_names(int root, const char *hostname, struct lxmgr_err *err);
+
+#endif
