@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -103,6 +105,12 @@ static void log_lines(const char *what, const char *out)
 	}
 }
 
+/* In the child: who kills a monitor that hangs in its hook ends the hook, too. */
+static int die_with_parent(void *data)
+{
+	return prctl(PR_SET_PDEATHSIG, SIGKILL);
+}
+
 /* Run one program; its last line of output is part of the error, since that is what tells why. */
 static int run_one(const char *program, struct strlist *args, struct strlist *env, const char *what,
 		   struct lxmgr_err *err)
@@ -114,6 +122,7 @@ static int run_one(const char *program, struct strlist *args, struct strlist *en
 
 	o.env = (const char *const *)env->v;
 	o.capture = 64 * 1024;
+	o.prepare = die_with_parent;
 	r = run_program((const char *const *)args->v, &o, &out);
 	if (r < 0)
 		return err_set(err, r, "%s '%s'", what, program);

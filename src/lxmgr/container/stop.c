@@ -101,6 +101,13 @@ static int wait_end(const struct target *t, int64_t timeout_ms)
 	return 0;
 }
 
+static bool init_is_gone(const struct target *t)
+{
+	struct pollfd p = { .fd = t->init, .events = POLLIN };
+
+	return t->init < 0 || poll(&p, 1, 0) > 0;
+}
+
 /* A container whose monitor was killed: whoever stops it cleans up. */
 static int clean_up(struct lxmgr_container *c, const struct target *t, struct lxmgr_err *err)
 {
@@ -110,11 +117,46 @@ static int clean_up(struct lxmgr_container *c, const struct target *t, struct lx
 	return r > 0 ? 0 : r;
 }
 
-static int kill_all(struct lxmgr_container *c, const struct target *t, struct lxmgr_err *err)
+/* A start that is not done: its monitor may hang in a hook, and answers nobody. With the monitor
+ * gone, what it had got to is read again: init may have been born meanwhile. */
+static void end_start(const struct lxmgr_container *c, struct target *t, int *ret_init)
 {
+	struct pollfd p = { .fd = t->monitor, .events = POLLIN };
+	bool stale;
+
+	sys_pidfd_send_signal(t->monitor, SIGKILL);
+	poll(&p, 1, KILL_WAIT_MS);
+	if (state_read(c, &t->state, &stale, NULL) == 0)
+		t->init = *ret_init = state_init_pidfd(&t->state);
+}
+
+/* The monitor hangs after init's end: in a hook, which would hang here again. */
+static int end_finish(struct lxmgr_container *c, const struct target *t, struct lxmgr_err *err)
+{
+	struct pollfd p = { .fd = t->monitor, .events = POLLIN };
+	struct state s;
+	bool stale;
 	int r;
 
-	forbid_restart(c);
+	log_warn("%s: its monitor hangs and is killed; no more hooks are run", c->name);
+	sys_pidfd_send_signal(t->monitor, SIGKILL);
+	poll(&p, 1, KILL_WAIT_MS);
+	r = state_read(c, &s, &stale, err);
+	if (r < 0)
+		return r == -ENOENT ? 0 : r;
+	s.hooks_started = false;
+	return teardown(c, &s, "stop", NULL, err);
+}
+
+static int kill_all(struct lxmgr_container *c, struct target *t, struct lxmgr_err *err)
+{
+	cleanup_fd int born = -EBADF;
+	int r;
+
+	if (t->state.state == LXMGR_STARTING && t->monitor >= 0)
+		end_start(c, t, &born);
+	else
+		forbid_restart(c);
 	if (t->init >= 0)
 		sys_pidfd_send_signal(t->init, c->config_loaded && c->config.signal_stop
 						       ? c->config.signal_stop
@@ -129,6 +171,8 @@ static int kill_all(struct lxmgr_container *c, const struct target *t, struct lx
 		sys_pidfd_send_signal(t->init, SIGKILL);
 		r = wait_end(t, KILL_WAIT_MS);
 	}
+	if (r == -ETIMEDOUT && t->monitor >= 0 && init_is_gone(t))
+		return end_finish(c, t, err);
 	if (r < 0)
 		return err_msg(err, r, "container '%s' did not die within %d s of SIGKILL", c->name,
 			       2 * KILL_WAIT_MS / 1000);
@@ -185,6 +229,11 @@ static int stop_locked(struct lxmgr_container *c, struct target *t, const struct
 
 	if (o->kill || t->init < 0)
 		return kill_all(c, t, err);
+	if (o->reboot && t->monitor < 0)
+		return err_status(err, STATUS_WRONG_STATE, -ESRCH,
+				  "container '%s' has no monitor that would start it again (it was "
+				  "killed); use lxmgr-restart",
+				  c->name);
 	r = ask(c, t, o, err);
 	if (r < 0 || o->nowait)
 		return r;

@@ -57,7 +57,7 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 	l->parent = parent.index;
 	l->mtu = n->mtu;
 	l->ns_fd = netns_fd;
-	l->mac = n->has_mac && strcmp(l->kind, "ipvlan") ? n->mac : NULL;
+	l->mac = n->has_mac && strcmp(l->kind, "ipvlan") != 0 ? n->mac : NULL;
 	r = link_create(nl, l);
 	if (r == -EEXIST)
 		r = create_renamed(nl, l, live->name, err);
