@@ -245,8 +245,8 @@ static void test_services(void **state)
 		    "\tup ip addr replace 10.64.0.2/20 dev eth0\n"
 		    "\tup ip -6 addr replace fd00::2/64 dev eth0 nodad\n"
 		    "\tup ip route replace default via 10.64.0.1 dev eth0\n"
-		    "\tup ip -6 route replace default via fd00::1 dev eth0\n"
-		    "\tdns-nameservers 192.0.2.1 2001:db8::1\n");
+		    "\tup ip -6 route replace default via fd00::1 dev eth0\n");
+	has_not(IFACES, "dns-nameservers");
 	has(NM, "\n[main]\ndns=none\n\n[device-lxmgr-eth0]\n"
 		"match-device=interface-name:eth0\nmanaged=0\n");
 	has("etc/hostname", "web\n");
@@ -359,6 +359,18 @@ static void test_resolved(void **state)
 	write_guest();
 	is_link(RESOLV, "../run/systemd/resolve/stub-resolv.conf");
 	has(RESOLVED, MARKER "[Resolve]\nDNS=192.0.2.1 2001:db8::1\n");
+}
+
+/* resolvconf(8) is told by ifupdown. */
+static void test_resolvconf(void **state)
+{
+	bridged(&nets[0]);
+	give(IFACES, "");
+	give("sbin/resolvconf", "");
+	give_link(RESOLV, "/etc/resolvconf/run/resolv.conf");
+	write_guest();
+	is_link(RESOLV, "/etc/resolvconf/run/resolv.conf");
+	has(IFACES, "\tdns-nameservers 192.0.2.1 2001:db8::1\n");
 }
 
 /* NetworkManager keeps its link only while it has an interface of its own to write for. */
@@ -537,6 +549,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_resolv_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resolved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resolv_nm, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_resolvconf, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hosts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hosts_odd, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile_files, setup, teardown),

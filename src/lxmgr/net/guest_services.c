@@ -35,6 +35,53 @@ static int networkd_file(int root, const struct net_spec *n, const struct strlis
 	return guest_put(root, path, b.s, GUEST_PUT_MARKED, err);
 }
 
+/* Enabled: installed, and started by the guest's systemd. */
+static bool has_resolved(int root)
+{
+	static const char *const links[] = {
+		"etc/systemd/system/sysinit.target.wants/systemd-resolved.service",
+		"etc/systemd/system/multi-user.target.wants/systemd-resolved.service",
+		"etc/systemd/system/dbus-org.freedesktop.resolve1.service",
+	};
+
+	if (!guest_exists(root, "usr/lib/systemd/systemd-resolved") &&
+	    !guest_exists(root, "lib/systemd/systemd-resolved"))
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
+		if (guest_has_entry(root, links[i]))
+			return true;
+	return false;
+}
+
+enum resolv_owner { RESOLV_FILE, RESOLV_RESOLVED, RESOLV_RESOLVCONF, RESOLV_OTHER };
+
+/* A link in place of resolv.conf means that a service writes it; but only one that is there does.
+ * What the link leads to now says nothing when it is below /run, which is empty at each boot. */
+static enum resolv_owner resolv_owner(int root, bool nm_silent)
+{
+	char target[512];
+	ssize_t n = -1;
+	const char *base;
+	cleanup_fd int etc = open_parent_in(root, "etc/resolv.conf", OPEN_IN_ROOT, &base);
+
+	if (etc >= 0)
+		n = readlinkat(etc, base, target, sizeof(target) - 1);
+	if (n < 0)
+		return RESOLV_FILE;
+	target[n] = '\0';
+	if (strstr(target, "systemd/resolve/"))
+		return has_resolved(root) ? RESOLV_RESOLVED : RESOLV_FILE;
+	if (strstr(target, "run/NetworkManager/"))
+		return guest_exists(root, "usr/sbin/NetworkManager") && !nm_silent ? RESOLV_OTHER
+										   : RESOLV_FILE;
+	if (strstr(target, "resolvconf/"))
+		return guest_exists(root, "sbin/resolvconf") ||
+				       guest_exists(root, "usr/sbin/resolvconf")
+			       ? RESOLV_RESOLVCONF
+			       : RESOLV_FILE;
+	return guest_exists(root, "etc/resolv.conf") ? RESOLV_OTHER : RESOLV_FILE;
+}
+
 static void ifupdown_gateway(struct strbuf *b, const struct net_spec *n, const char *name,
 			     int family)
 {
@@ -55,6 +102,8 @@ static void ifupdown_gateway(struct strbuf *b, const struct net_spec *n, const c
 		    net_addr_print(gw, true, buf), name, reachable ? "" : " onlink");
 }
 
+/* dns: for resolvconf(8), or NULL where resolv.conf is not its link: other hooks of ifupdown's
+ * would take it up too. */
 static void ifupdown_stanza(struct strbuf *b, const struct net_spec *n, const struct strlist *dns)
 {
 	char name[IFNAMSIZ], buf[INET6_ADDRSTRLEN + 4];
@@ -69,8 +118,7 @@ static void ifupdown_stanza(struct strbuf *b, const struct net_spec *n, const st
 			    n->addr[i].family == AF_INET6 ? " nodad" : "");
 	ifupdown_gateway(b, n, name, AF_INET);
 	ifupdown_gateway(b, n, name, AF_INET6);
-	/* For resolvconf(8), where resolv.conf is its link. */
-	for (size_t i = 0; i < dns->n; i++)
+	for (size_t i = 0; dns && i < dns->n; i++)
 		strbuf_addf(b, "%s%s%s", i ? " " : "\tdns-nameservers ", dns->v[i],
 			    i + 1 == dns->n ? "\n" : "");
 }
@@ -105,6 +153,7 @@ static int nm_file(int root, const struct guest_net *g, struct lxmgr_err *err)
 int guest_write_services(int root, const struct guest_net *g, const struct strlist *dns,
 			 struct lxmgr_err *err)
 {
+	bool resolvconf = resolv_owner(root, true) == RESOLV_RESOLVCONF;
 	cleanup_strbuf struct strbuf b = { 0 };
 	int r = nm_file(root, g, err);
 
@@ -113,31 +162,13 @@ int guest_write_services(int root, const struct guest_net *g, const struct strli
 		if (!guest_is_host_set(&g->nets[i]))
 			continue;
 		r = networkd_file(root, &g->nets[i], dns, err);
-		ifupdown_stanza(&b, &g->nets[i], dns);
+		ifupdown_stanza(&b, &g->nets[i], resolvconf ? dns : NULL);
 	}
 	if (r < 0)
 		return r;
 	if (b.failed)
 		return err_set(err, -ENOMEM, "guest files");
 	return guest_put(root, "etc/network/interfaces", b.s, GUEST_PUT_MARKED, err);
-}
-
-/* Enabled: installed, and started by the guest's systemd. */
-static bool has_resolved(int root)
-{
-	static const char *const links[] = {
-		"etc/systemd/system/sysinit.target.wants/systemd-resolved.service",
-		"etc/systemd/system/multi-user.target.wants/systemd-resolved.service",
-		"etc/systemd/system/dbus-org.freedesktop.resolve1.service",
-	};
-
-	if (!guest_exists(root, "usr/lib/systemd/systemd-resolved") &&
-	    !guest_exists(root, "lib/systemd/systemd-resolved"))
-		return false;
-	for (size_t i = 0; i < ARRAY_SIZE(links); i++)
-		if (guest_has_entry(root, links[i]))
-			return true;
-	return false;
 }
 
 /* Networkd's DNS= says the same, but not every guest with resolved has networkd. */
@@ -157,35 +188,6 @@ static int resolved_file(int root, const struct strlist *dns, struct lxmgr_err *
 			 err);
 }
 
-enum resolv_owner { RESOLV_FILE, RESOLV_RESOLVED, RESOLV_OTHER };
-
-/* A link in place of resolv.conf means that a service writes it; but only one that is there does.
- * What the link leads to now says nothing when it is below /run, which is empty at each boot. */
-static enum resolv_owner resolv_owner(int root, bool nm_silent)
-{
-	char target[512];
-	ssize_t n = -1;
-	const char *base;
-	cleanup_fd int etc = open_parent_in(root, "etc/resolv.conf", OPEN_IN_ROOT, &base);
-
-	if (etc >= 0)
-		n = readlinkat(etc, base, target, sizeof(target) - 1);
-	if (n < 0)
-		return RESOLV_FILE;
-	target[n] = '\0';
-	if (strstr(target, "systemd/resolve/"))
-		return has_resolved(root) ? RESOLV_RESOLVED : RESOLV_FILE;
-	if (strstr(target, "run/NetworkManager/"))
-		return guest_exists(root, "usr/sbin/NetworkManager") && !nm_silent ? RESOLV_OTHER
-										   : RESOLV_FILE;
-	if (strstr(target, "resolvconf/"))
-		return guest_exists(root, "sbin/resolvconf") ||
-				       guest_exists(root, "usr/sbin/resolvconf")
-			       ? RESOLV_OTHER
-			       : RESOLV_FILE;
-	return guest_exists(root, "etc/resolv.conf") ? RESOLV_OTHER : RESOLV_FILE;
-}
-
 int guest_write_resolv(int root, const struct guest_net *g, const struct strlist *dns,
 		       struct lxmgr_err *err)
 {
@@ -197,6 +199,7 @@ int guest_write_resolv(int root, const struct guest_net *g, const struct strlist
 	switch (resolv_owner(root, nm_silent)) {
 	case RESOLV_RESOLVED:
 		return resolved_file(root, dns, err);
+	case RESOLV_RESOLVCONF:
 	case RESOLV_OTHER:
 		return 0;
 	case RESOLV_FILE:
