@@ -295,6 +295,34 @@ static void test_own_interface(void **state)
 	guest.nets = nets;
 }
 
+/* An interface that was the host's and is the guest's now: our files would forbid its DHCP. */
+static void test_given_back(void **state)
+{
+	bridged(&nets[0]);
+	guest.n_nets = 1;
+	give("etc/systemd/network", NULL);
+	give("etc/NetworkManager/conf.d", NULL);
+	give(IFACES, "");
+	write_guest();
+	assert_true(is_there(NETWORK));
+	assert_true(is_there(NM));
+	has(IFACES, "eth0");
+	nets[0].n_addr = 0;
+	write_guest();
+	assert_false(is_there(NETWORK));
+	assert_false(is_there(NM));
+	has_not(IFACES, "eth0");
+	has(IFACES, "auto lo\niface lo inet loopback\n");
+	/* The guest's own stay. */
+	give(NETWORK, "mine");
+	give(NM, "mine");
+	give(IFACES, "mine");
+	write_guest();
+	assert_string_equal(text_of(NETWORK), "mine");
+	assert_string_equal(text_of(NM), "mine");
+	assert_string_equal(text_of(IFACES), "mine");
+}
+
 /* What the administrator wrote stays; what we wrote is written anew. */
 static void test_kept_files(void **state)
 {
@@ -545,6 +573,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_services, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_router_gateway, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_own_interface, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_given_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kept_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resolv_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resolved, setup, teardown),

@@ -12,9 +12,12 @@
 #include "util/err.h"
 #include "util/file.h"
 
-#define KEEPS "# The host sets the addresses before init runs; this keeps them.\n"
+#define NM_FILE "etc/NetworkManager/conf.d/05-lxmgr.conf"
+#define IFACES	"etc/network/interfaces"
+#define KEEPS	"# The host sets the addresses before init runs; this keeps them.\n"
 
-/* Before any other file of networkd's, netplan's in /run too: the first that matches counts. */
+/* What is the guest's own must not find our file of an earlier start: it forbids DHCP.
+ * Before any other file of networkd's, netplan's in /run too: the first that matches counts. */
 static int networkd_file(int root, const struct net_spec *n, const struct strlist *dns,
 			 struct lxmgr_err *err)
 {
@@ -22,6 +25,9 @@ static int networkd_file(int root, const struct net_spec *n, const struct strlis
 	cleanup_strbuf struct strbuf b = { 0 };
 
 	net_inside_name(n, name);
+	snprintf(path, sizeof(path), "etc/systemd/network/05-lxmgr-%s.network", name);
+	if (!guest_is_host_set(n))
+		return guest_drop(root, path, err);
 	strbuf_addf(&b,
 		    GUEST_MARKER "\n" KEEPS "[Match]\nName=%s\n\n"
 				 "[Network]\nDHCP=no\nIPv6AcceptRA=no\nLinkLocalAddressing=ipv6\n"
@@ -31,7 +37,6 @@ static int networkd_file(int root, const struct net_spec *n, const struct strlis
 		strbuf_addf(&b, "DNS=%s\n", dns->v[i]);
 	if (b.failed)
 		return err_set(err, -ENOMEM, "guest files");
-	snprintf(path, sizeof(path), "etc/systemd/network/05-lxmgr-%s.network", name);
 	return guest_put(root, path, b.s, GUEST_PUT_MARKED, err);
 }
 
@@ -129,8 +134,12 @@ static int nm_file(int root, const struct guest_net *g, struct lxmgr_err *err)
 {
 	cleanup_strbuf struct strbuf b = { 0 };
 	char name[IFNAMSIZ];
-	bool all = true;
+	bool all = true, any = false;
 
+	for (size_t i = 0; i < g->n_nets; i++)
+		any |= guest_is_host_set(&g->nets[i]);
+	if (!any)
+		return guest_drop(root, NM_FILE, err);
 	for (size_t i = 0; i < g->n_nets; i++)
 		all &= guest_is_host_set(&g->nets[i]) || g->nets[i].type == NET_EMPTY;
 	strbuf_addf(&b, GUEST_MARKER "\n" KEEPS);
@@ -146,29 +155,29 @@ static int nm_file(int root, const struct guest_net *g, struct lxmgr_err *err)
 		}
 	if (b.failed)
 		return err_set(err, -ENOMEM, "guest files");
-	return guest_put(root, "etc/NetworkManager/conf.d/05-lxmgr.conf", b.s, GUEST_PUT_MARKED,
-			 err);
+	return guest_put(root, NM_FILE, b.s, GUEST_PUT_MARKED, err);
 }
 
 int guest_write_services(int root, const struct guest_net *g, const struct strlist *dns,
 			 struct lxmgr_err *err)
 {
-	bool resolvconf = resolv_owner(root, true) == RESOLV_RESOLVCONF;
+	bool resolvconf = resolv_owner(root, true) == RESOLV_RESOLVCONF, any = false;
 	cleanup_strbuf struct strbuf b = { 0 };
 	int r = nm_file(root, g, err);
 
 	strbuf_addf(&b, GUEST_MARKER "\n" KEEPS "auto lo\niface lo inet loopback\n");
 	for (size_t i = 0; i < g->n_nets && r == 0; i++) {
+		r = networkd_file(root, &g->nets[i], dns, err);
 		if (!guest_is_host_set(&g->nets[i]))
 			continue;
-		r = networkd_file(root, &g->nets[i], dns, err);
+		any = true;
 		ifupdown_stanza(&b, &g->nets[i], resolvconf ? dns : NULL);
 	}
-	if (r < 0)
+	if (r < 0 || (!any && !guest_is_marked(root, IFACES)))
 		return r;
 	if (b.failed)
 		return err_set(err, -ENOMEM, "guest files");
-	return guest_put(root, "etc/network/interfaces", b.s, GUEST_PUT_MARKED, err);
+	return guest_put(root, IFACES, b.s, GUEST_PUT_MARKED, err);
 }
 
 /* Networkd's DNS= says the same, but not every guest with resolved has networkd. */
