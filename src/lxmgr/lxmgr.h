@@ -169,7 +169,9 @@ enum {
 	LXMGR_INFO_ADDRS = 1,
 	LXMGR_INFO_STATS = 2,
 	LXMGR_INFO_CONFIG = 4,
-	LXMGR_INFO_ALL = 7,
+	LXMGR_INFO_LINKS = 8, /* the host's side of the interfaces */
+	LXMGR_INFO_STORAGE = 16,
+	LXMGR_INFO_ALL = 31,
 };
 int lxmgr_container_info(struct lxmgr_container *c, unsigned int what, struct lxmgr_info **ret,
 			 struct lxmgr_err *err);

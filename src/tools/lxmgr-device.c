@@ -18,7 +18,7 @@ int main(int argc, char **argv)
 	bool add;
 
 	if (argc - rest < 2 || argc - rest > 3 ||
-	    (strcmp(argv[rest], "add") != 0 && strcmp(argv[rest], "del")))
+	    (strcmp(argv[rest], "add") != 0 && strcmp(argv[rest], "del") != 0))
 		tool_usage_error("expected add|del DEVICE [NAME INSIDE]");
 	add = !strcmp(argv[rest], "add");
 	c = tool_open();

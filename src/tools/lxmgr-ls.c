@@ -281,7 +281,7 @@ static unsigned int needed(void)
 	size_t n;
 
 	if (common.json)
-		return LXMGR_INFO_ALL;
+		return LXMGR_INFO_ADDRS | LXMGR_INFO_STATS | LXMGR_INFO_CONFIG;
 	if (sort_column)
 		what |= sort_column->what;
 	if (fancy) {

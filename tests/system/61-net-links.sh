@@ -37,6 +37,31 @@ else
 	skip 'VLANs of a port' 'this kernel has no CONFIG_BRIDGE_VLAN_FILTERING'
 fi
 
+# l2proxy: a neighbour of the host reaches the container; with it the answers go.
+in_ns ip link add lxtup type veth peer name lxtfar
+ip netns add "$NS-far"
+in_ns ip link set lxtfar netns "$NS-far"
+in_ns ip addr add 192.0.2.1/24 dev lxtup
+in_ns ip link set lxtup up
+in_ns sysctl -q -w net.ipv4.conf.lxtup.forwarding=1
+ip -n "$NS-far" addr add 192.0.2.9/24 dev lxtfar
+ip -n "$NS-far" link set lxtfar up
+answers() { in_ns ip neigh show proxy dev lxtup; }
+router=(-s lxmgr.net.0.veth.mode=router -s lxmgr.net.0.link=lxtup
+	-s lxmgr.net.0.ipv4.address=192.0.2.50/32 -s lxmgr.net.0.ipv4.gateway=192.0.2.1)
+says 'lxmgr.net.0.l2proxy works with type veth in router mode' 'l2proxy is refused for other types' \
+	lx start -s lxmgr.net.0.type=ipvlan -s lxmgr.net.0.link=lxtup -s lxmgr.net.0.l2proxy=1 a
+ok 'start with l2proxy' lx start "${router[@]}" -s lxmgr.net.0.l2proxy=1 a
+ok 'a neighbour reaches it' nsenter --net="/run/netns/$NS-far" -- ping -c 1 -W 3 192.0.2.50
+says '192.0.2.50' 'the host answers' answers
+lx stop -k a
+is '' 'and no more after its end' answers
+ok 'start again' lx start "${router[@]}" -s lxmgr.net.0.l2proxy=1 a
+kill -9 "$(monitor_of a)"
+lx stop -k a
+is '' 'nor without a monitor' answers
+ip netns del "$NS-far"
+
 # phys without a monitor: whoever stops the container brings the interface home.
 phys() { lx start -s lxmgr.net.0.type=phys -s lxmgr.net.0.link=lxtphys -s lxmgr.net.0.name=eth7 a; }
 in_ns ip link add lxtphys type veth peer name lxtpeer

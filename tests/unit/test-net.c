@@ -24,6 +24,7 @@
 #include "util/err.h"
 #include "util/file.h"
 #include "util/log.h"
+#include "util/run.h"
 #include "util/str.h"
 
 static struct netlink *host;
@@ -612,6 +613,93 @@ static void test_kernel_explains(void **state)
 	close(ns);
 }
 
+static int answer_count(void)
+{
+	const char *argv[] = { "ip", "neigh", "show", "proxy", "dev", "lxtport0", NULL };
+	struct run_opts o = RUN_OPTS_INIT;
+	cleanup_free char *out = NULL;
+	cleanup_strlist struct strlist lines = { 0 };
+
+	o.capture = 4096;
+	assert_int_equal(run_program(argv, &o, &out), 0);
+	assert_int_equal(strlist_split(&lines, out, "\n"), 0);
+	return (int)lines.n;
+}
+
+static void set_sysctl(const char *path, const char *value)
+{
+	assert_int_equal(write_small(AT_FDCWD, path, value), 0);
+}
+
+/* l2proxy: neighbours on the link reach the container, until it stops. */
+static void test_l2proxy(void **state)
+{
+	struct net_spec s = veth_spec();
+	struct net_live live;
+	struct pair p = { &s };
+	struct lxmgr_err why = { 0 };
+	struct link_info info;
+	int ns = new_netns();
+
+	OK2(link_create(host, &(struct link_new){ .kind = "veth",
+						  .name = "lxtport0",
+						  .up = true,
+						  .ns_fd = -1,
+						  .peer_name = "lxtport1",
+						  .peer_ns_fd = own_ns }));
+	snprintf(s.link, sizeof(s.link), "lxtport0");
+	s.veth_mode = NET_VETH_ROUTER;
+	s.l2proxy = true;
+	s.addr[0] = addr("10.201.0.9/32");
+	s.addr[1] = addr("fd99::9/128");
+	OK(net_check(&s, 1, &err));
+	set_sysctl("/proc/sys/net/ipv4/conf/lxtport0/forwarding", "0");
+	assert_int_equal(net_create(host, &s, ns, "web", &live, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "sysctl -w net.ipv4.conf.lxtport0.forwarding=1"));
+	set_sysctl("/proc/sys/net/ipv4/conf/lxtport0/forwarding", "1");
+	set_sysctl("/proc/sys/net/ipv6/conf/lxtport0/forwarding", "1");
+	set_sysctl("/proc/sys/net/ipv6/conf/lxtport0/proxy_ndp", "0");
+	assert_int_equal(net_create(host, &s, ns, "web", &live, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "sysctl -w net.ipv6.conf.lxtport0.proxy_ndp=1"));
+	assert_string_equal(live.host_name, "");
+	/* What failed halfway left nothing. */
+	assert_int_equal(answer_count(), 0);
+	set_sysctl("/proc/sys/net/ipv6/conf/lxtport0/proxy_ndp", "1");
+	OK(net_create(host, &s, ns, "web", &live, &err));
+	inside(ns, configure, &p);
+	assert_int_equal(answer_count(), 2);
+	net_destroy(host, NET_VETH, &s, &live, ns);
+	assert_int_equal(answer_count(), 0);
+	net_destroy(host, NET_VETH, &s, &live, -1);
+	close(ns);
+	wait_gone(live.host_name);
+	OK2(link_get(host, "lxtport0", &info));
+	link_delete(host, info.index);
+}
+
+/* Where it would do nothing it is refused. */
+static void test_l2proxy_refused(void **state)
+{
+	static const enum net_type types[] = { NET_VETH, NET_IPVLAN, NET_MACVLAN, NET_PHYS,
+					       NET_VLAN };
+	struct net_spec s = veth_spec();
+	struct lxmgr_err err = { 0 };
+
+	s.l2proxy = true;
+	s.has_mac = false;
+	s.vlan_id = 7;
+	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
+		s.type = types[i];
+		assert_int_equal(net_check(&s, 1, &err), -EOPNOTSUPP);
+		assert_non_null(strstr(err.text, "lxmgr.net.0.l2proxy"));
+	}
+	s.type = NET_VETH;
+	s.veth_mode = NET_VETH_ROUTER;
+	s.link[0] = '\0';
+	assert_int_equal(net_check(&s, 1, &err), -EINVAL);
+	assert_non_null(strstr(err.text, "lxmgr.net.0.l2proxy"));
+}
+
 static int nat_answer = 1, nat_made;
 
 int __wrap_firewall_nat_look(void);
@@ -686,6 +774,8 @@ int main(void)
 		cmocka_unit_test(test_veth_named),
 		cmocka_unit_test(test_vlan_filtering),
 		cmocka_unit_test(test_kernel_explains),
+		cmocka_unit_test(test_l2proxy),
+		cmocka_unit_test(test_l2proxy_refused),
 		cmocka_unit_test(test_no_nat),
 		cmocka_unit_test(test_remove),
 	};

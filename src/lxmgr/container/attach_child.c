@@ -104,7 +104,6 @@ static int make_env(const struct attach *a, const struct account *acc, struct st
 		{ "SHELL", *acc->shell ? acc->shell : "/bin/sh" },
 		{ "container", "lxc" },
 	};
-	extern char **environ;
 	int r = 0;
 
 	for (size_t i = 0; o->set_vars && o->set_vars[i]; i++)

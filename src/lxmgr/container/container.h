@@ -45,6 +45,7 @@ struct state {
 	enum lxmgr_state state;
 	pid_t monitor_pid, init_pid;
 	uint64_t monitor_start, init_start; /* clock ticks since boot, /proc/PID/stat field 22 */
+	bool monitor_alive;		    /* state_read() looked */
 	char boot_id[37];
 	int64_t started;		    /* CLOCK_REALTIME seconds */
 	char cgroup[256], cgroup_inner[64]; /* "" if not made */

@@ -26,6 +26,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
+#include "util/log.h"
 #include "util/parse.h"
 #include "util/paths.h"
 #include "util/run.h"
@@ -283,16 +284,68 @@ static int check_resolver(const struct doctor *d)
 		   dns.n > 1 ? " " : "", dns.n > 1 ? dns.v[1] : "");
 }
 
+static int check_forwarding(const struct doctor *d, const char *bridge, int family)
+{
+	const char *name = family == AF_INET ? "IPv4 forwarding" : "IPv6 forwarding";
+	const char *key =
+		family == AF_INET ? "net.ipv4.ip_forward" : "net.ipv6.conf.all.forwarding";
+	char closed[IFNAMSIZ];
+	struct netlink *nl;
+	struct link_info l;
+	int r = netlink_open(&nl, NULL), have;
+
+	if (r < 0)
+		return r;
+	r = link_get(nl, bridge, &l);
+	have = forwarding_look(nl, bridge, family, closed);
+	netlink_close(nl);
+	switch ((enum forwarding)have) {
+	case FORWARDING_HOST:
+		return row(d, "network", name, 0, "on for the whole host (%s)", key);
+	case FORWARDING_LINKS:
+		return row(d, "network", name, 0, "on for %s; the host's own is off", bridge);
+	case FORWARDING_PART:
+		return row(d, "network", name, 1,
+			   "'%s' does not forward: no answers reach containers from there\t"
+			   "sysctl -w %s=1 (the next start does it)",
+			   closed, key);
+	case FORWARDING_OFF:
+		break;
+	}
+	if (r == -ENODEV)
+		return row(d, "network", name, 0, "off until the first container starts");
+	return row(d, "network", name, 1, "off for %s\tsysctl -w %s=1 (the next start does it)",
+		   bridge, key);
+}
+
+static int check_firewalls(const struct doctor *d, const char *bridge)
+{
+	cleanup_strlist struct strlist found = { 0 };
+	struct lxmgr_err err = { 0 };
+	int r = 0;
+
+	if (firewall_forward_look(bridge, &found, &err) < 0)
+		return row(d, "network", "firewall", 1, "cannot be looked at: %s", err.text);
+	if (!found.n)
+		return row(d, "network", "firewall", 0, "none drops what the bridge forwards");
+	for (size_t i = 0; i < found.n && r == 0; i++)
+		r = row(d, "network", "firewall", 1, "%s", found.v[i]);
+	return r;
+}
+
 static int check_network(const struct doctor *d)
 {
-	char why[160], cure[240];
+	struct bridge_conf conf = { .name = "lxmgrbr0" };
 	int r = check_trials(d, "network");
 
-	if (r == 0 && firewall_forward_blocked("lxmgrbr0", why, sizeof(why), cure, sizeof(cure)))
-		r = row(d, "network", "forwarding", 1, "%s\t%s", why, cure);
-	else if (r == 0)
-		r = row(d, "network", "forwarding", 0,
-			"no firewall drops what the bridge forwards");
+	if (bridge_conf_read(&conf, NULL) < 0)
+		log_debug("no networks are chosen yet, ignoring");
+	if (r == 0)
+		r = check_firewalls(d, conf.name);
+	if (r == 0)
+		r = check_forwarding(d, conf.name, AF_INET);
+	if (r == 0)
+		r = check_forwarding(d, conf.name, AF_INET6);
 	if (r == 0)
 		r = check_nat(d);
 	return r == 0 ? check_resolver(d) : r;
@@ -463,7 +516,7 @@ int lxmgr_checkconfig(const char *file, int (*fn)(const struct lxmgr_check *chec
 		const char *p;
 
 		snprintf(line, sizeof(line), "\n%s=", options[i].option);
-		p = strstr(text, line);
+		p = text ? strstr(text, line) : NULL;
 		if (p && (p[strlen(line)] == 'y' || p[strlen(line)] == 'm'))
 			r = row(&d, "kernel configuration", options[i].option, 0, "%s: %s",
 				options[i].what,

@@ -24,9 +24,9 @@ struct hook_env {
 
 /* Run all hooks of a type in order; the first that fails ends it. Their output goes to the trace.
  * Runs where the caller is: host, staging namespace or container. */
-int hooks_run(enum hook_type type, const struct hook_env *env, struct lxmgr_err *err);
+int hooks_run(enum hook_type type, const struct hook_env *h, struct lxmgr_err *err);
 /* script.up / script.down of one interface. */
-int hooks_net_script(bool up, const struct hook_env *env, const struct net_spec *spec,
+int hooks_net_script(bool up, const struct hook_env *h, const struct net_spec *spec,
 		     const struct net_live *live, struct lxmgr_err *err);
 const char *hook_name(enum hook_type type);
 

@@ -156,7 +156,7 @@ static const char *next(const char *p, struct range *ret, const char **ret_id, s
 	int off = 0;
 	size_t n;
 
-	if (!*p)
+	if (!p || !*p)
 		return NULL;
 	n = strcspn(p, "\n");
 	*ret = (struct range){ 0 };

@@ -17,6 +17,16 @@
 #include "util/err.h"
 #include "util/str.h"
 
+static enum lxmgr_state public_state(struct lxmgr_container *c, enum lxmgr_state s)
+{
+	/* The states of a transition are for those who watch. */
+	if (s == LXMGR_THAWED)
+		return LXMGR_RUNNING;
+	if (s != LXMGR_STOPPED || c->config_loaded || c->dir_fd < 0)
+		return s;
+	return container_load_config(c, NULL) < 0 ? LXMGR_BROKEN : LXMGR_STOPPED;
+}
+
 int lxmgr_container_state(struct lxmgr_container *c, enum lxmgr_state *ret, struct lxmgr_err *err)
 {
 	struct state s;
@@ -25,14 +35,7 @@ int lxmgr_container_state(struct lxmgr_container *c, enum lxmgr_state *ret, stru
 
 	if (r < 0 && r != -ENOENT)
 		return r;
-	*ret = r == -ENOENT || stale ? LXMGR_STOPPED : s.state;
-	/* The states of a transition are for those who watch. */
-	if (*ret == LXMGR_THAWED)
-		*ret = LXMGR_RUNNING;
-	if (*ret != LXMGR_STOPPED || c->config_loaded || c->dir_fd < 0)
-		return 0;
-	if (container_load_config(c, NULL) < 0)
-		*ret = LXMGR_BROKEN;
+	*ret = public_state(c, r == -ENOENT || stale ? LXMGR_STOPPED : s.state);
 	return 0;
 }
 
@@ -134,7 +137,6 @@ static void add_network(const struct state *s, struct lxmgr_info *info)
 	if (link_list(nl, see_link, &g) == 0)
 		addr_list(nl, see_addr, &g);
 	netlink_close(nl);
-	add_host_side(s, info);
 }
 
 static void add_stats(const struct state *s, struct lxmgr_info *info)
@@ -161,7 +163,6 @@ static void add_stats(const struct state *s, struct lxmgr_info *info)
 static void add_config(struct lxmgr_container *c, struct lxmgr_info *info)
 {
 	cleanup_strbuf struct strbuf groups = { 0 };
-	struct storage st;
 
 	if (container_load_config(c, NULL) < 0)
 		return;
@@ -171,6 +172,14 @@ static void add_config(struct lxmgr_container *c, struct lxmgr_info *info)
 		strbuf_addf(&groups, "%s%s", i ? "," : "", c->config.groups.v[i]);
 	free(info->groups);
 	info->groups = strbuf_take(&groups);
+}
+
+static void add_storage(struct lxmgr_container *c, struct lxmgr_info *info)
+{
+	struct storage st;
+
+	if (container_load_config(c, NULL) < 0)
+		return;
 	if (storage_open(&st, c->dir_fd, &c->config.storage, NULL) == 0) {
 		free(info->backend);
 		free(info->image);
@@ -189,6 +198,25 @@ static void init_unknown(struct lxmgr_info *i)
 	i->image = strdup("");
 }
 
+static void add_running(const struct state *s, unsigned int what, struct lxmgr_info *info)
+{
+	info->init_pid = s->init_pid;
+	info->monitor_alive = s->monitor_alive;
+	info->monitor_pid = s->monitor_alive ? s->monitor_pid : 0;
+	info->started = (uint64_t)s->started;
+	info->unprivileged = !s->privileged;
+	if (s->idmap.n_uid) {
+		info->id_base = s->idmap.uid[0].outside;
+		info->id_count = s->idmap.uid[0].count;
+	}
+	if (what & (LXMGR_INFO_ADDRS | LXMGR_INFO_LINKS))
+		add_network(s, info);
+	if (what & LXMGR_INFO_LINKS)
+		add_host_side(s, info);
+	if (what & LXMGR_INFO_STATS)
+		add_stats(s, info);
+}
+
 int lxmgr_container_info(struct lxmgr_container *c, unsigned int what, struct lxmgr_info **ret,
 			 struct lxmgr_err *err)
 {
@@ -202,28 +230,17 @@ int lxmgr_container_info(struct lxmgr_container *c, unsigned int what, struct lx
 	init_unknown(info);
 	if (what & LXMGR_INFO_CONFIG)
 		add_config(c, info);
-	r = lxmgr_container_state(c, &info->state, err);
-	if (r < 0) {
+	if (what & LXMGR_INFO_STORAGE)
+		add_storage(c, info);
+	r = state_read(c, &s, &stale, err);
+	if (r < 0 && r != -ENOENT) {
 		lxmgr_info_free(info);
 		return r;
 	}
-	if (state_read(c, &s, &stale, NULL) == 0 && !stale) {
-		cleanup_fd int monitor = state_monitor_pidfd(&s);
-
-		info->init_pid = s.init_pid;
-		info->monitor_alive = monitor >= 0;
-		info->monitor_pid = monitor >= 0 ? s.monitor_pid : 0;
-		info->started = (uint64_t)s.started;
-		info->unprivileged = !s.privileged;
-		if (s.idmap.n_uid) {
-			info->id_base = s.idmap.uid[0].outside;
-			info->id_count = s.idmap.uid[0].count;
-		}
-		if (what & LXMGR_INFO_ADDRS)
-			add_network(&s, info);
-		if (what & LXMGR_INFO_STATS)
-			add_stats(&s, info);
-	}
+	stale |= r == -ENOENT;
+	info->state = public_state(c, stale ? LXMGR_STOPPED : s.state);
+	if (!stale)
+		add_running(&s, what, info);
 	*ret = info;
 	return 0;
 }

@@ -41,9 +41,19 @@ uint64_t proc_start_time(pid_t pid)
 
 int boot_id(char buf[37])
 {
-	ssize_t n = read_small(AT_FDCWD, "/proc/sys/kernel/random/boot_id", buf, 37);
+	static _Thread_local char id[37];
+	ssize_t n;
 
-	return n < 0 ? (int)n : n == 36 ? 0 : -EIO;
+	/* It does not change while anybody lives; a list of containers asks for each. */
+	if (!*id) {
+		n = read_small(AT_FDCWD, "/proc/sys/kernel/random/boot_id", id, sizeof(id));
+		if (n != 36) {
+			*id = '\0';
+			return n < 0 ? (int)n : -EIO;
+		}
+	}
+	memcpy(buf, id, sizeof(id));
+	return 0;
 }
 
 int state_create(int run_fd, struct lxmgr_err *err)
@@ -272,9 +282,12 @@ int state_read(const struct lxmgr_container *c, struct state *ret, bool *ret_sta
 	if (r < 0)
 		return r == -ENOENT ? r : err_set(err, r, "read the state of '%s'", c->name);
 	state_parse(text, ret);
-	if (!boot_is_this(ret) || (!process_is(ret->monitor_pid, ret->monitor_start) &&
-				   !process_is(ret->init_pid, ret->init_start)))
+	if (!boot_is_this(ret)) {
 		*ret_stale = true;
+		return 0;
+	}
+	ret->monitor_alive = process_is(ret->monitor_pid, ret->monitor_start);
+	*ret_stale = !ret->monitor_alive && !process_is(ret->init_pid, ret->init_start);
 	return 0;
 }
 

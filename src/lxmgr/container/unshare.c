@@ -156,7 +156,7 @@ int lxmgr_unshare(const struct lxmgr_unshare_opts *o, int *ret_status, struct lx
 	struct clone_args args = { .flags = (uint64_t)o->namespaces, .exit_signal = SIGCHLD };
 	cleanup_fd int mine = -EBADF, its = -EBADF;
 	struct idmap map;
-	int pair[2], pid, r = check(o, err);
+	int pair[2] = { -1, -1 }, pid, r = check(o, err);
 
 	*ret_status = 125;
 	if (r == 0)

@@ -87,7 +87,7 @@ static int tell(struct follow *f, const char *name, enum lxmgr_state state)
 	struct seen *s;
 	size_t i = 0;
 
-	while (i < f->n && strcmp(f->seen[i].name, name))
+	while (i < f->n && strcmp(f->seen[i].name, name) != 0)
 		i++;
 	if (i < f->n && f->seen[i].state == state)
 		return 0;

@@ -5,7 +5,7 @@
  *	lxmgr-nft ensure		make the NAT table of the managed bridge if it is not there
  *	lxmgr-nft try			make one like it, to see whether it can be made
  *	lxmgr-nft remove
- *	lxmgr-nft forward BRIDGE	print who drops what BRIDGE forwards, and the cure
+ *	lxmgr-nft forward BRIDGE	print who drops what BRIDGE forwards, a tab, the cure
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -15,12 +15,14 @@
 #include <unistd.h>
 
 #include "kernel/firewall.h"
+#include "kernel/forward.h"
 #include "kernel/natquery.h"
 #include "net/net.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
 #include "util/paths.h"
+#include "util/run.h"
 #include "util/str.h"
 
 static int run(const char *commands, const char **ret_out)
@@ -30,6 +32,9 @@ static int run(const char *commands, const char **ret_out)
 
 	if (!nft)
 		nft = nft_ctx_new(NFT_CTX_DEFAULT);
+	/* Neither counters nor the elements of sets, of which there may be a million. */
+	if (nft)
+		nft_ctx_output_set_flags(nft, NFT_CTX_OUTPUT_STATELESS | NFT_CTX_OUTPUT_TERSE);
 	if (!nft)
 		return -ENOMEM;
 	nft_ctx_buffer_output(nft);
@@ -95,52 +100,76 @@ static int remove_table(void)
 	return 0;
 }
 
-/* The next line of text that has all words, copied to line. */
-static const char *next_line(const char *text, char *line, size_t size)
+/* The interface of the default route: by it containers reach the rest of the world. */
+static void default_interface(int family, char ret[IFNAMSIZ])
 {
-	size_t n;
+	cleanup_file FILE *f =
+		fopen(family == AF_INET ? "/proc/net/route" : "/proc/net/ipv6_route", "re");
+	char line[512], dest[40], bits[10], name[IFNAMSIZ];
 
-	if (!text || !*text)
-		return NULL;
-	n = strcspn(text, "\n");
-	snprintf(line, size, "%.*s", (int)n, text);
-	return text + n + (text[n] == '\n');
+	*ret = '\0';
+	while (f && !*ret && fgets(line, sizeof(line), f)) {
+		if (family == AF_INET) {
+			if (sscanf(line, "%15s %39s %*s %*s %*s %*s %*s %9s", name, dest, bits) !=
+			    3)
+				continue;
+		} else if (sscanf(line, "%39s %9s %*s %*s %*s %*s %*s %*s %*s %15s", dest, bits,
+				  name) != 3) {
+			continue;
+		}
+		if (!dest[strspn(dest, "0")] && !bits[strspn(bits, "0")] && !str_eq(name, "lo"))
+			snprintf(ret, IFNAMSIZ, "%s", name);
+	}
 }
 
-/* A base chain on the forward hook with policy drop is what ufw, Docker and firewalld put there. */
+/* iptables-legacy has tables of its own that nft does not show. It is asked only where the kernel
+ * has one: asking would make it. */
+static int add_legacy(struct forward_rules *rules, int family)
+{
+	const char *names =
+		family == AF_INET ? "/proc/net/ip_tables_names" : "/proc/net/ip6_tables_names";
+	const char *tool = family == AF_INET ? "iptables-legacy-save" : "ip6tables-legacy-save";
+	const char *argv[] = { tool, "-t", "filter", NULL };
+	cleanup_free char *have = NULL, *out = NULL;
+	struct run_opts o = RUN_OPTS_INIT;
+
+	if (read_file_at(AT_FDCWD, names, 4096, &have, NULL) < 0 || !strstr(have, "filter\n"))
+		return 0;
+	o.capture = 16 << 20;
+	o.timeout_ms = 10000;
+	if (run_program(argv, &o, &out) != 0) {
+		printf("the tables of iptables-legacy cannot be read\tapt install iptables\n");
+		return 0;
+	}
+	return forward_add_legacy(rules, family, out);
+}
+
 static int forward(const char *bridge)
 {
-	char line[512], table[128] = "", chain[128] = "";
-	const char *out = NULL;
-	bool ours = false, drops = false;
+	char out4[IFNAMSIZ], out6[IFNAMSIZ];
+	struct forward_query q = { .bridge = bridge, .out4 = out4, .out6 = out6 };
+	cleanup_forward struct forward_rules rules = { 0 };
+	cleanup_strbuf struct strbuf found = { 0 };
+	struct bridge_conf c;
+	const char *out = "";
 
-	if (run("list ruleset", &out) < 0)
-		return 1;
-	while ((out = next_line(out, line, sizeof(line)))) {
-		char *s = str_strip(line);
-
-		if (str_has_prefix(s, "table ")) {
-			snprintf(table, sizeof(table), "%.*s", (int)strcspn(s + 6, "{"), s + 6);
-			str_strip(table);
-		} else if (str_has_prefix(s, "chain ")) {
-			snprintf(chain, sizeof(chain), "%.*s", (int)strcspn(s + 6, " {"), s + 6);
-		} else if (strstr(s, "hook forward") && strstr(s, "policy drop")) {
-			drops = true;
-		}
-		ours |= strstr(s, bridge) && strstr(s, "accept");
+	default_interface(AF_INET, out4);
+	default_interface(AF_INET6, out6);
+	q.has_iptables_nft = run_has_program("iptables-nft");
+	if (bridge_conf_read(&c, NULL) == 0) {
+		q.v4 = c.v4;
+		q.v6 = c.v6;
 	}
-	if (!drops || ours)
-		return 0;
-	if (strstr(table, "ip") && access("/usr/sbin/ufw", X_OK) == 0)
-		printf("a forward chain has the policy drop (ufw)\tufw route allow in on %s; "
-		       "ufw route allow out on %s\n",
-		       bridge, bridge);
-	else
-		printf("a forward chain has the policy drop (Docker or another firewall)\t"
-		       "iptables -I FORWARD -i %s -j ACCEPT; iptables -I FORWARD -o %s -m "
-		       "conntrack "
-		       "--ctstate RELATED,ESTABLISHED -j ACCEPT (and the same with ip6tables)\n",
-		       bridge, bridge);
+	/* Where the kernel has no nftables nobody drops by them. */
+	if (firewall_nat_look() >= 0 &&
+	    (run("list ruleset", &out) < 0 || forward_add_nft(&rules, out) < 0)) {
+		printf("the rules of nftables cannot be read: %s\n", out);
+		return 1;
+	}
+	if (add_legacy(&rules, AF_INET) < 0 || add_legacy(&rules, AF_INET6) < 0 ||
+	    forward_judge(&rules, &q, &found) < 0)
+		return 1;
+	printf("%s", found.s ? found.s : "");
 	return 0;
 }
 

@@ -580,13 +580,13 @@ static int find_program(struct nlmsghdr *h, void *data)
 	bool *found = data;
 	int rem, rem2;
 
-	nlmsg_for_each_attr(attr, h, sizeof(struct tcmsg), rem)
-	{
+	nlmsg_for_each_attr (attr, h, sizeof(struct tcmsg), rem) {
 		if (nla_type(attr) != TCA_OPTIONS)
 			continue;
-		nla_for_each_nested(
-			sub, attr, rem2) if (nla_type(sub) == TCA_BPF_NAME &&
-					     !strcmp(nla_get_string(sub), PROG_NAME)) *found = true;
+		nla_for_each_nested (sub, attr, rem2)
+			if (nla_type(sub) == TCA_BPF_NAME &&
+			    !strcmp(nla_get_string(sub), PROG_NAME))
+				*found = true;
 	}
 	return 0;
 }

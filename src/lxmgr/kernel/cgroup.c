@@ -643,6 +643,9 @@ int cgroup_write_limit(int dirfd, const char *file, uint64_t value, const char *
 	else
 		snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
 	r = write_small(dirfd, file, text);
+	/* Where the controller is not enabled, nothing limits. */
+	if (r == -ENOENT && value == LIMIT_MAX)
+		return 0;
 	if (r == -ENOENT)
 		return err_msg(err, r,
 			       "apply lxmgr.%s: the cgroup has no %s: its controller is not "

@@ -72,11 +72,20 @@ static void enable_controllers(int dir)
 {
 	static const char *const want[] = { "+cpu", "+cpuset", "+io", "+memory", "+pids" };
 	cleanup_strlist struct strlist have = { 0 };
+	size_t missing = 0;
 	char buf[512];
 
 	/* A write takes the lock of all cgroups and waits for groups that are being removed. */
 	if (read_small(dir, "cgroup.subtree_control", buf, sizeof(buf)) > 0)
 		strlist_split(&have, buf, " ");
+	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
+		missing += !strlist_has(&have, want[i] + 1);
+	/* A group with processes of its own takes the controllers that know threads, by becoming
+	 * the root of a threaded tree: nothing below it could hold a container then, and what its
+	 * owner has there stops working. The root of all has no type and is no such group. */
+	if (!missing || (read_small(dir, "cgroup.type", buf, sizeof(buf)) >= 0 &&
+			 read_small(dir, "cgroup.procs", buf, sizeof(buf)) != 0))
+		return;
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
 		if (!strlist_has(&have, want[i] + 1))
 			write_small(dir, "cgroup.subtree_control", want[i]);
@@ -131,31 +140,17 @@ static int v2_open(struct cgroup *cg, struct lxmgr_err *err)
 	return 0;
 }
 
-static int apply_cpu(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
-{
-	char text[64];
-	int r;
-
-	if (s->cpus_milli == LIMIT_UNSET)
-		return 0;
-	if (s->cpus_milli == LIMIT_MAX)
-		snprintf(text, sizeof(text), "max 100000");
-	else
-		snprintf(text, sizeof(text), "%llu 100000",
-			 (unsigned long long)s->cpus_milli * 100);
-	r = write_small(cg->fd[0], "cpu.max", text);
-	return r < 0 ? err_set(err, r, "apply lxmgr.limit.cpus (cpu.max)") : 0;
-}
-
 static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
 {
+	/* Microseconds of a period of 100000, which every new group has. */
+	uint64_t quota = s->cpus_milli < LIMIT_MAX ? s->cpus_milli * 100 : s->cpus_milli;
 	int r = cgroup_write_limit(cg->fd[0], "memory.max", s->memory, "max", "limit.memory", err);
 
 	if (r == 0)
 		r = cgroup_write_limit(cg->fd[0], "memory.swap.max", s->swap, "max", "limit.swap",
 				       err);
 	if (r == 0)
-		r = apply_cpu(cg, s, err);
+		r = cgroup_write_limit(cg->fd[0], "cpu.max", quota, "max", "limit.cpus", err);
 	if (r == 0)
 		r = cgroup_write_limit(cg->fd[0], "cpu.weight", s->cpu_weight, "100",
 				       "limit.cpu.weight", err);

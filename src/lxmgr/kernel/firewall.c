@@ -65,22 +65,19 @@ int firewall_nat_remove(struct lxmgr_err *err)
 	return run_helper("remove", err);
 }
 
-bool firewall_forward_blocked(const char *bridge, char *why, size_t why_size, char *cure,
-			      size_t cure_size)
+int firewall_forward_look(const char *bridge, struct strlist *ret, struct lxmgr_err *err)
 {
 	const char *argv[] = { HELPER, "forward", bridge, NULL };
 	struct run_opts o = RUN_OPTS_INIT;
 	cleanup_free char *out = NULL;
-	char *tab;
+	int r;
 
-	o.capture = 2048;
-	o.timeout_ms = 20000;
-	if (run_program(argv, &o, &out) != 0 || !out || !*str_strip(out))
-		return false;
-	tab = strchr(out, '\t');
-	if (tab)
-		*tab++ = '\0';
-	snprintf(why, why_size, "%s", str_strip(out));
-	snprintf(cure, cure_size, "%s", tab ? str_strip(tab) : "");
-	return true;
+	o.capture = 8192;
+	o.timeout_ms = 30000;
+	r = run_program(argv, &o, &out);
+	if (r < 0)
+		return err_set(err, r, "run '%s'", HELPER);
+	if (r)
+		return err_msg(err, -EIO, "%s", out && *out ? str_strip(out) : "lxmgr-nft failed");
+	return out ? strlist_split(ret, out, "\n") : 0;
 }

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 struct lxmgr_err;
+struct strlist;
 
 /* What mends a host where the table cannot be made. */
 #define FIREWALL_NAT_CURE                                \
@@ -27,9 +28,8 @@ int firewall_nat_look(void);
 int firewall_nat_ensure(struct lxmgr_err *err);
 int firewall_nat_try(struct lxmgr_err *err);
 int firewall_nat_remove(struct lxmgr_err *err);
-/* True if another firewall's forward chain drops what the bridge forwards; why and the cure go
- * into the buffers. */
-bool firewall_forward_blocked(const char *bridge, char *why, size_t why_size, char *cure,
-			      size_t cure_size);
+/* A line for each firewall that drops what the bridge forwards, "what<TAB>the cure"
+ * (kernel/forward.h), found by the helper. */
+int firewall_forward_look(const char *bridge, struct strlist *ret, struct lxmgr_err *err);
 
 #endif

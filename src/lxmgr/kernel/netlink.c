@@ -104,10 +104,11 @@ static void keep_why(struct netlink *nl, const struct nlmsghdr *h)
 		return;
 	if (!(h->nlmsg_flags & NLM_F_CAPPED))
 		used += NLMSG_ALIGN(e->msg.nlmsg_len) - sizeof(e->msg);
-	nla_for_each_attr(attr, (struct nlattr *)((char *)nlmsg_data(h) + used),
-			  nlmsg_datalen(h) - (int)used,
-			  rem) if (nla_type(attr) == NLMSGERR_ATTR_MSG)
-		snprintf(nl->why, sizeof(nl->why), "%.*s", nla_len(attr), (char *)nla_data(attr));
+	nla_for_each_attr (attr, (struct nlattr *)((char *)nlmsg_data(h) + used),
+			   nlmsg_datalen(h) - (int)used, rem)
+		if (nla_type(attr) == NLMSGERR_ATTR_MSG)
+			snprintf(nl->why, sizeof(nl->why), "%.*s", nla_len(attr),
+				 (char *)nla_data(attr));
 }
 
 int netlink_talk(struct netlink *nl, struct nl_msg *m)
@@ -193,8 +194,7 @@ static void parse_link(struct nlmsghdr *h, struct link_info *l)
 	memset(l, 0, sizeof(*l));
 	l->index = head->ifi_index;
 	l->flags = head->ifi_flags;
-	nlmsg_for_each_attr(attr, h, sizeof(*head), rem)
-	{
+	nlmsg_for_each_attr (attr, h, sizeof(*head), rem) {
 		switch (nla_type(attr)) {
 		case IFLA_IFNAME:
 			snprintf(l->name, sizeof(l->name), "%s", nla_get_string(attr));
@@ -220,9 +220,13 @@ static void parse_link(struct nlmsghdr *h, struct link_info *l)
 			break;
 		}
 		case IFLA_LINKINFO:
-			nla_for_each_nested(sub, attr, rem2) if (nla_type(sub) == IFLA_INFO_KIND)
-				snprintf(l->kind, sizeof(l->kind), "%s", nla_get_string(sub));
-			else if (nla_type(sub) == IFLA_INFO_DATA) info = sub;
+			nla_for_each_nested (sub, attr, rem2) {
+				if (nla_type(sub) == IFLA_INFO_KIND)
+					snprintf(l->kind, sizeof(l->kind), "%s",
+						 nla_get_string(sub));
+				else if (nla_type(sub) == IFLA_INFO_DATA)
+					info = sub;
+			}
 			break;
 		default:
 			break;
@@ -230,8 +234,7 @@ static void parse_link(struct nlmsghdr *h, struct link_info *l)
 	}
 	/* The same number means something else for each kind. */
 	if (info && !strcmp(l->kind, "bridge"))
-		nla_for_each_nested(sub, info, rem)
-		{
+		nla_for_each_nested (sub, info, rem) {
 			if (nla_type(sub) == IFLA_BR_VLAN_FILTERING)
 				l->vlan_filtering = nla_get_u8(sub);
 			l->vlan_aware |= nla_type(sub) == IFLA_BR_VLAN_PROTOCOL;
@@ -310,8 +313,7 @@ static int visit_addr(struct nlmsghdr *h, void *data)
 
 	if (h->nlmsg_type != RTM_NEWADDR || (a.family != AF_INET && a.family != AF_INET6))
 		return 0;
-	nlmsg_for_each_attr(attr, h, sizeof(*head), rem)
-	{
+	nlmsg_for_each_attr (attr, h, sizeof(*head), rem) {
 		size_t len = a.family == AF_INET ? 4 : 16;
 
 		/* On a point-to-point link IFA_ADDRESS is the peer's. */
@@ -343,10 +345,10 @@ static int visit_route(struct nlmsghdr *h, void *data)
 
 	if (h->nlmsg_type != RTM_NEWROUTE || head->rtm_type != RTN_UNICAST || !head->rtm_dst_len)
 		return 0;
-	nlmsg_for_each_attr(attr, h, sizeof(*head),
-			    rem) if (nla_type(attr) == RTA_DST &&
-				     nla_len(attr) == (head->rtm_family == AF_INET ? 4 : 16))
-		memcpy(&a.v6, nla_data(attr), (size_t)nla_len(attr));
+	nlmsg_for_each_attr (attr, h, sizeof(*head), rem)
+		if (nla_type(attr) == RTA_DST &&
+		    nla_len(attr) == (head->rtm_family == AF_INET ? 4 : 16))
+			memcpy(&a.v6, nla_data(attr), (size_t)nla_len(attr));
 	return v->route(&a, v->data);
 }
 
@@ -467,20 +469,30 @@ int route_add(struct netlink *nl, int ifindex, const struct net_addr *dst,
 	return netlink_talk(nl, m);
 }
 
-int neigh_proxy_add(struct netlink *nl, int ifindex, const struct net_addr *a)
+static int neigh_proxy(struct netlink *nl, int type, int flags, int ifindex,
+		       const struct net_addr *a)
 {
 	struct ndmsg head = { .ndm_family = (unsigned char)a->family,
 			      .ndm_ifindex = ifindex,
 			      .ndm_state = NUD_PERMANENT,
 			      .ndm_flags = NTF_PROXY };
-	struct nl_msg *m =
-		netlink_msg(RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof(head));
+	struct nl_msg *m = netlink_msg(type, flags, &head, sizeof(head));
 
 	if (m && nla_put(m, NDA_DST, a->family == AF_INET ? 4 : 16, &a->v6) < 0) {
 		nlmsg_free(m);
 		m = NULL;
 	}
 	return netlink_talk(nl, m);
+}
+
+int neigh_proxy_add(struct netlink *nl, int ifindex, const struct net_addr *a)
+{
+	return neigh_proxy(nl, RTM_NEWNEIGH, NLM_F_CREATE | NLM_F_REPLACE, ifindex, a);
+}
+
+int neigh_proxy_del(struct netlink *nl, int ifindex, const struct net_addr *a)
+{
+	return neigh_proxy(nl, RTM_DELNEIGH, 0, ifindex, a);
 }
 
 int bridge_fdb_set(struct netlink *nl, int ifindex, const uint8_t mac[6])

@@ -83,8 +83,10 @@ int addr_add(struct netlink *nl, int ifindex, const struct net_addr *a);
 /* dst.family 0: the default route of gw's family. gw NULL: on-link. */
 int route_add(struct netlink *nl, int ifindex, const struct net_addr *dst,
 	      const struct net_addr *gw);
-/* A permanent or proxy neighbour entry. */
+/* A proxy neighbour entry: this host answers for the address on that link. Deleting one that is
+ * not there is -ENOENT. */
 int neigh_proxy_add(struct netlink *nl, int ifindex, const struct net_addr *a);
+int neigh_proxy_del(struct netlink *nl, int ifindex, const struct net_addr *a);
 /* The MAC is behind this port of a bridge, whatever the bridge learned before. */
 int bridge_fdb_set(struct netlink *nl, int ifindex, const uint8_t mac[6]);
 int bridge_vlan_add(struct netlink *nl, int ifindex, uint16_t vlan, bool pvid);

@@ -141,8 +141,8 @@ static void to_cache(int dirfd, const char *name, const char *data, size_t len)
 int seccomp_compile(const char *text, const char *file, bool allow_nesting, int cache_dirfd,
 		    struct seccomp_program *ret, struct lxmgr_err *err)
 {
-	char name[64], *data;
-	size_t len;
+	char name[64], *data = NULL;
+	size_t len = 0;
 	int r;
 
 	memset(ret, 0, sizeof(*ret));

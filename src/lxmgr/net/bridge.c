@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The managed bridge: its networks, itself, forwarding and NAT. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -119,6 +118,15 @@ static int choose(struct bridge_conf *c, struct lxmgr_err *err)
 		     : 0;
 }
 
+int bridge_conf_read(struct bridge_conf *ret, struct lxmgr_err *err)
+{
+	cleanup_free char *text = NULL;
+	int r = read_file_at(AT_FDCWD, STATEDIR "/" FILE_NAME, 4096, &text, NULL);
+
+	return r < 0 ? err_set(err, r, "read '%s/%s'", STATEDIR, FILE_NAME)
+		     : parse_conf(text, ret, err);
+}
+
 int bridge_conf_get(struct bridge_conf *ret, struct lxmgr_err *err)
 {
 	char v4[INET6_ADDRSTRLEN + 4], v6[INET6_ADDRSTRLEN + 4], out[400];
@@ -146,45 +154,6 @@ int bridge_conf_get(struct bridge_conf *ret, struct lxmgr_err *err)
 		 net_addr_print(&ret->v6, false, v6), ret->nat);
 	r = write_file_atomic(dir, FILE_NAME, out, strlen(out), 0600);
 	return r < 0 ? err_set(err, r, "write '%s/%s'", STATEDIR, FILE_NAME) : 0;
-}
-
-static bool read_is(const char *path, char c)
-{
-	char buf[8];
-
-	return read_small(AT_FDCWD, path, buf, sizeof(buf)) > 0 && buf[0] == c;
-}
-
-/* With forwarding on, the kernel stops taking router advertisements where accept_ra is 1: the
- * host would lose the address it lives by. 2 means "although forwarding". */
-static void keep_router_advertisements(void)
-{
-	cleanup_dir DIR *d = opendir("/proc/sys/net/ipv6/conf");
-	struct dirent *e;
-	char path[320];
-
-	while (d && (e = readdir(d))) {
-		if (e->d_name[0] == '.' || str_eq(e->d_name, "all"))
-			continue;
-		snprintf(path, sizeof(path), "/proc/sys/net/ipv6/conf/%s/accept_ra", e->d_name);
-		if (read_is(path, '1'))
-			write_small(AT_FDCWD, path, "2");
-	}
-}
-
-static void enable_forwarding(void)
-{
-	if (read_is("/proc/sys/net/ipv4/ip_forward", '0')) {
-		log_notice("net.ipv4.ip_forward is set to 1 for the containers");
-		if (write_small(AT_FDCWD, "/proc/sys/net/ipv4/ip_forward", "1") < 0)
-			log_warn("cannot enable IPv4 forwarding, ignoring");
-	}
-	if (read_is("/proc/sys/net/ipv6/conf/all/forwarding", '0')) {
-		log_notice("net.ipv6.conf.all.forwarding is set to 1 for the containers");
-		keep_router_advertisements();
-		if (write_small(AT_FDCWD, "/proc/sys/net/ipv6/conf/all/forwarding", "1") < 0)
-			log_warn("cannot enable IPv6 forwarding, ignoring");
-	}
 }
 
 static int set_addresses(struct netlink *nl, const struct bridge_conf *c, int index)
@@ -282,7 +251,7 @@ int bridge_ensure(struct netlink *nl, const struct bridge_conf *c, struct lxmgr_
 			return err_set(err, r, "set the addresses of the bridge '%s'", c->name);
 	}
 	/* Each time: `sysctl --system` may have reset it. */
-	enable_forwarding();
+	forwarding_ensure(nl, c->name);
 	if (c->nat)
 		ensure_nat(c->name);
 	return 0;

@@ -81,7 +81,7 @@ static int parse_static(const char *s, unsigned int *ret_index, struct net_addr 
 static const char *next_lease(const char *p, const char **ret_id, size_t *ret_n,
 			      const char **ret_rest)
 {
-	if (!*p)
+	if (!p || !*p)
 		return NULL;
 	*ret_id = p;
 	*ret_n = strcspn(p, "\t\n");

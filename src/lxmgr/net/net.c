@@ -48,12 +48,32 @@ const char *net_inside_name(const struct net_spec *n, char buf[IFNAMSIZ])
 	return buf;
 }
 
+/* Of the types that could have it only veth in router mode routes to the container: without a
+ * route the host answers for nobody. */
+static int check_l2proxy(const struct net_spec *n, struct lxmgr_err *err)
+{
+	if (!n->l2proxy)
+		return 0;
+	if (n->type != NET_VETH || n->veth_mode != NET_VETH_ROUTER)
+		return err_msg(err, -EOPNOTSUPP,
+			       "lxmgr.net.%u.l2proxy works with type veth in router mode "
+			       "(lxmgr.net.%u.veth.mode = router), not with %s",
+			       n->index, n->index,
+			       n->type == NET_VETH ? "bridge mode" : net_types[n->type]->name);
+	if (!*n->link)
+		return err_msg(err, -EINVAL, "lxmgr.net.%u.l2proxy needs lxmgr.net.%u.link",
+			       n->index, n->index);
+	return 0;
+}
+
 int net_check(const struct net_spec *specs, size_t n, struct lxmgr_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct net_ops *ops = net_types[specs[i].type];
 		int r = ops->check ? ops->check(&specs[i], err) : 0;
 
+		if (r == 0)
+			r = check_l2proxy(&specs[i], err);
 		if (r < 0)
 			return r;
 	}
@@ -80,7 +100,7 @@ static int find_address(int ifindex, const struct net_addr *a, int scope, void *
 static int resolve_auto(struct netlink *nl, struct net_spec *n, struct lxmgr_err *err)
 {
 	struct link_address l = { 0 };
-	struct link_info link;
+	struct link_info link = { 0 };
 	int r = net_parent(nl, n, &link, err);
 
 	if (r < 0)
@@ -200,7 +220,7 @@ static int configure_one(struct netlink *nl, const struct net_spec *n, struct lx
 	r = link_get(nl, name, &l);
 	if (r < 0)
 		return net_fail(nl, r, err, "look up", name);
-	if (n->has_mac && memcmp(l.mac, n->mac, 6)) {
+	if (n->has_mac && memcmp(l.mac, n->mac, 6) != 0) {
 		r = link_set_mac(nl, l.index, n->mac);
 		if (r < 0)
 			return net_fail(nl, r, err, "set the MAC of", name);

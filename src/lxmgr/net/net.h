@@ -134,10 +134,27 @@ struct bridge_conf {
 };
 /* Read the kept configuration or choose one and write it. */
 int bridge_conf_get(struct bridge_conf *ret, struct lxmgr_err *err);
+/* The kept one only: -ENOENT if none was chosen yet. */
+int bridge_conf_read(struct bridge_conf *ret, struct lxmgr_err *err);
 /* Make sure that bridge, addresses, forwarding and NAT table are there. Cheap when they are. */
 int bridge_ensure(struct netlink *nl, const struct bridge_conf *conf, struct lxmgr_err *err);
 /* Remove the bridge if no port is left, and the NAT table with it. */
 int bridge_remove(struct netlink *nl, const struct bridge_conf *conf, struct lxmgr_err *err);
+
+/*
+ * Forwarding between the bridge and the rest (net/forwarding.c), for each family apart. Only the
+ * bridge is switched on where that is enough, the whole host (with a notice) where it is not.
+ */
+enum forwarding {
+	FORWARDING_OFF,	  /* the bridge does not */
+	FORWARDING_PART,  /* it does, but `closed`, an interface that is up, does not */
+	FORWARDING_LINKS, /* it does and so do all others, each for itself */
+	FORWARDING_HOST,  /* the host does as a whole, or has not got this family */
+};
+enum forwarding forwarding_look(struct netlink *nl, const char *bridge, int family,
+				char closed[IFNAMSIZ]);
+/* bridge_ensure() calls it. */
+void forwarding_ensure(struct netlink *nl, const char *bridge);
 
 /*
  * The address manager (net/ipam.c): one file under lock, address <-> container id.

@@ -4,6 +4,7 @@
 #include <linux/if_link.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "net/net_types.h"
 #include "util/err.h"
@@ -14,6 +15,34 @@ static int check_link(const struct net_spec *n, struct lxmgr_err *err)
 		return err_msg(err, -EINVAL, "an interface of type %s needs lxmgr.net.%u.link",
 			       net_types[n->type]->name, n->index);
 	return 0;
+}
+
+/* Kernels before 6.14 look for the name in the host's namespace too, where an eth0 is nothing rare:
+ * it is made under a random one and renamed inside. */
+static int create_renamed(struct netlink *nl, struct link_new *l, const char *name,
+			  struct lxmgr_err *err)
+{
+	struct netlink *inside = NULL;
+	char temporary[IFNAMSIZ];
+	struct link_info made;
+	uint32_t x;
+	int r;
+
+	if (getrandom(&x, sizeof(x), 0) != sizeof(x))
+		return err_set(err, -EIO, "random number");
+	snprintf(temporary, sizeof(temporary), "lxm%08x", x);
+	l->name = temporary;
+	r = link_create(nl, l);
+	if (r < 0)
+		return r;
+	r = netlink_open_in(l->ns_fd, &inside, err);
+	if (r < 0)
+		return r;
+	r = link_get(inside, temporary, &made);
+	if (r == 0)
+		r = link_rename(inside, made.index, name);
+	netlink_close(inside);
+	return r;
 }
 
 static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, struct net_live *live,
@@ -28,8 +57,10 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 	l->parent = parent.index;
 	l->mtu = n->mtu;
 	l->ns_fd = netns_fd;
-	l->mac = n->has_mac && strcmp(l->kind, "ipvlan") ? n->mac : NULL;
+	l->mac = n->has_mac && strcmp(l->kind, "ipvlan") != 0 ? n->mac : NULL;
 	r = link_create(nl, l);
+	if (r == -EEXIST)
+		r = create_renamed(nl, l, live->name, err);
 	if (r == -EOPNOTSUPP)
 		return err_msg(err, r, "this kernel has no interfaces of type %s", l->kind);
 	return r < 0 ? net_fail(nl, r, err, "make an interface on", n->link) : 0;

@@ -56,7 +56,7 @@ void log_to_stderr(enum log_level level)
 int log_to_syslog(const char *facility)
 {
 	for (const CODE *c = facilitynames; c->c_name; c++) {
-		if (strcmp(c->c_name, facility))
+		if (strcmp(c->c_name, facility) != 0)
 			continue;
 		sink.syslog = c->c_val;
 		openlog("lxmgr", LOG_PID, c->c_val);

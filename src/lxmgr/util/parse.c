@@ -139,7 +139,7 @@ int parse_duration(const char *s, uint64_t *ret_ms)
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < ARRAY_SIZE(units); i++) {
-		if (strcmp(s, units[i].unit))
+		if (strcmp(s, units[i].unit) != 0)
 			continue;
 		if (__builtin_mul_overflow(v, units[i].ms, &v))
 			return -ERANGE;
@@ -154,7 +154,7 @@ int parse_bool(const char *s, bool *ret)
 	static const char *const words[] = { "0", "1", "no", "yes", "off", "on", "false", "true" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
-		if (strcasecmp(s, words[i]))
+		if (strcasecmp(s, words[i]) != 0)
 			continue;
 		*ret = i & 1;
 		return 0;

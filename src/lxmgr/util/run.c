@@ -15,8 +15,6 @@
 #include "util/run.h"
 #include "util/str.h"
 
-extern char **environ;
-
 /* Find prog as execvp would, into path. */
 static int find_program(const char *prog, char *path, size_t size)
 {
