@@ -391,6 +391,8 @@ static int step_start_host(struct start *s, struct lxmgr_err *err)
 {
 	struct hook_env h = HOOK_ENV_INIT(s->c, &s->c->config);
 
+	if (s->size.ws_row && s->tty_fd[0] >= 0 && ioctl(s->tty_fd[0], TIOCSWINSZ, &s->size) < 0)
+		log_info("the size of the console cannot be set, ignoring");
 	return hooks_run(HOOK_START_HOST, &h, err);
 }
 

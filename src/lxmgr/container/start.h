@@ -7,6 +7,8 @@
 #ifndef LXMGR_CONTAINER_START_H
 #define LXMGR_CONTAINER_START_H
 
+#include <sys/ioctl.h>
+
 #include "container/container.h"
 #include "container/plan.h"
 #include "kernel/seccomp.h"
@@ -39,6 +41,7 @@ struct start {
 	/* terminals: [0] is the console; masters, -1: none */
 	int tty_fd[START_MAX_TTYS + 1];
 	size_t n_ttys;
+	struct winsize size; /* of the terminal in the foreground; ws_row 0: there is none */
 	int control_fd, log_fd;
 	/* network: specs with what the address manager gave */
 	struct net_spec *nets;
