@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash disable=SC1091,SC2016
+# shellcheck shell=bash disable=SC1091,SC2016,SC2034
 # The types that are a child of an interface of the host. The wire is a veth pair whose other end lies
 # in a namespace of the test.
 . ./lib.sh
