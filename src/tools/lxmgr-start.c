@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
 
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -62,5 +63,10 @@ int main(int argc, char **argv)
 	lxmgr_container_close(c);
 	if (r < 0)
 		return tool_exit(tool_error(&err));
-	return tool_exit(o.foreground && WIFEXITED(status) ? WEXITSTATUS(status) : 0);
+	if (!o.foreground)
+		return tool_exit(0);
+	/* How the kernel tells that reboot(2) was called inside: SIGINT halts, SIGHUP reboots. */
+	if (WIFSIGNALED(status) && (WTERMSIG(status) == SIGINT || WTERMSIG(status) == SIGHUP))
+		return tool_exit(0);
+	return tool_exit(WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
 }

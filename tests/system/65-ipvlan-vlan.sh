@@ -12,6 +12,7 @@ busybox a
 busybox b
 ip netns add "$ns"
 # The first one of a host mounts /run/netns, which stays.
+# shellcheck disable=SC2034 # for finish
 BEFORE=$(host_state | grep -v "^/run/netns/$ns$")
 ip link add "$wire" up type veth peer name "$far" netns "$ns"
 ip -n "$ns" addr add 10.77.0.1/24 dev "$far"

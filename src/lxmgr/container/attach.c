@@ -338,6 +338,11 @@ int lxmgr_container_console(struct lxmgr_container *c, int tty, int escape, stru
 			       tty < 0 ? "all terminals of '%s' are in use"
 				       : "this terminal of '%s' is in use",
 			       c->name);
+	if (r == -ENXIO && tty < 0)
+		return err_msg(
+			err, r,
+			"container '%s' has no terminals (lxmgr.tty.max); -t 0 is its console",
+			c->name);
 	if (r == -ENXIO)
 		return err_msg(err, r, "container '%s' has no terminal %d (lxmgr.tty.max)", c->name,
 			       tty);

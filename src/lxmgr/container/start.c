@@ -228,6 +228,9 @@ static void monitor_main(struct start *s, int lock_fd)
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
+	/* Before the terminal is let go: a program that looks at once must find the size. */
+	if (s->opts->foreground && ioctl(STDIN_FILENO, TIOCGWINSZ, &s->size) < 0)
+		s->size = (struct winsize){ 0 };
 	for (int i = 0; i < 3 && null >= 0; i++)
 		dup2(null, i);
 	if (chdir("/") < 0)

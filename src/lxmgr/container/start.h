@@ -7,6 +7,8 @@
 #ifndef LXMGR_CONTAINER_START_H
 #define LXMGR_CONTAINER_START_H
 
+#include <sys/ioctl.h>
+
 #include "container/container.h"
 #include "container/plan.h"
 #include "kernel/seccomp.h"
@@ -39,6 +41,7 @@ struct start {
 	/* terminals: [0] is the console; masters, -1: none */
 	int tty_fd[START_MAX_TTYS + 1];
 	size_t n_ttys;
+	struct winsize size; /* of the terminal in the foreground; ws_row 0: there is none */
 	int control_fd, log_fd;
 	/* network: specs with what the address manager gave */
 	struct net_spec *nets;
@@ -59,7 +62,7 @@ struct start_step {
 int start_run_steps(struct start *s, const struct start_step *steps, size_t n,
 		    struct lxmgr_err *err);
 
-/* Between the monitor and the child, and from the monitor to the tool. */
+/* start_msg.c: between the monitor and the child, and from the monitor to the tool. */
 enum start_msg_kind {
 	START_GO = 1,
 	START_ENTRY,   /* value: index of a mount entry; with its detached mount */

@@ -213,6 +213,14 @@ static void drop_client(int slot)
 	m.client[slot] = -1;
 }
 
+static bool has_terminals(void)
+{
+	for (int i = 1; i < MAX_TTYS; i++)
+		if (m.tty[i] >= 0)
+			return true;
+	return false;
+}
+
 static int do_console(int client, int arg, int *ret_value, int *ret_fd)
 {
 	int n = arg;
@@ -221,7 +229,7 @@ static int do_console(int client, int arg, int *ret_value, int *ret_fd)
 		for (n = 1; n < MAX_TTYS && (m.tty[n] < 0 || m.owner[n] >= 0);)
 			n++;
 	if (arg == -1 && n == MAX_TTYS)
-		return -EBUSY;
+		return has_terminals() ? -EBUSY : -ENXIO;
 	if (n < 0 || n >= MAX_TTYS || m.tty[n] < 0)
 		return -ENXIO;
 	if (m.owner[n] >= 0)

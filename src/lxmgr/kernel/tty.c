@@ -49,7 +49,8 @@ int tty_raw(int tty_fd, struct termios *ret_saved)
 		return -errno;
 	t = *ret_saved;
 	cfmakeraw(&t);
-	return tcsetattr(tty_fd, TCSAFLUSH, &t) < 0 ? -errno : 0;
+	/* Not TCSAFLUSH: what is typed while a tool starts is for the container. */
+	return tcsetattr(tty_fd, TCSADRAIN, &t) < 0 ? -errno : 0;
 }
 
 int tty_restore(int tty_fd, const struct termios *saved)
@@ -192,6 +193,10 @@ static int step(struct proxy *x, int sigfd, bool *ret_done)
 		read_user(x);
 		if (x->in.eof)
 			send_eof(x);
+		/* What was typed before the escape, in the same read, still goes in; a guest that
+		 * does not read must not keep the user here. */
+		if (x->left && x->in.len)
+			drain(&x->in, p->master_fd);
 	}
 	if ((f[2].revents & POLLOUT) && x->in.len && drain(&x->in, p->master_fd) < 0)
 		x->in.len = 0;
