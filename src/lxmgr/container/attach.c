@@ -103,6 +103,7 @@ static int prepare(struct attach *a, struct lxmgr_err *err)
 	const struct lxmgr_attach_opts *o = a->o;
 	const struct config *cfg = &a->c->config;
 	int r = container_load_running_config(a->c, err);
+	const char *notice;
 
 	if (r < 0)
 		return r;
@@ -113,14 +114,11 @@ static int prepare(struct attach *a, struct lxmgr_err *err)
 		a->caps = CAPS_ALL;
 	if (r == 0 && !o->elevated_lsm)
 		r = enter_seccomp(cfg, &a->seccomp, err);
-	if (r == 0 && o->selinux_context) {
-		const char *notice;
-
+	a->lsm = cfg->lsm;
+	if (o->selinux_context)
 		a->lsm.selinux = (char *)o->selinux_context;
+	if (r == 0)
 		r = lsm_check(&a->lsm, &notice, err);
-	} else {
-		a->lsm = cfg->lsm;
-	}
 	a->personality = 0xffffffff;
 	if (r == 0 && o->arch)
 		a->personality = !strcasecmp(o->arch, "x86_64") || !strcasecmp(o->arch, "amd64") ||
