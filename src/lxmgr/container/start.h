@@ -62,7 +62,7 @@ struct start_step {
 int start_run_steps(struct start *s, const struct start_step *steps, size_t n,
 		    struct lxmgr_err *err);
 
-/* Between the monitor and the child, and from the monitor to the tool. */
+/* start_msg.c: between the monitor and the child, and from the monitor to the tool. */
 enum start_msg_kind {
 	START_GO = 1,
 	START_ENTRY,   /* value: index of a mount entry; with its detached mount */
