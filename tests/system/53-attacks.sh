@@ -181,6 +181,7 @@ nobody() { setpriv --reuid=65534 --regid=65534 --clear-groups "$@"; }
 lx start a
 is 'untouched' 'control: another user reads what is open' nobody cat "$TREE/.host/secret"
 for f in "$TREE/a/config" "$TREE/a/rootfs/bin/busybox" "$RUN"/a-*/state "$RUN"/a-*/control; do
+	ok "control: there is ${f##*/}" test -e "$f"
 	status 1 "another user does not see ${f##*/}" nobody test -e "$f"
 done
 status 6 'nor the state of a container' nobody lxmgr-info -P "$TREE" a
