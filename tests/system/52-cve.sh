@@ -71,10 +71,12 @@ for f in /proc/sys/kernel/core_pattern /proc/sysrq-trigger /proc/sys/kernel/modp
 done
 status 1 'CVE-2023-25809: no cgroup outside its own can be seen' lx attach a -- sh -c 'ls -d /sys/fs/cgroup/*/lxmgr /sys/fs/cgroup/lxmgr'
 # The kernel lets a user namespace mount a v1 hierarchy below its own group; the files stay the host's.
-status 1 'CVE-2022-0492: no release_agent can be written' lx attach a -- sh -c 'mkdir -p /tmp/cg && mount -t cgroup -o memory x /tmp/cg; echo /x >/tmp/cg/release_agent'
+status 1 'CVE-2022-0492: no release_agent can be written' lx attach a -- sh -c 'mkdir -p /tmp/cg && mount -t cgroup -o memory x /tmp/cg || exit 1; echo /x >/tmp/cg/release_agent'
 status 1 'and no limit of its own' lx attach a -- sh -c 'for f in /tmp/cg/memory.limit_in_bytes /tmp/cg/memory.max; do [ -e $f ] && echo -1 >$f && exit 0; done; exit 1'
-status 1 'nor may it make a group without them' lx attach a -- mkdir /tmp/cg/free
-lx attach a -- umount /tmp/cg
+status 1 'nor may it make a group without them' lx attach a -- sh -c 'grep -q " /tmp/cg cgroup " /proc/mounts && mkdir /tmp/cg/free'
+lx attach a -- umount /tmp/cg 2>/dev/null
+status 1 'nor limits in a cgroup2 mount of its own' lx attach a -- sh -c 'mkdir -p /tmp/cg2 && mount -t cgroup2 x /tmp/cg2; for f in memory.max pids.max cgroup.max.depth; do [ -e /tmp/cg2/$f ] && echo max >/tmp/cg2/$f && exit 0; done; exit 1'
+lx attach a -- umount /tmp/cg2 2>/dev/null
 
 # LXC CVE-2013-6441 and its like: the guest reaches the host's disks or kernel memory.
 for f in /dev/mem /dev/kmem /dev/sda /dev/vda /dev/loop0 /dev/kmsg; do

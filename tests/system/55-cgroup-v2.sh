@@ -127,7 +127,23 @@ is 67108864 'with its limit' file memory.max
 ok 'attach from another session' session lxmgr-attach -P "$TREE" a -- true
 says '/lxmgr/' 'the attached process is in the group of the container' session lxmgr-attach -P "$TREE" a -- \
 	sh -c 'mkdir -p /tmp/c; mount -t cgroup2 none /tmp/c 2>/dev/null; cat /proc/1/cgroup; echo /lxmgr/'
+monitor() { kill -0 "$(lx info --json a | jq .monitor_pid)"; }
+ok 'its monitor does too' monitor
 ok 'stop from a session' session lxmgr-stop -k -P "$TREE" a
+# systemd kills what a service leaves when it ends.
+ok 'start by a service that ends' systemd-run -q --wait -p Type=oneshot -E "PATH=$PATH" -- lxmgr-start -P "$TREE" a
+is RUNNING 'the container runs' lx info -s -H a
+ok 'and so does its monitor' monitor
+is '0::/lxmgr.monitor' 'in a group of its own' sh -c "cat /proc/$(lx info --json a | jq .monitor_pid)/cgroup"
+before=$(lx info -p -H a)
+other_init() {
+	local p
+	p=$(lx info -p -H a)
+	[ -n "$p" ] && [ "$p" != "$before" ]
+}
+ok 'a reboot from inside' lx attach a -- reboot
+ok 'gives another init' eventually other_init
+ok 'stop' lx stop -k a
 scope() { systemd-run -q --scope "$@"; }
 ok 'start in a scope' scope lxmgr-start -P "$TREE" a
 ok 'it runs when the scope is gone' lx attach a -- true

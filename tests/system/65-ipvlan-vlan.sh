@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash disable=SC1091,SC2016
+# shellcheck shell=bash disable=SC1091,SC2016,SC2034
 # The types that are a child of an interface of the host. The wire is a veth pair whose other end lies
 # in a namespace of the test.
 . ./lib.sh
@@ -12,6 +12,7 @@ busybox a
 busybox b
 ip netns add "$ns"
 # The first one of a host mounts /run/netns, which stays.
+# shellcheck disable=SC2034 # for finish
 BEFORE=$(host_state | grep -v "^/run/netns/$ns$")
 ip link add "$wire" up type veth peer name "$far" netns "$ns"
 ip -n "$ns" addr add 10.77.0.1/24 dev "$far"

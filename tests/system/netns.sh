@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC2034
 # A network namespace as the host: what a test does to links, firewalls and sysctls there touches
 # nothing of the real one. Sourced after lib.sh; lx then works in it. Ends with netns_finish.
+need ip nsenter jq nft sysctl ping
 NS=lxt$$
 ip netns add "$NS" || exit 1
 # The first one of a host mounts /run/netns, which stays.

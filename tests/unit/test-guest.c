@@ -245,8 +245,8 @@ static void test_services(void **state)
 		    "\tup ip addr replace 10.64.0.2/20 dev eth0\n"
 		    "\tup ip -6 addr replace fd00::2/64 dev eth0 nodad\n"
 		    "\tup ip route replace default via 10.64.0.1 dev eth0\n"
-		    "\tup ip -6 route replace default via fd00::1 dev eth0\n"
-		    "\tdns-nameservers 192.0.2.1 2001:db8::1\n");
+		    "\tup ip -6 route replace default via fd00::1 dev eth0\n");
+	has_not(IFACES, "dns-nameservers");
 	has(NM, "\n[main]\ndns=none\n\n[device-lxmgr-eth0]\n"
 		"match-device=interface-name:eth0\nmanaged=0\n");
 	has("etc/hostname", "web\n");
@@ -293,6 +293,34 @@ static void test_own_interface(void **state)
 	write_guest();
 	has_not(RESOLV, "nameserver");
 	guest.nets = nets;
+}
+
+/* An interface that was the host's and is the guest's now: our files would forbid its DHCP. */
+static void test_given_back(void **state)
+{
+	bridged(&nets[0]);
+	guest.n_nets = 1;
+	give("etc/systemd/network", NULL);
+	give("etc/NetworkManager/conf.d", NULL);
+	give(IFACES, "");
+	write_guest();
+	assert_true(is_there(NETWORK));
+	assert_true(is_there(NM));
+	has(IFACES, "eth0");
+	nets[0].n_addr = 0;
+	write_guest();
+	assert_false(is_there(NETWORK));
+	assert_false(is_there(NM));
+	has_not(IFACES, "eth0");
+	has(IFACES, "auto lo\niface lo inet loopback\n");
+	/* The guest's own stay. */
+	give(NETWORK, "mine");
+	give(NM, "mine");
+	give(IFACES, "mine");
+	write_guest();
+	assert_string_equal(text_of(NETWORK), "mine");
+	assert_string_equal(text_of(NM), "mine");
+	assert_string_equal(text_of(IFACES), "mine");
 }
 
 /* What the administrator wrote stays; what we wrote is written anew. */
@@ -359,6 +387,18 @@ static void test_resolved(void **state)
 	write_guest();
 	is_link(RESOLV, "../run/systemd/resolve/stub-resolv.conf");
 	has(RESOLVED, MARKER "[Resolve]\nDNS=192.0.2.1 2001:db8::1\n");
+}
+
+/* resolvconf(8) is told by ifupdown. */
+static void test_resolvconf(void **state)
+{
+	bridged(&nets[0]);
+	give(IFACES, "");
+	give("sbin/resolvconf", "");
+	give_link(RESOLV, "/etc/resolvconf/run/resolv.conf");
+	write_guest();
+	is_link(RESOLV, "/etc/resolvconf/run/resolv.conf");
+	has(IFACES, "\tdns-nameservers 192.0.2.1 2001:db8::1\n");
 }
 
 /* NetworkManager keeps its link only while it has an interface of its own to write for. */
@@ -533,10 +573,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_services, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_router_gateway, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_own_interface, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_given_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kept_files, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resolv_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resolved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resolv_nm, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_resolvconf, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hosts, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hosts_odd, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_hostile_files, setup, teardown),

@@ -2,6 +2,7 @@
 /* The start verb: parse, open, lock, check, plan; then a monitor acquires and this one waits. */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/sched.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -9,12 +10,14 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/single_threaded.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "container/idalloc.h"
 #include "container/start.h"
 #include "container/teardown.h"
+#include "kernel/sys.h"
 #include "kernel/tty.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -281,6 +284,26 @@ static int follow(int report, int console, int *ret_status, struct lxmgr_err *er
 	return 0;
 }
 
+/* The monitor is not of the caller's session or service, whose end would be its own: systemd kills
+ * what is left of a unit. One that is followed in the foreground stays, and so does the monitor of
+ * a container below the caller's group. */
+static pid_t fork_monitor(const struct start *s)
+{
+	struct clone_args args = { .flags = CLONE_INTO_CGROUP, .exit_signal = SIGCHLD };
+	cleanup_fd int dir = -EBADF;
+	pid_t pid;
+
+	/* The C library's fork also sees to the locks of other threads. */
+	if (!__libc_single_threaded || s->opts->foreground || s->c->config.cgroup.relative)
+		return fork();
+	dir = cgroup_monitor_dir(NULL);
+	if (dir < 0)
+		return fork();
+	args.cgroup = (uint64_t)dir;
+	pid = sys_clone3(&args);
+	return pid < 0 ? fork() : pid;
+}
+
 static int launch(struct start *s, int *lock, struct lxmgr_err *err)
 {
 	cleanup_fd int report = -EBADF, console = -EBADF;
@@ -294,7 +317,7 @@ static int launch(struct start *s, int *lock, struct lxmgr_err *err)
 		return err_set(err, r, "make a socket pair");
 	report = pair[0];
 	s->report_fd = pair[1];
-	pid = fork();
+	pid = fork_monitor(s);
 	if (pid < 0)
 		return err_set(err, -errno, "fork the monitor");
 	if (pid == 0) {

@@ -36,6 +36,16 @@ const struct cgroup_ops *cgroup_driver(struct lxmgr_err *err)
 	return found;
 }
 
+int cgroup_monitor_dir(struct lxmgr_err *err)
+{
+	const struct cgroup_ops *ops = cgroup_driver(err);
+
+	if (!ops)
+		return -ENODEV;
+	return ops->monitor_dir ? ops->monitor_dir(err)
+				: err_set(err, -EOPNOTSUPP, "a cgroup for monitors");
+}
+
 void cgroup_init(struct cgroup *cg)
 {
 	memset(cg, 0, sizeof(*cg));

@@ -78,6 +78,8 @@ struct cgroup_ops {
 	bool (*is_present)(void);
 	/* Refuse what this driver cannot do, by key: before anything is touched. */
 	int (*check)(const struct cgroup_spec *spec, struct lxmgr_err *err);
+	/* May be NULL: the monitor stays where its caller is. */
+	int (*monitor_dir)(struct lxmgr_err *err);
 	int (*create)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
 	int (*open)(struct cgroup *cg, struct lxmgr_err *err);
 	int (*apply)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
@@ -100,6 +102,9 @@ const struct cgroup_ops *cgroup_driver(struct lxmgr_err *err);
 
 /* Refuse limits or raw keys that the host's driver cannot apply. */
 int cgroup_check(const struct cgroup_spec *spec, struct lxmgr_err *err);
+/* A group for monitors, to be born in: the caller's session or service takes its own processes with
+ * it when it ends. An open descriptor; -EOPNOTSUPP where the driver has none. */
+int cgroup_monitor_dir(struct lxmgr_err *err);
 /* Make the groups (outer, inner). name is the default's last component ("web", or "web-1a2b3c4d"
  * in a tree that is not the default one). An existing group that holds processes is refused
  * (-EBUSY), an empty one is made anew, without the limits it had. */

@@ -110,6 +110,20 @@ static int base_path(const struct cgroup_spec *s, struct cgroup *cg, struct lxmg
 	return 0;
 }
 
+/* Beside "lxmgr", which hands on controllers and so holds no processes. */
+static int monitor_dir(struct lxmgr_err *err)
+{
+	cleanup_fd int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	int fd;
+
+	if (root < 0)
+		return err_set(err, -errno, "open '%s'", ROOT);
+	if (mkdirat(root, "lxmgr.monitor", 0755) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "make the cgroup 'lxmgr.monitor'");
+	fd = openat(root, "lxmgr.monitor", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return fd < 0 ? err_set(err, -errno, "open the cgroup 'lxmgr.monitor'") : fd;
+}
+
 static int create(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
 {
 	cleanup_fd int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -276,6 +290,7 @@ const struct cgroup_ops cgroup_v2 = {
 	.name = "v2",
 	.is_present = is_present,
 	.check = check,
+	.monitor_dir = monitor_dir,
 	.create = create,
 	.open = v2_open,
 	.apply = apply,

@@ -35,11 +35,25 @@ bool guest_is_host_set(const struct net_spec *n)
 	return n->type != NET_EMPTY && n->type != NET_NONE && n->n_addr;
 }
 
+/* A regular file's text, as far as it is worth looking at; else NULL. */
+static char *read_regular(int dir, const char *base)
+{
+	/* Should it be a fifo by now, the open does not wait for a writer. */
+	cleanup_fd int fd =
+		open_in(dir, base, OPEN_NO_LINKS, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
+	char *text = NULL;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+	    read_all(fd, 65536, &text, NULL) < 0)
+		return NULL;
+	return text;
+}
+
 /* False where somebody else's file stands, or what is no file. */
 static bool may_write(int dir, const char *base, enum guest_put how)
 {
 	cleanup_free char *text = NULL;
-	cleanup_fd int fd = -EBADF;
 	struct stat st;
 
 	if (fstatat(dir, base, &st, AT_SYMLINK_NOFOLLOW) < 0)
@@ -50,11 +64,28 @@ static bool may_write(int dir, const char *base, enum guest_put how)
 		return false;
 	if (how == GUEST_PUT_ALWAYS)
 		return true;
-	/* Should it be a fifo by now, the open does not wait for a writer. */
-	fd = open_in(dir, base, OPEN_NO_LINKS, O_RDONLY | O_NOFOLLOW | O_NONBLOCK, 0);
-	if (fd < 0 || read_all(fd, 65536, &text, NULL) < 0)
-		return false;
-	return strstr(text, GUEST_MARKER) != NULL || !*str_strip(text);
+	text = read_regular(dir, base);
+	return text && (strstr(text, GUEST_MARKER) || !*str_strip(text));
+}
+
+bool guest_is_marked(int root, const char *path)
+{
+	const char *base;
+	cleanup_fd int dir = open_parent_in(root, path, OPEN_IN_ROOT, &base);
+	cleanup_free char *text = dir < 0 ? NULL : read_regular(dir, base);
+
+	return text && strstr(text, GUEST_MARKER);
+}
+
+int guest_drop(int root, const char *path, struct lxmgr_err *err)
+{
+	const char *base;
+	cleanup_fd int dir = open_parent_in(root, path, OPEN_IN_ROOT, &base);
+
+	if (dir < 0 || !guest_is_marked(dir, base) || unlinkat(dir, base, 0) == 0 ||
+	    errno == ENOENT)
+		return 0;
+	return err_set(err, -errno, "remove '%s' in the container", path);
 }
 
 int guest_put(int root, const char *path, const char *text, enum guest_put how,
@@ -94,7 +125,7 @@ int guest_write_network(int rootfd, const struct guest_net *g, struct lxmgr_err 
 		log_notice("no resolver for the container: the host's are on its loopback; name "
 			   "some with lxmgr.nameserver");
 	r = guest_write_names(rootfd, g->hostname, err);
-	if (r == 0 && net)
+	if (r == 0)
 		r = guest_write_services(rootfd, g, &dns, err);
 	return r == 0 && net && dns.n ? guest_write_resolv(rootfd, g, &dns, err) : r;
 }

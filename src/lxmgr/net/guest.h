@@ -20,6 +20,10 @@ enum guest_put {
  * directory or the file is the guest's own. */
 int guest_put(int root, const char *path, const char *text, enum guest_put how,
 	      struct lxmgr_err *err);
+/* Take a file with our marker away. */
+int guest_drop(int root, const char *path, struct lxmgr_err *err);
+/* True if a file with our marker is there. */
+bool guest_is_marked(int root, const char *path);
 /* True if there is something at path; a link counts as what it leads to inside the root. */
 bool guest_exists(int root, const char *path);
 /* The same, the last component not followed: a link that leads nowhere is there too. */

@@ -12,9 +12,12 @@
 #include "util/err.h"
 #include "util/file.h"
 
-#define KEEPS "# The host sets the addresses before init runs; this keeps them.\n"
+#define NM_FILE "etc/NetworkManager/conf.d/05-lxmgr.conf"
+#define IFACES	"etc/network/interfaces"
+#define KEEPS	"# The host sets the addresses before init runs; this keeps them.\n"
 
-/* Before any other file of networkd's, netplan's in /run too: the first that matches counts. */
+/* What is the guest's own must not find our file of an earlier start: it forbids DHCP.
+ * Before any other file of networkd's, netplan's in /run too: the first that matches counts. */
 static int networkd_file(int root, const struct net_spec *n, const struct strlist *dns,
 			 struct lxmgr_err *err)
 {
@@ -22,6 +25,9 @@ static int networkd_file(int root, const struct net_spec *n, const struct strlis
 	cleanup_strbuf struct strbuf b = { 0 };
 
 	net_inside_name(n, name);
+	snprintf(path, sizeof(path), "etc/systemd/network/05-lxmgr-%s.network", name);
+	if (!guest_is_host_set(n))
+		return guest_drop(root, path, err);
 	strbuf_addf(&b,
 		    GUEST_MARKER "\n" KEEPS "[Match]\nName=%s\n\n"
 				 "[Network]\nDHCP=no\nIPv6AcceptRA=no\nLinkLocalAddressing=ipv6\n"
@@ -31,95 +37,7 @@ static int networkd_file(int root, const struct net_spec *n, const struct strlis
 		strbuf_addf(&b, "DNS=%s\n", dns->v[i]);
 	if (b.failed)
 		return err_set(err, -ENOMEM, "guest files");
-	snprintf(path, sizeof(path), "etc/systemd/network/05-lxmgr-%s.network", name);
 	return guest_put(root, path, b.s, GUEST_PUT_MARKED, err);
-}
-
-static void ifupdown_gateway(struct strbuf *b, const struct net_spec *n, const char *name,
-			     int family)
-{
-	enum net_gateway mode = family == AF_INET ? n->gw4_mode : n->gw6_mode;
-	const struct net_addr *gw = family == AF_INET ? &n->gw4 : &n->gw6;
-	const char *ip = family == AF_INET ? "ip" : "ip -6";
-	char buf[INET6_ADDRSTRLEN + 4];
-	bool reachable = false;
-
-	if (mode == NET_GW_DEV)
-		strbuf_addf(b, "\tup %s route replace default dev %s\n", ip, name);
-	if (mode != NET_GW_ADDR)
-		return;
-	/* In router mode the address is a /32 or /128: no network has the gateway. */
-	for (size_t i = 0; i < n->n_addr; i++)
-		reachable |= net_addr_contains(&n->addr[i], gw);
-	strbuf_addf(b, "\tup %s route replace default via %s dev %s%s\n", ip,
-		    net_addr_print(gw, true, buf), name, reachable ? "" : " onlink");
-}
-
-static void ifupdown_stanza(struct strbuf *b, const struct net_spec *n, const struct strlist *dns)
-{
-	char name[IFNAMSIZ], buf[INET6_ADDRSTRLEN + 4];
-
-	net_inside_name(n, name);
-	strbuf_addf(b, "\nauto %s\niface %s inet manual\n\tup ip link set %s up\n", name, name,
-		    name);
-	for (size_t i = 0; i < n->n_addr; i++)
-		strbuf_addf(b, "\tup ip %saddr replace %s dev %s%s\n",
-			    n->addr[i].family == AF_INET6 ? "-6 " : "",
-			    net_addr_print(&n->addr[i], false, buf), name,
-			    n->addr[i].family == AF_INET6 ? " nodad" : "");
-	ifupdown_gateway(b, n, name, AF_INET);
-	ifupdown_gateway(b, n, name, AF_INET6);
-	/* For resolvconf(8), where resolv.conf is its link. */
-	for (size_t i = 0; i < dns->n; i++)
-		strbuf_addf(b, "%s%s%s", i ? " " : "\tdns-nameservers ", dns->v[i],
-			    i + 1 == dns->n ? "\n" : "");
-}
-
-/* NetworkManager leaves these interfaces alone. Where it has none of its own, it must not write an
- * empty resolv.conf either. */
-static int nm_file(int root, const struct guest_net *g, struct lxmgr_err *err)
-{
-	cleanup_strbuf struct strbuf b = { 0 };
-	char name[IFNAMSIZ];
-	bool all = true;
-
-	for (size_t i = 0; i < g->n_nets; i++)
-		all &= guest_is_host_set(&g->nets[i]) || g->nets[i].type == NET_EMPTY;
-	strbuf_addf(&b, GUEST_MARKER "\n" KEEPS);
-	if (all)
-		strbuf_addf(&b, "[main]\ndns=none\n");
-	for (size_t i = 0; i < g->n_nets; i++)
-		if (guest_is_host_set(&g->nets[i])) {
-			net_inside_name(&g->nets[i], name);
-			strbuf_addf(&b,
-				    "\n[device-lxmgr-%s]\nmatch-device=interface-name:%s\n"
-				    "managed=0\n",
-				    name, name);
-		}
-	if (b.failed)
-		return err_set(err, -ENOMEM, "guest files");
-	return guest_put(root, "etc/NetworkManager/conf.d/05-lxmgr.conf", b.s, GUEST_PUT_MARKED,
-			 err);
-}
-
-int guest_write_services(int root, const struct guest_net *g, const struct strlist *dns,
-			 struct lxmgr_err *err)
-{
-	cleanup_strbuf struct strbuf b = { 0 };
-	int r = nm_file(root, g, err);
-
-	strbuf_addf(&b, GUEST_MARKER "\n" KEEPS "auto lo\niface lo inet loopback\n");
-	for (size_t i = 0; i < g->n_nets && r == 0; i++) {
-		if (!guest_is_host_set(&g->nets[i]))
-			continue;
-		r = networkd_file(root, &g->nets[i], dns, err);
-		ifupdown_stanza(&b, &g->nets[i], dns);
-	}
-	if (r < 0)
-		return r;
-	if (b.failed)
-		return err_set(err, -ENOMEM, "guest files");
-	return guest_put(root, "etc/network/interfaces", b.s, GUEST_PUT_MARKED, err);
 }
 
 /* Enabled: installed, and started by the guest's systemd. */
@@ -140,24 +58,7 @@ static bool has_resolved(int root)
 	return false;
 }
 
-/* Networkd's DNS= says the same, but not every guest with resolved has networkd. */
-static int resolved_file(int root, const struct strlist *dns, struct lxmgr_err *err)
-{
-	static const char dir[] = "etc/systemd/resolved.conf.d";
-	cleanup_fd int made = mkdir_in(root, dir, 0755, (uid_t)-1, (gid_t)-1);
-	cleanup_strbuf struct strbuf b = { 0 };
-
-	strbuf_addf(&b, GUEST_MARKER "\n[Resolve]\nDNS=");
-	for (size_t i = 0; i < dns->n; i++)
-		strbuf_addf(&b, "%s%s", i ? " " : "", dns->v[i]);
-	strbuf_addf(&b, "\n");
-	if (b.failed)
-		return err_set(err, -ENOMEM, "guest files");
-	return guest_put(root, "etc/systemd/resolved.conf.d/05-lxmgr.conf", b.s, GUEST_PUT_MARKED,
-			 err);
-}
-
-enum resolv_owner { RESOLV_FILE, RESOLV_RESOLVED, RESOLV_OTHER };
+enum resolv_owner { RESOLV_FILE, RESOLV_RESOLVED, RESOLV_RESOLVCONF, RESOLV_OTHER };
 
 /* A link in place of resolv.conf means that a service writes it; but only one that is there does.
  * What the link leads to now says nothing when it is below /run, which is empty at each boot. */
@@ -181,9 +82,119 @@ static enum resolv_owner resolv_owner(int root, bool nm_silent)
 	if (strstr(target, "resolvconf/"))
 		return guest_exists(root, "sbin/resolvconf") ||
 				       guest_exists(root, "usr/sbin/resolvconf")
-			       ? RESOLV_OTHER
+			       ? RESOLV_RESOLVCONF
 			       : RESOLV_FILE;
 	return guest_exists(root, "etc/resolv.conf") ? RESOLV_OTHER : RESOLV_FILE;
+}
+
+static void ifupdown_gateway(struct strbuf *b, const struct net_spec *n, const char *name,
+			     int family)
+{
+	enum net_gateway mode = family == AF_INET ? n->gw4_mode : n->gw6_mode;
+	const struct net_addr *gw = family == AF_INET ? &n->gw4 : &n->gw6;
+	const char *ip = family == AF_INET ? "ip" : "ip -6";
+	char buf[INET6_ADDRSTRLEN + 4];
+	bool reachable = false;
+
+	if (mode == NET_GW_DEV)
+		strbuf_addf(b, "\tup %s route replace default dev %s\n", ip, name);
+	if (mode != NET_GW_ADDR)
+		return;
+	/* In router mode the address is a /32 or /128: no network has the gateway. */
+	for (size_t i = 0; i < n->n_addr; i++)
+		reachable |= net_addr_contains(&n->addr[i], gw);
+	strbuf_addf(b, "\tup %s route replace default via %s dev %s%s\n", ip,
+		    net_addr_print(gw, true, buf), name, reachable ? "" : " onlink");
+}
+
+/* dns: for resolvconf(8), or NULL where resolv.conf is not its link: other hooks of ifupdown's
+ * would take it up too. */
+static void ifupdown_stanza(struct strbuf *b, const struct net_spec *n, const struct strlist *dns)
+{
+	char name[IFNAMSIZ], buf[INET6_ADDRSTRLEN + 4];
+
+	net_inside_name(n, name);
+	strbuf_addf(b, "\nauto %s\niface %s inet manual\n\tup ip link set %s up\n", name, name,
+		    name);
+	for (size_t i = 0; i < n->n_addr; i++)
+		strbuf_addf(b, "\tup ip %saddr replace %s dev %s%s\n",
+			    n->addr[i].family == AF_INET6 ? "-6 " : "",
+			    net_addr_print(&n->addr[i], false, buf), name,
+			    n->addr[i].family == AF_INET6 ? " nodad" : "");
+	ifupdown_gateway(b, n, name, AF_INET);
+	ifupdown_gateway(b, n, name, AF_INET6);
+	for (size_t i = 0; dns && i < dns->n; i++)
+		strbuf_addf(b, "%s%s%s", i ? " " : "\tdns-nameservers ", dns->v[i],
+			    i + 1 == dns->n ? "\n" : "");
+}
+
+/* NetworkManager leaves these interfaces alone. Where it has none of its own, it must not write an
+ * empty resolv.conf either. */
+static int nm_file(int root, const struct guest_net *g, struct lxmgr_err *err)
+{
+	cleanup_strbuf struct strbuf b = { 0 };
+	char name[IFNAMSIZ];
+	bool all = true, any = false;
+
+	for (size_t i = 0; i < g->n_nets; i++)
+		any |= guest_is_host_set(&g->nets[i]);
+	if (!any)
+		return guest_drop(root, NM_FILE, err);
+	for (size_t i = 0; i < g->n_nets; i++)
+		all &= guest_is_host_set(&g->nets[i]) || g->nets[i].type == NET_EMPTY;
+	strbuf_addf(&b, GUEST_MARKER "\n" KEEPS);
+	if (all)
+		strbuf_addf(&b, "[main]\ndns=none\n");
+	for (size_t i = 0; i < g->n_nets; i++)
+		if (guest_is_host_set(&g->nets[i])) {
+			net_inside_name(&g->nets[i], name);
+			strbuf_addf(&b,
+				    "\n[device-lxmgr-%s]\nmatch-device=interface-name:%s\n"
+				    "managed=0\n",
+				    name, name);
+		}
+	if (b.failed)
+		return err_set(err, -ENOMEM, "guest files");
+	return guest_put(root, NM_FILE, b.s, GUEST_PUT_MARKED, err);
+}
+
+int guest_write_services(int root, const struct guest_net *g, const struct strlist *dns,
+			 struct lxmgr_err *err)
+{
+	bool resolvconf = resolv_owner(root, true) == RESOLV_RESOLVCONF, any = false;
+	cleanup_strbuf struct strbuf b = { 0 };
+	int r = nm_file(root, g, err);
+
+	strbuf_addf(&b, GUEST_MARKER "\n" KEEPS "auto lo\niface lo inet loopback\n");
+	for (size_t i = 0; i < g->n_nets && r == 0; i++) {
+		r = networkd_file(root, &g->nets[i], dns, err);
+		if (!guest_is_host_set(&g->nets[i]))
+			continue;
+		any = true;
+		ifupdown_stanza(&b, &g->nets[i], resolvconf ? dns : NULL);
+	}
+	if (r < 0 || (!any && !guest_is_marked(root, IFACES)))
+		return r;
+	if (b.failed)
+		return err_set(err, -ENOMEM, "guest files");
+	return guest_put(root, IFACES, b.s, GUEST_PUT_MARKED, err);
+}
+
+/* Networkd's DNS= says the same, but not every guest with resolved has networkd. */
+static int resolved_file(int root, const struct strlist *dns, struct lxmgr_err *err)
+{
+	static const char dir[] = "etc/systemd/resolved.conf.d";
+	cleanup_fd int made = mkdir_in(root, dir, 0755, (uid_t)-1, (gid_t)-1);
+	cleanup_strbuf struct strbuf b = { 0 };
+
+	strbuf_addf(&b, GUEST_MARKER "\n[Resolve]\nDNS=");
+	for (size_t i = 0; i < dns->n; i++)
+		strbuf_addf(&b, "%s%s", i ? " " : "", dns->v[i]);
+	strbuf_addf(&b, "\n");
+	if (b.failed)
+		return err_set(err, -ENOMEM, "guest files");
+	return guest_put(root, "etc/systemd/resolved.conf.d/05-lxmgr.conf", b.s, GUEST_PUT_MARKED,
+			 err);
 }
 
 int guest_write_resolv(int root, const struct guest_net *g, const struct strlist *dns,
@@ -197,6 +208,7 @@ int guest_write_resolv(int root, const struct guest_net *g, const struct strlist
 	switch (resolv_owner(root, nm_silent)) {
 	case RESOLV_RESOLVED:
 		return resolved_file(root, dns, err);
+	case RESOLV_RESOLVCONF:
 	case RESOLV_OTHER:
 		return 0;
 	case RESOLV_FILE:
