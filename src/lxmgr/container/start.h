@@ -25,7 +25,8 @@ struct start {
 	int sock, child_sock; /* monitor's and child's end */
 	pid_t pid;
 	int pidfd;
-	int host_mnt_fd; /* the host's mount namespace, to go back to */
+	int host_mnt_fd;  /* the host's mount namespace, to go back to */
+	int host_proc_fd; /* in the child: the host's /proc */
 	int share_fd[NS_COUNT];
 	int userns_fd, netns_fd;
 	int init_fd; /* execute: a sealed copy of lxmgr-init, -1: none */
