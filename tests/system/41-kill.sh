@@ -52,7 +52,7 @@ after_create() { # STATUS: absent or whole
 
 writes='mkdirat openat fchmod flock renameat renameat2 fsync syncfs write open_tree move_mount fsconfig clone,clone3,vfork'
 for call in $writes newfstatat unlinkat; do
-	for n in 1 2 3 5 8 13 21 34 55; do
+	for n in 1 2 4 8 16 32 55; do
 		inject signal=SIGKILL lxmgr-create -P "$TREE" -q -t busybox -n x
 		rc=$?
 		after_create "$rc"
@@ -83,11 +83,11 @@ for a; do case $a in --rootfs=*) r=${a#*=} ;; esac; done
 cp -a /bin/busybox "$r/busybox"
 mkdir "$r/dev" "$r/proc" "$r/sys" "$r/etc"
 mount -t tmpfs tmpfs "$r/dev"
-sleep 0.1
+sleep 0.02
 EOT
 chmod 755 "$TREE/.tmpl"
 for call in $writes wait4 mkdir; do
-	for n in 1 3 6 10; do
+	for n in 1 4 9; do
 		inject signal=SIGKILL lxmgr-create -P "$TREE" -q -F -t "$TREE/.tmpl" -n x
 		rc=$?
 		[ "$rc" = 0 ] || hits=$((hits + 1))
@@ -139,7 +139,7 @@ must lxmgr-destroy -P "$TREE" -q x
 must lxmgr-create -P "$TREE" -q -t busybox -n x
 known=$(registry)
 for call in openat openat2 mkdir mkdirat write clone3,fork,vfork move_mount mount_setattr fsopen sendmsg recvmsg sendto unshare setresuid pivot_root chdir execve,execveat prctl capset close_range; do
-	for n in 1 2 4 8 16 32 64; do
+	for n in 1 3 9 27 64; do
 		# -D: strace watches from aside, and stays with the monitor until the container ends.
 		timeout 60 strace -D -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=SIGKILL:when=$n" \
 			lxmgr-start -P "$TREE" x >"$TREE/.out" 2>&1 || hits=$((hits + 1))

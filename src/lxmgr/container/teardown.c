@@ -133,8 +133,11 @@ int teardown_hold_netns(const struct state *s)
 {
 	cleanup_fd int pidfd = state_init_pidfd(s);
 	cleanup_fd int netns = -EBADF;
+	bool moved = false;
 
-	if (pidfd < 0 || !s->n_net)
+	for (size_t i = 0; i < s->n_net; i++)
+		moved |= s->net_type[i] == NET_PHYS;
+	if (pidfd < 0 || !moved)
 		return -1;
 	netns = ns_open(s->init_pid, NS_NET);
 	/* Alive also now: the number was nobody else's in between. */

@@ -18,8 +18,8 @@ int teardown(struct lxmgr_container *c, const struct state *state, const char *t
  * init was alive, or -1. */
 int teardown_stale(struct lxmgr_container *c, int netns_fd, struct state *ret,
 		   struct lxmgr_err *err);
-/* The network namespace of an init that is alive, or -1. While it is open the interfaces in it
- * live, and those that were moved in can be brought home. */
+/* The network namespace of an init that is alive, if a host interface was moved there, else -1.
+ * While it is open the interfaces in it live, and that one can be brought home. */
 int teardown_hold_netns(const struct state *s);
 
 #endif

