@@ -44,6 +44,9 @@ throttled() { [ "$(file cpu.stat | awk '/^nr_throttled/ { print $2 }')" -gt 0 ];
 lx start -s lxmgr.limit.cpus=0.05 a
 lx attach a -- sh -c 'while :; do :; done' >/dev/null 2>&1 &
 ok 'a busy loop is throttled' eventually throttled
+ok 'it writes' inside 'dd if=/dev/zero of=/root/x bs=1M count=4 conv=fsync'
+written() { lx info --json a | jq -e '.io_write >= 4194304'; }
+ok 'and info counts it' eventually written
 stats() { lx info --json a | jq -e ".cpu_ns > 0 and .memory > 0 and .pids > 1 and .kmem > 0"; }
 ok 'info has the figures' stats
 lx stop -k a
@@ -69,6 +72,14 @@ ok 'it hands controllers on' inside 'mkdir /sys/fs/cgroup/init && for p in $(cat
 ok 'and sets limits of its own' inside 'echo 16M >/sys/fs/cgroup/svc/memory.max && echo 5 >/sys/fs/cgroup/svc/pids.max'
 ok 'attach works with the root of its tree closed to processes' lx attach a -- true
 says '^0::/.' 'beside the guest'"'"'s groups' inside 'cat /proc/self/cgroup'
+# A guest that makes its group one without processes, and back, just when a command comes.
+lx attach a -- sh -c 'cd /sys/fs/cgroup; echo $$ >init/cgroup.procs; : >/tmp/on
+	while [ -e /tmp/on ]; do echo "-memory -pids" >cgroup.subtree_control; echo "+memory +pids" >cgroup.subtree_control; done' >/dev/null 2>&1 &
+ok 'a guest switches its controllers on and off' eventually lx attach a -- test -e /tmp/on
+many() { for _ in $(seq 60); do lx attach a -- true || return 1; done; }
+ok 'attach works all the same' many
+lx attach a -- rm /tmp/on
+wait
 ok 'a deep tree' inside 'd=/sys/fs/cgroup; for i in $(seq 40); do d=$d/d; mkdir $d || exit 1; done'
 g=$(group a)
 ok 'stop -k with all that' lx stop -k a

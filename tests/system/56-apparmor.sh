@@ -50,6 +50,23 @@ says "^$profile" 'so has an attached command' lx attach a -- cat /proc/self/attr
 status 1 'what the profile denies is denied' lx attach a -- cat /etc/passwd
 says "^unconfined" 'an attach that leaves it out has none' lx attach -e a -- cat /proc/self/attr/current
 status 1 'the guest cannot leave it' lx attach a -- sh -c "echo 'changeprofile unconfined' >/proc/self/attr/current"
+# A guest that shapes /sys and /proc must not rid attached commands of the profile.
+seen() { # seen SECONDS-OF-SLEEP: the label of that command, as the host sees it
+	local p=''
+	for _ in $(seq 100); do
+		p=$(pgrep -xf "sleep $1") && break
+		sleep 0.1
+	done
+	cat "/proc/$p/attr/current"
+	kill "$p"
+}
+lx attach a -- mount -t tmpfs none /sys
+lx attach a -- sleep $((70000 + $$)) &
+says "^$profile" 'CVE-2015-1334: a covered /sys does not make attach forget it' seen $((70000 + $$))
+lx attach a -- sh -c 'mount -t tmpfs none /proc && mkdir -p /proc/thread-self/attr/apparmor /proc/self/attr && : >/proc/thread-self/attr/apparmor/exec'
+lx attach a -- sleep $((80000 + $$)) &
+says "^$profile" 'nor does a /proc of its making' seen $((80000 + $$))
+wait
 ok 'a restart keeps it' lx restart a
 says "^$profile" 'it has' label
 before=$(lx info -p -H a)

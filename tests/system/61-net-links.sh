@@ -49,7 +49,9 @@ ip -n "$NS-far" link set lxtfar up
 answers() { in_ns ip neigh show proxy dev lxtup; }
 router=(-s lxmgr.net.0.veth.mode=router -s lxmgr.net.0.link=lxtup
 	-s lxmgr.net.0.ipv4.address=192.0.2.50/32 -s lxmgr.net.0.ipv4.gateway=192.0.2.1)
-says 'lxmgr.net.0.l2proxy works with type veth in router mode' 'l2proxy is refused for other types' \
+says 'lxmgr.net.0.l2proxy works with type ipvlan, or veth in router mode' 'l2proxy is refused for other types' \
+	lx start -s lxmgr.net.0.type=macvlan -s lxmgr.net.0.link=lxtup -s lxmgr.net.0.l2proxy=1 a
+says 'lxmgr.net.0.l2proxy works with lxmgr.net.0.ipvlan.mode = l3s' 'and for other modes of ipvlan' \
 	lx start -s lxmgr.net.0.type=ipvlan -s lxmgr.net.0.link=lxtup -s lxmgr.net.0.l2proxy=1 a
 ok 'start with l2proxy' lx start "${router[@]}" -s lxmgr.net.0.l2proxy=1 a
 ok 'a neighbour reaches it' nsenter --net="/run/netns/$NS-far" -- ping -c 1 -W 3 192.0.2.50
@@ -60,6 +62,22 @@ ok 'start again' lx start "${router[@]}" -s lxmgr.net.0.l2proxy=1 a
 kill -9 "$(monitor_of a)"
 lx stop -k a
 is '' 'nor without a monitor' answers
+ipvlan=(-s lxmgr.net.0.type=ipvlan -s lxmgr.net.0.ipvlan.mode=l3s -s lxmgr.net.0.link=lxtup
+	-s lxmgr.net.0.ipv4.address=192.0.2.60/32 -s lxmgr.net.0.ipv4.gateway=dev -s lxmgr.net.0.l2proxy=1)
+if in_ns ip link add lxtiv link lxtup type ipvlan mode l3s 2>/dev/null; then
+	in_ns ip link del lxtiv
+	ok 'start an ipvlan with l2proxy' lx start "${ipvlan[@]}" a
+	ok 'a neighbour reaches it' nsenter --net="/run/netns/$NS-far" -- ping -c 1 -W 3 192.0.2.60
+	says '192.0.2.60' 'the host answers' answers
+	lx stop -k a
+	is '' 'and no more after its end' answers
+	is '' 'nor is a route left' in_ns ip route show 192.0.2.60
+	in_ns sysctl -q -w net.ipv4.conf.lxtup.forwarding=0
+	says 'sysctl -w net.ipv4.conf.lxtup.forwarding=1' 'what it needs of the link is told' lx start "${ipvlan[@]}" a
+	is '' 'and nothing is left of that' in_ns ip route show 192.0.2.60
+else
+	skip 'l2proxy of an ipvlan' 'this kernel has no CONFIG_IPVLAN'
+fi
 ip netns del "$NS-far"
 
 # phys without a monitor: whoever stops the container brings the interface home.

@@ -26,6 +26,13 @@ says "$v6" 'IPv6 too' lx attach deb -- ip -6 addr show eth0
 says 'default' 'and the route' lx attach deb -- ip route
 says '^root:\$y\$' 'root has the password' lx attach deb -- grep ^root /etc/shadow
 says nameserver 'it has a resolver' lx attach deb -- cat /etc/resolv.conf
+if [ "$(stat -f -c %T /sys/fs/cgroup)" = cgroup2fs ]; then
+	says 'memory' 'systemd has controllers to hand on' lx attach deb -- cat /sys/fs/cgroup/system.slice/cgroup.controllers
+	says 'oom-kill' 'the limit of a unit acts' lx attach deb -- sh -c 'systemd-run --wait -p MemoryMax=16M -p MemorySwapMax=0 -u hog dd if=/dev/zero of=/dev/null bs=100M count=1; systemctl show -p Result hog'
+	is '' 'no process is beside its units' lx attach deb -- cat /sys/fs/cgroup/cgroup.procs
+else
+	skip 'limits of units' 'this host hands on no controllers: it has v1 hierarchies'
+fi
 before=$(lx info -p -H deb)
 lx attach deb -- systemctl reboot >/dev/null 2>&1
 ok 'a reboot from inside gives another init' eventually other_init

@@ -683,21 +683,24 @@ static void test_l2proxy_refused(void **state)
 	static const enum net_type types[] = { NET_VETH, NET_IPVLAN, NET_MACVLAN, NET_PHYS,
 					       NET_VLAN };
 	struct net_spec s = veth_spec();
-	struct lxmgr_err err = { 0 };
+	struct lxmgr_err why = { 0 };
 
 	s.l2proxy = true;
 	s.has_mac = false;
 	s.vlan_id = 7;
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		s.type = types[i];
-		assert_int_equal(net_check(&s, 1, &err), -EOPNOTSUPP);
-		assert_non_null(strstr(err.text, "lxmgr.net.0.l2proxy"));
+		assert_int_equal(net_check(&s, 1, &why), -EOPNOTSUPP);
+		assert_non_null(strstr(why.text, "lxmgr.net.0.l2proxy"));
 	}
+	s.type = NET_IPVLAN;
+	s.ipvlan_mode = NET_IPVLAN_L3S;
+	OK(net_check(&s, 1, &err));
 	s.type = NET_VETH;
 	s.veth_mode = NET_VETH_ROUTER;
 	s.link[0] = '\0';
-	assert_int_equal(net_check(&s, 1, &err), -EINVAL);
-	assert_non_null(strstr(err.text, "lxmgr.net.0.l2proxy"));
+	assert_int_equal(net_check(&s, 1, &why), -EINVAL);
+	assert_non_null(strstr(why.text, "lxmgr.net.0.l2proxy"));
 }
 
 static int nat_answer = 1, nat_made;

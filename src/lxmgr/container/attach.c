@@ -103,6 +103,7 @@ static int prepare(struct attach *a, struct lxmgr_err *err)
 	const struct lxmgr_attach_opts *o = a->o;
 	const struct config *cfg = &a->c->config;
 	int r = container_load_running_config(a->c, err);
+	const char *notice;
 
 	if (r < 0)
 		return r;
@@ -113,14 +114,11 @@ static int prepare(struct attach *a, struct lxmgr_err *err)
 		a->caps = CAPS_ALL;
 	if (r == 0 && !o->elevated_lsm)
 		r = enter_seccomp(cfg, &a->seccomp, err);
-	if (r == 0 && o->selinux_context) {
-		const char *notice;
-
+	a->lsm = cfg->lsm;
+	if (o->selinux_context)
 		a->lsm.selinux = (char *)o->selinux_context;
+	if (r == 0)
 		r = lsm_check(&a->lsm, &notice, err);
-	} else {
-		a->lsm = cfg->lsm;
-	}
 	a->personality = 0xffffffff;
 	if (r == 0 && o->arch)
 		a->personality = !strcasecmp(o->arch, "x86_64") || !strcasecmp(o->arch, "amd64") ||
@@ -185,6 +183,29 @@ static void proxy(struct attach *a)
 		tty_restore(STDIN_FILENO, &saved);
 }
 
+static int clone_in_group(struct attach *a, struct clone_args *args)
+{
+	int pid = -EBUSY;
+
+	/* An init that comes up hands on controllers: its group may have become one that holds no
+	 * processes since we looked. */
+	for (int tries = 0; pid == -EBUSY && tries < 4; tries++) {
+		if (tries) {
+			fd_close(&a->cg.into_fd);
+			if (cgroup_open_attach(&a->cg, NULL) < 0)
+				break;
+		}
+		if (a->has_cgroup && a->cg.into_fd >= 0) {
+			args->flags |= CLONE_INTO_CGROUP;
+			args->cgroup = (uint64_t)a->cg.into_fd;
+		}
+		pid = sys_clone3(args);
+		if (!(args->flags & CLONE_INTO_CGROUP))
+			break;
+	}
+	return pid;
+}
+
 /* The child is born in the pid namespace, which a process cannot enter itself, and in the cgroup.
  */
 static int spawn(struct attach *a, struct lxmgr_err *err)
@@ -195,10 +216,6 @@ static int spawn(struct attach *a, struct lxmgr_err *err)
 	cleanup_fd int own = -EBADF;
 	int pid, r = 0;
 
-	if (a->has_cgroup && a->cg.into_fd >= 0) {
-		args.flags |= CLONE_INTO_CGROUP;
-		args.cgroup = (uint64_t)a->cg.into_fd;
-	}
 	if (a->flags & CLONE_NEWPID) {
 		own = ns_open(getpid(), NS_PID);
 		if (own < 0)
@@ -207,7 +224,7 @@ static int spawn(struct attach *a, struct lxmgr_err *err)
 		if (r < 0)
 			return err_set(err, r, "join the pid namespace of '%s'", a->c->name);
 	}
-	pid = sys_clone3(&args);
+	pid = clone_in_group(a, &args);
 	if (pid == 0)
 		attach_child(a);
 	/* Only children shall be there: the caller may fork on. */

@@ -21,6 +21,7 @@ struct attach {
 	struct lsm_spec lsm;
 	unsigned long personality; /* 0xffffffff: leave */
 	bool is_tty[3], want_pty;
+	int proc_fd;	      /* in the child: the host's /proc */
 	int sock, child_sock; /* outside's and inside's end */
 	int child_pidfd, master, log_fd, pty_out;
 };

@@ -183,7 +183,7 @@ __attribute__((noreturn)) static void command(const struct attach *a)
 	const char *shell[2] = { NULL, NULL };
 	struct lxmgr_err err = { 0 };
 	struct account acc;
-	int peer = -1, proc;
+	int peer = -1;
 	struct enter_spec e = {
 		.cwd = "/",
 		.uid = o->uid == (uid_t)-1 ? 0 : o->uid,
@@ -224,8 +224,7 @@ __attribute__((noreturn)) static void command(const struct attach *a)
 		/* The controlling terminal is taken from descriptor 0; with that redirected, the
 		 * command has none. */
 	}
-	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	e.proc_fd = proc;
+	e.proc_fd = a->proc_fd;
 	enter_exec(&e, &err);
 	fail(a, &err);
 }
@@ -244,6 +243,11 @@ static int join(struct attach *a, struct lxmgr_err *err)
 		if (r < 0)
 			return r;
 	}
+	/* The guest's may be of its making: a label written there would go nowhere (CVE-2015-1334,
+	 * CVE-2019-16884). */
+	a->proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (a->proc_fd < 0)
+		return err_set(err, -errno, "open /proc");
 	/* One call joins all; the kernel takes the user namespace first. */
 	r = flags ? sys_setns(a->pidfd, flags) : 0;
 	if (r < 0)

@@ -32,6 +32,10 @@
 static int child_join(struct start *s, struct lxmgr_err *err)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	/* The host's, for the label: what a container has there may come from its image. */
+	s->host_proc_fd = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->host_proc_fd < 0)
+		return err_set(err, -errno, "open /proc");
 	return s->has_cgroup ? cgroup_join(&s->cg, err) : 0;
 }
 
@@ -166,7 +170,7 @@ static int child_start_hooks(struct start *s, struct lxmgr_err *err)
 static int child_exec(struct start *s, struct lxmgr_err *err)
 {
 	const struct config *cfg = &s->c->config;
-	cleanup_fd int console = -EBADF, proc = -EBADF;
+	cleanup_fd int console = -EBADF;
 	struct enter_spec e = {
 		.argv = (const char *const *)s->plan.argv.v,
 		.envp = (const char *const *)s->plan.env.v,
@@ -193,8 +197,7 @@ static int child_exec(struct start *s, struct lxmgr_err *err)
 			return err_set(err, -errno, "open /dev/console");
 		e.stdio[0] = e.stdio[1] = e.stdio[2] = console;
 	}
-	proc = open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	e.proc_fd = proc;
+	e.proc_fd = s->host_proc_fd;
 	return enter_exec(&e, err);
 }
 

@@ -122,7 +122,7 @@ const struct config_key config_keys[] = {
 	{ "net.[i].name", &value_ifname, N(name), "name inside", NULL, KEY_NET },
 	{ "net.[i].hwaddr", &value_mac, N(mac), "MAC; x is a random digit", NULL, KEY_NET },
 	{ "net.[i].mtu", &value_mtu, N(mtu), "MTU", NULL, KEY_NET },
-	{ "net.[i].l2proxy", &value_bool, N(l2proxy), "answer for the container on the parent (veth, router mode)", NULL, KEY_NET },
+	{ "net.[i].l2proxy", &value_bool, N(l2proxy), "answer for the container on the parent", NULL, KEY_NET },
 	{ "net.[i].ipv4.address", &value_addr4, N(addr), "IPv4 address/prefix", NULL, KEY_NET },
 	{ "net.[i].ipv4.gateway", &value_gw4, N(gw4), "IPv4 gateway", NULL, KEY_NET },
 	{ "net.[i].ipv6.address", &value_addr6, N(addr), "IPv6 address/prefix", NULL, KEY_NET },

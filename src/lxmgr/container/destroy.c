@@ -9,6 +9,7 @@
 
 #include "container/hooks.h"
 #include "container/idalloc.h"
+#include "container/finish.h"
 #include "container/teardown.h"
 #include "util/cleanup.h"
 #include "util/err.h"

@@ -126,7 +126,8 @@ int start_preload_nets(struct start *s, struct lxmgr_err *err)
 
 	for (size_t i = 0; i < s->n_nets; i++)
 		any |= s->nets[i].antispoof;
-	if (!any)
+	/* Nobody would take them, and wait for the process, where the namespace is shared. */
+	if (!any || !(s->plan.ns_new & CLONE_NEWNET))
 		return 0;
 	r = msg_pair(pair);
 	if (r < 0)

@@ -25,7 +25,8 @@ struct start {
 	int sock, child_sock; /* monitor's and child's end */
 	pid_t pid;
 	int pidfd;
-	int host_mnt_fd; /* the host's mount namespace, to go back to */
+	int host_mnt_fd;  /* the host's mount namespace, to go back to */
+	int host_proc_fd; /* in the child: the host's /proc */
 	int share_fd[NS_COUNT];
 	int userns_fd, netns_fd;
 	int init_fd; /* execute: a sealed copy of lxmgr-init, -1: none */
@@ -62,7 +63,7 @@ struct start_step {
 int start_run_steps(struct start *s, const struct start_step *steps, size_t n,
 		    struct lxmgr_err *err);
 
-/* Between the monitor and the child, and from the monitor to the tool. */
+/* start_msg.c: between the monitor and the child, and from the monitor to the tool. */
 enum start_msg_kind {
 	START_GO = 1,
 	START_ENTRY,   /* value: index of a mount entry; with its detached mount */

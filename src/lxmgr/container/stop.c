@@ -23,7 +23,7 @@
 struct target {
 	struct state state;
 	int init, monitor; /* pidfds, -1: gone */
-	int netns;	   /* without a monitor: what it would have kept open, or -1 */
+	int netns;	   /* with an interface to be brought home, or -1 */
 };
 
 static int not_running(const struct lxmgr_container *c, struct lxmgr_err *err)
@@ -276,7 +276,7 @@ int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts
 		return not_running(c, err);
 	t.init = init = state_init_pidfd(&t.state);
 	t.monitor = monitor = state_monitor_pidfd(&t.state);
-	if (t.monitor < 0)
-		t.netns = netns = teardown_hold_netns(&t.state);
+	/* Also where there is a monitor: it may be killed while we wait for it. */
+	t.netns = netns = teardown_hold_netns(&t.state);
 	return stop_locked(c, &t, o, err);
 }

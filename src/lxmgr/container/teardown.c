@@ -9,7 +9,6 @@
 #include <unistd.h>
 
 #include "container/hooks.h"
-#include "container/start.h"
 #include "container/teardown.h"
 #include "kernel/lsm.h"
 #include "kernel/sys.h"
@@ -134,8 +133,11 @@ int teardown_hold_netns(const struct state *s)
 {
 	cleanup_fd int pidfd = state_init_pidfd(s);
 	cleanup_fd int netns = -EBADF;
+	bool moved = false;
 
-	if (pidfd < 0 || !s->n_net)
+	for (size_t i = 0; i < s->n_net; i++)
+		moved |= s->net_type[i] == NET_PHYS;
+	if (pidfd < 0 || !moved)
 		return -1;
 	netns = ns_open(s->init_pid, NS_NET);
 	/* Alive also now: the number was nobody else's in between. */
@@ -189,59 +191,4 @@ int teardown_stale(struct lxmgr_container *c, int netns_fd, struct state *ret,
 		log_warn("%s: its config cannot be read: no hooks are run, ignoring", c->name);
 	held = netns_fd < 0 ? teardown_hold_netns(ret) : -1;
 	return teardown_with(c, ret, "stop", NULL, netns_fd < 0 ? held : netns_fd, err);
-}
-
-static void report_end(int fd, int status)
-{
-	if (fd >= 0)
-		start_send(fd, START_ENDED, status, NULL, NULL, 0);
-}
-
-/* Start again in this process. Returns only when that failed. */
-static int restart_here(struct lxmgr_container *c, int report_fd, struct lxmgr_err *err)
-{
-	struct start s;
-	int r;
-
-	start_init(&s, c);
-	s.report_fd = report_fd;
-	r = start_in_monitor(&s, err);
-	start_release(&s);
-	return r;
-}
-
-int container_finish(struct lxmgr_container *c, int status, bool restart, int report_fd,
-		     const int *ns_fd)
-{
-	/* reboot(2) in a pid namespace ends its init with SIGHUP, halt and power-off with SIGINT.
-	 */
-	bool reboot = restart && WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP;
-	struct lxmgr_err err = { 0 };
-	struct state s;
-	bool stale;
-	int r;
-
-	/* Before the run directory goes. */
-	if (container_load_running_config(c, &err) < 0)
-		log_error("%s", err.text);
-	r = state_read(c, &s, &stale, &err);
-	if (r < 0) {
-		log_error("%s: no state at its end: %s", c->name, err.text);
-		report_end(report_fd, status);
-		return 1;
-	}
-	state_set(c, LXMGR_STOPPING);
-	r = teardown(c, &s, reboot ? "reboot" : "stop", ns_fd, &err);
-	if (r < 0)
-		log_error("%s: teardown: %s", c->name, err.text);
-	if (reboot && c->config_loaded) {
-		log_info("%s: restarting, as its init asked", c->name);
-		r = restart_here(c, report_fd, &err);
-		log_error("%s: restart: %s", c->name, err.text);
-	}
-	if (c->config_loaded && c->config.ephemeral && c->dir_fd >= 0 &&
-	    container_destroy_stopped(c, &err) < 0)
-		log_error("%s: destroy (lxmgr.ephemeral): %s", c->name, err.text);
-	report_end(report_fd, status);
-	return r < 0;
 }

@@ -18,18 +18,8 @@ int teardown(struct lxmgr_container *c, const struct state *state, const char *t
  * init was alive, or -1. */
 int teardown_stale(struct lxmgr_container *c, int netns_fd, struct state *ret,
 		   struct lxmgr_err *err);
-/* The network namespace of an init that is alive, or -1. While it is open the interfaces in it
- * live, and those that were moved in can be brought home. */
+/* The network namespace of an init that is alive, if a host interface was moved there, else -1.
+ * While it is open the interfaces in it live, and that one can be brought home. */
 int teardown_hold_netns(const struct state *s);
-
-/* What the monitor does when init has ended (helpers/lxmgr-finish.c): teardown, then start again
- * if the guest asked for a reboot and `restart` is allowed. report_fd: -1, or the socket of a
- * tool in the foreground. Returns the exit status of the monitor. */
-int container_finish(struct lxmgr_container *c, int wait_status, bool restart, int report_fd,
-		     const int *ns_fd);
-
-/* Destroy an ephemeral container that stopped: by whoever implements destroy (destroy.c). The
- * caller need not hold the lock. */
-int container_destroy_stopped(struct lxmgr_container *c, struct lxmgr_err *err);
 
 #endif

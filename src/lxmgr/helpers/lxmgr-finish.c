@@ -12,7 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "container/teardown.h"
+#include "container/finish.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "util/log.h"

@@ -25,13 +25,29 @@ static int write_exec_label(int proc_fd, const char *file, const char *label, st
 	return r < 0 ? err_set(err, r, "set the security label '%s'", label) : 0;
 }
 
+/* What the host has, found out once, before anything is entered: inside, /sys is the guest's, who
+ * could cover it to get rid of the label. */
+enum known { UNKNOWN, OFF, ON };
+static enum known apparmor_known, selinux_known;
+
 static bool apparmor_is_enabled(void)
 {
 	char buf[8];
 
-	return read_small(AT_FDCWD, "/sys/module/apparmor/parameters/enabled", buf, sizeof(buf)) >
-		       0 &&
-	       buf[0] == 'Y';
+	if (apparmor_known == UNKNOWN)
+		apparmor_known = read_small(AT_FDCWD, "/sys/module/apparmor/parameters/enabled",
+					    buf, sizeof(buf)) > 0 &&
+						 buf[0] == 'Y'
+					 ? ON
+					 : OFF;
+	return apparmor_known == ON;
+}
+
+/* For apply: a label that was asked for is never left out because nobody looked. */
+static int check_known(enum known k, const char *what, struct lxmgr_err *err)
+{
+	return k == UNKNOWN ? err_msg(err, -EINVAL, "whether this host has %s is not known", what)
+			    : 0;
 }
 
 static bool apparmor_is_wanted(const struct lsm_spec *s)
@@ -64,9 +80,13 @@ static int apparmor_apply(const struct lsm_spec *s, const char *name, int proc_f
 			  struct lxmgr_err *err)
 {
 	char label[300];
+	int r;
 
-	if (!apparmor_is_wanted(s) || !apparmor_is_enabled() || str_eq(s->apparmor, "generated"))
+	if (!apparmor_is_wanted(s) || str_eq(s->apparmor, "generated"))
 		return 0;
+	r = check_known(apparmor_known, "AppArmor", err);
+	if (r < 0 || apparmor_known == OFF)
+		return r;
 	snprintf(label, sizeof(label), "exec %s", s->apparmor);
 	return write_exec_label(proc_fd, "attr/apparmor/exec", label, err);
 }
@@ -80,7 +100,9 @@ static const struct lsm_ops apparmor = {
 
 static bool selinux_is_enabled(void)
 {
-	return access("/sys/fs/selinux/enforce", F_OK) == 0;
+	if (selinux_known == UNKNOWN)
+		selinux_known = access("/sys/fs/selinux/enforce", F_OK) == 0 ? ON : OFF;
+	return selinux_known == ON;
 }
 
 static int selinux_check(const struct lsm_spec *s, const char **ret_notice, struct lxmgr_err *err)
@@ -96,11 +118,13 @@ static int selinux_check(const struct lsm_spec *s, const char **ret_notice, stru
 static int selinux_apply(const struct lsm_spec *s, const char *name, int proc_fd,
 			 struct lxmgr_err *err)
 {
-	int r = 0;
+	int r = s->selinux || s->selinux_keyring ? check_known(selinux_known, "SELinux", err) : 0;
 
-	if (s->selinux_keyring && selinux_is_enabled())
+	if (r < 0 || selinux_known != ON)
+		return r;
+	if (s->selinux_keyring)
 		r = write_exec_label(proc_fd, "attr/keycreate", s->selinux_keyring, err);
-	if (r < 0 || !s->selinux || !selinux_is_enabled())
+	if (r < 0 || !s->selinux)
 		return r;
 	return write_exec_label(proc_fd, "attr/exec", s->selinux, err);
 }
@@ -117,6 +141,8 @@ const struct lsm_ops *const lsm_backends[] = { &apparmor, &selinux, NULL };
 int lsm_check(const struct lsm_spec *s, const char **ret_notice, struct lxmgr_err *err)
 {
 	*ret_notice = NULL;
+	for (size_t i = 0; lsm_backends[i]; i++)
+		lsm_backends[i]->is_enabled();
 	for (size_t i = 0; lsm_backends[i]; i++) {
 		int r = lsm_backends[i]->check(s, ret_notice, err);
 

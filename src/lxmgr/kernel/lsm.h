@@ -26,7 +26,7 @@ struct lsm_ops {
 	/* Host side, before clone: find or load what the label needs. */
 	int (*prepare)(const struct lsm_spec *spec, const char *name, struct lxmgr_err *err);
 	/* In the child or in attach, just before exec: set the label for the next exec. proc_fd is
-	 * an fd of a procfs that the container has not shaped. */
+	 * an fd of a procfs that the container has not shaped: the host's. */
 	int (*apply)(const struct lsm_spec *spec, const char *name, int proc_fd,
 		     struct lxmgr_err *err);
 	void (*release)(const struct lsm_spec *spec, const char *name);
@@ -35,6 +35,7 @@ struct lsm_ops {
 /* All backends, NULL-terminated. */
 extern const struct lsm_ops *const lsm_backends[];
 
+/* Also finds out what the host has: to be called there, before lsm_apply() inside. */
 int lsm_check(const struct lsm_spec *spec, const char **ret_notice, struct lxmgr_err *err);
 int lsm_prepare(const struct lsm_spec *spec, const char *name, struct lxmgr_err *err);
 int lsm_apply(const struct lsm_spec *spec, const char *name, int proc_fd, struct lxmgr_err *err);

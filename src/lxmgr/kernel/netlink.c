@@ -469,6 +469,24 @@ int route_add(struct netlink *nl, int ifindex, const struct net_addr *dst,
 	return netlink_talk(nl, m);
 }
 
+int route_del(struct netlink *nl, int ifindex, const struct net_addr *dst)
+{
+	struct rtmsg head = { .rtm_family = (unsigned char)dst->family,
+			      .rtm_dst_len = dst->prefix,
+			      .rtm_table = RT_TABLE_MAIN,
+			      .rtm_protocol = RTPROT_STATIC,
+			      .rtm_scope = RT_SCOPE_LINK,
+			      .rtm_type = RTN_UNICAST };
+	struct nl_msg *m = netlink_msg(RTM_DELROUTE, 0, &head, sizeof(head));
+
+	if (m && (nla_put(m, RTA_DST, dst->family == AF_INET ? 4 : 16, &dst->v6) < 0 ||
+		  nla_put_u32(m, RTA_OIF, (uint32_t)ifindex) < 0)) {
+		nlmsg_free(m);
+		m = NULL;
+	}
+	return netlink_talk(nl, m);
+}
+
 static int neigh_proxy(struct netlink *nl, int type, int flags, int ifindex,
 		       const struct net_addr *a)
 {

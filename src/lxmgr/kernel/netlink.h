@@ -83,6 +83,8 @@ int addr_add(struct netlink *nl, int ifindex, const struct net_addr *a);
 /* dst.family 0: the default route of gw's family. gw NULL: on-link. */
 int route_add(struct netlink *nl, int ifindex, const struct net_addr *dst,
 	      const struct net_addr *gw);
+/* The on-link route to dst. -ESRCH: there is none. */
+int route_del(struct netlink *nl, int ifindex, const struct net_addr *dst);
 /* A proxy neighbour entry: this host answers for the address on that link. Deleting one that is
  * not there is -ENOENT. */
 int neigh_proxy_add(struct netlink *nl, int ifindex, const struct net_addr *a);

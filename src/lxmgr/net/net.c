@@ -48,24 +48,6 @@ const char *net_inside_name(const struct net_spec *n, char buf[IFNAMSIZ])
 	return buf;
 }
 
-/* Of the types that could have it only veth in router mode routes to the container: without a
- * route the host answers for nobody. */
-static int check_l2proxy(const struct net_spec *n, struct lxmgr_err *err)
-{
-	if (!n->l2proxy)
-		return 0;
-	if (n->type != NET_VETH || n->veth_mode != NET_VETH_ROUTER)
-		return err_msg(err, -EOPNOTSUPP,
-			       "lxmgr.net.%u.l2proxy works with type veth in router mode "
-			       "(lxmgr.net.%u.veth.mode = router), not with %s",
-			       n->index, n->index,
-			       n->type == NET_VETH ? "bridge mode" : net_types[n->type]->name);
-	if (!*n->link)
-		return err_msg(err, -EINVAL, "lxmgr.net.%u.l2proxy needs lxmgr.net.%u.link",
-			       n->index, n->index);
-	return 0;
-}
-
 int net_check(const struct net_spec *specs, size_t n, struct lxmgr_err *err)
 {
 	for (size_t i = 0; i < n; i++) {
@@ -73,7 +55,7 @@ int net_check(const struct net_spec *specs, size_t n, struct lxmgr_err *err)
 		int r = ops->check ? ops->check(&specs[i], err) : 0;
 
 		if (r == 0)
-			r = check_l2proxy(&specs[i], err);
+			r = l2proxy_check(&specs[i], err);
 		if (r < 0)
 			return r;
 	}

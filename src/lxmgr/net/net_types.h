@@ -16,4 +16,10 @@ int net_parent(struct netlink *nl, const struct net_spec *n, struct link_info *r
 /* The name inside, in buf. */
 const char *net_inside_name(const struct net_spec *n, char buf[IFNAMSIZ]);
 
+/* l2proxy of types ipvlan and veth (net/l2proxy.c): the entries belong to the link, and the routes
+ * to the host: they do not go with the container's interface. del takes what is there. */
+int l2proxy_check(const struct net_spec *n, struct lxmgr_err *err);
+int l2proxy_add(struct netlink *nl, const struct net_spec *n, struct lxmgr_err *err);
+void l2proxy_del(struct netlink *nl, const struct net_spec *n);
+
 #endif

@@ -80,57 +80,6 @@ static int router_sysctls(const char *host, bool v4, struct lxmgr_err *err)
 	return r;
 }
 
-static int need_sysctl(const struct net_spec *n, const char *family, const char *key,
-		       struct lxmgr_err *err)
-{
-	char path[128], value[8];
-
-	snprintf(path, sizeof(path), "/proc/sys/net/%s/conf/%s/%s", family, n->link, key);
-	if (read_small(AT_FDCWD, path, value, sizeof(value)) > 0 && *value != '0')
-		return 0;
-	return err_msg(err, -EINVAL,
-		       "lxmgr.net.%u.l2proxy needs the host to answer and forward on '%s': "
-		       "sysctl -w net.%s.conf.%s.%s=1",
-		       n->index, n->link, family, n->link, key);
-}
-
-/* Neighbours of the host are answered in the container's name. What that needs of the link is the
- * administrator's to switch on: it makes the host a router there. */
-static int proxy_on_link(struct netlink *nl, const struct net_spec *n, struct lxmgr_err *err)
-{
-	struct link_info parent;
-	int r = net_parent(nl, n, &parent, err);
-
-	for (size_t i = 0; i < n->n_addr && r == 0; i++) {
-		bool v4 = n->addr[i].family == AF_INET;
-
-		r = need_sysctl(n, v4 ? "ipv4" : "ipv6", "forwarding", err);
-		if (r == 0 && !v4)
-			r = need_sysctl(n, "ipv6", "proxy_ndp", err);
-		if (r < 0)
-			return r;
-		r = neigh_proxy_add(nl, parent.index, &n->addr[i]);
-		if (r < 0)
-			return net_fail(nl, r, err, "answer for the container on", n->link);
-	}
-	return r;
-}
-
-/* The entries are the link's, which stays: they do not go with the pair. */
-static void unproxy_link(struct netlink *nl, const struct net_spec *n)
-{
-	struct link_info parent;
-	int r = link_get(nl, n->link, &parent);
-
-	for (size_t i = 0; i < n->n_addr && r == 0; i++) {
-		int deleted = neigh_proxy_del(nl, parent.index, &n->addr[i]);
-
-		if (deleted < 0 && deleted != -ENOENT)
-			log_warn("take back the answers for a container on '%s': %s, ignoring",
-				 n->link, strerror(-deleted));
-	}
-}
-
 static int router(struct netlink *nl, const struct net_spec *n, const struct net_live *live,
 		  struct lxmgr_err *err)
 {
@@ -156,7 +105,7 @@ static int router(struct netlink *nl, const struct net_spec *n, const struct net
 		}
 	}
 	if (r == 0 && n->l2proxy)
-		r = proxy_on_link(nl, n, err);
+		r = l2proxy_add(nl, n, err);
 	return r;
 }
 
@@ -313,7 +262,7 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 	}
 	if (r < 0) {
 		if (n->l2proxy)
-			unproxy_link(nl, n);
+			l2proxy_del(nl, n);
 		link_delete(nl, live->host_index);
 		*live->host_name = '\0';
 	}
@@ -328,7 +277,7 @@ static void destroy(struct netlink *nl, const struct net_spec *n, const struct n
 	struct link_info l;
 
 	if (n && n->l2proxy)
-		unproxy_link(nl, n);
+		l2proxy_del(nl, n);
 	if (!*live->host_name || (n && !*n->veth_pair))
 		return;
 	if (link_get(nl, live->host_name, &l) == 0 && l.index == live->host_index)

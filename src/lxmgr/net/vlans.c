@@ -104,13 +104,26 @@ static int ipvlan_create(struct netlink *nl, const struct net_spec *n, int netns
 	struct link_new l = { .kind = "ipvlan",
 			      .mode = modes[n->ipvlan_mode],
 			      .flags = flags[n->ipvlan_isolation] };
+	int r = create(nl, n, netns_fd, live, &l, err);
 
-	return create(nl, n, netns_fd, live, &l, err);
+	if (r == 0 && n->l2proxy)
+		r = l2proxy_add(nl, n, err);
+	/* The interface itself goes with the namespace. */
+	if (r < 0 && n->l2proxy)
+		l2proxy_del(nl, n);
+	return r;
 }
 
-const struct net_ops net_ipvlan = { .name = "ipvlan",
-				    .check = ipvlan_check,
-				    .create = ipvlan_create };
+static void ipvlan_destroy(struct netlink *nl, const struct net_spec *n,
+			   const struct net_live *live, int netns_fd)
+{
+	if (n && n->l2proxy)
+		l2proxy_del(nl, n);
+}
+
+const struct net_ops net_ipvlan = {
+	.name = "ipvlan", .check = ipvlan_check, .create = ipvlan_create, .destroy = ipvlan_destroy
+};
 
 static int vlan_check(const struct net_spec *n, struct lxmgr_err *err)
 {
