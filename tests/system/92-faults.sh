@@ -72,6 +72,9 @@ for ms in 0 1 2 3 4 6 9; do
 	n=$((n + 1))
 done
 is '' "destroy killed at $n points: the next one ends it" echo "$bad"
+# What was put aside but not yet deleted is the next create's.
+busybox y
+lx destroy -q y
 is '' 'and leaves nothing in the tree' find "$TREE" -mindepth 1 -maxdepth 1 ! -name seed ! -name a ! -name '.lock*'
 
 # A step of start that fails gives everything back, with each of several configs.
