@@ -65,6 +65,12 @@ status 64 'wait without a state' lx wait a
 status 3 'wait for no such container' lx wait -s STOPPED nosuch
 lx stop -k b
 
+# One that does not want to stop, and is left alone.
+lx start b -- sh -c 'trap "" 1 2 10 12 15 30; while :; do sleep 0.2; done'
+says 'left alone' 'stop --nokill gives up' lx stop -t 1 --nokill b
+is 'RUNNING' 'and it runs, as before' lx info -s -H b
+lx stop -k b
+
 # Without its monitor: everything that needs none goes on, what needs one says so.
 lose() { # the monitor is killed
 	local m

@@ -138,11 +138,16 @@ must lxmgr-destroy -P "$TREE" -q x
 # stop ends whatever there is, and the next start works the first time.
 must lxmgr-create -P "$TREE" -q -t busybox -n x
 known=$(registry)
+settled() { case $(lx info -s -H x) in RUNNING | STOPPED) ;; *) false ;; esac; }
 for call in openat openat2 mkdir mkdirat write clone3,fork,vfork move_mount mount_setattr fsopen sendmsg recvmsg sendto unshare setresuid pivot_root chdir execve,execveat prctl capset close_range; do
-	for n in 1 3 9 27 64; do
+	places='1 3 9 27 64'
+	# The last lines of the state file are of interest.
+	[ "$call" != write ] || places="$places $(seq -s ' ' 46 2 74)"
+	for n in $places; do
 		# -D: strace watches from aside, and stays with the monitor until the container ends.
 		timeout 60 strace -D -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=SIGKILL:when=$n" \
 			lxmgr-start -P "$TREE" x >"$TREE/.out" 2>&1 || hits=$((hits + 1))
+		eventually settled || wrong "stays $(lx info -s -H x)"
 		quiet timeout 60 lxmgr-stop -P "$TREE" -k x
 		rc=$?
 		[ "$rc" = 0 ] || [ "$rc" = 2 ] || wrong "stop: $(cat "$TREE/.out")"

@@ -288,6 +288,10 @@ int state_read(const struct lxmgr_container *c, struct state *ret, bool *ret_sta
 	}
 	ret->monitor_alive = process_is(ret->monitor_pid, ret->monitor_start);
 	*ret_stale = !ret->monitor_alive && !process_is(ret->init_pid, ret->init_start);
+	/* A monitor that was killed at its last step wrote no more; an init that outlives it is
+	 * past the point where it would have died with it. */
+	if (!ret->monitor_alive && !*ret_stale && ret->state == LXMGR_STARTING)
+		ret->state = LXMGR_RUNNING;
 	return 0;
 }
 

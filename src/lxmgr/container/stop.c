@@ -241,11 +241,13 @@ static int stop_locked(struct lxmgr_container *c, struct target *t, const struct
 		return wait_reboot(c, t, timeout, err);
 	if (wait_end(t, timeout) == 0)
 		return clean_up(c, t, err);
-	if (o->nokill)
+	if (o->nokill) {
+		state_set(c, LXMGR_RUNNING);
 		return err_msg(err, -ETIMEDOUT,
 			       "container '%s' did not stop within %lld s and was left alone "
 			       "(--nokill)",
 			       c->name, (long long)(timeout / 1000));
+	}
 	log_warn("%s did not stop within %lld s: killing it", c->name, (long long)(timeout / 1000));
 	return kill_all(c, t, err);
 }

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The table of types, checks over all interfaces, and what happens inside the container. */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "net/net_types.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/file.h"
 #include "util/log.h"
 #include "util/str.h"
+
+#define LAST_RUN_MS 3000
 
 const struct net_ops *const net_types[NET_TYPES] = {
 	[NET_EMPTY] = &net_empty,     [NET_NONE] = &net_none,	  [NET_VETH] = &net_veth,
@@ -22,6 +26,16 @@ int net_fail(struct netlink *nl, int r, struct lxmgr_err *err, const char *what,
 	if (*netlink_why(nl))
 		err_hint(err, "%s", netlink_why(nl));
 	return r;
+}
+
+bool net_try_again(int r, int busy, int64_t *end)
+{
+	if (r != busy)
+		return false;
+	if (!*end)
+		*end = now_ms() + LAST_RUN_MS;
+	poll(NULL, 0, 5);
+	return now_ms() < *end;
 }
 
 int net_parent(struct netlink *nl, const struct net_spec *n, struct link_info *ret,
@@ -194,6 +208,7 @@ static int configure_one(struct netlink *nl, const struct net_spec *n, struct lx
 {
 	char name[IFNAMSIZ];
 	struct link_info l;
+	int64_t end = 0;
 	int r;
 
 	if (n->type == NET_EMPTY || n->type == NET_NONE)
@@ -213,13 +228,17 @@ static int configure_one(struct netlink *nl, const struct net_spec *n, struct lx
 			return net_fail(nl, r, err, "set the MTU of", name);
 	}
 	for (size_t i = 0; i < n->n_addr; i++) {
-		r = addr_add(nl, l.index, &n->addr[i]);
+		do {
+			r = addr_add(nl, l.index, &n->addr[i]);
+		} while (net_try_again(r, -EADDRINUSE, &end));
 		if (r < 0)
 			return net_fail(nl, r, err, "add an address to", name);
 	}
 	if (!n->up && !n->n_addr && n->type != NET_VETH)
 		return 0;
-	r = link_set_up(nl, l.index, true);
+	do {
+		r = link_set_up(nl, l.index, true);
+	} while (net_try_again(r, -EADDRINUSE, &end));
 	if (r < 0)
 		return net_fail(nl, r, err, "set up", name);
 	r = add_gateway(nl, l.index, n, n->gw4_mode, &n->gw4, AF_INET, err);

@@ -10,6 +10,11 @@ extern const struct net_ops net_empty, net_none, net_veth, net_macvlan, net_ipvl
 
 /* Fill err for a refused request, with the kernel's own words; returns r. */
 int net_fail(struct netlink *nl, int r, struct lxmgr_err *err, const char *what, const char *name);
+/* The MAC of a macvlan, the address of an ipvlan and the id of a vlan are in use until the
+ * namespace of the container's last run is gone, which the kernel sees to behind its end. True
+ * after a pause, for up to three seconds, if that may be what r, the error `busy`, says. *end is 0
+ * at first. */
+bool net_try_again(int r, int busy, int64_t *end);
 /* The interface that n->link names. */
 int net_parent(struct netlink *nl, const struct net_spec *n, struct link_info *ret,
 	       struct lxmgr_err *err);

@@ -49,6 +49,7 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 		  struct link_new *l, struct lxmgr_err *err)
 {
 	struct link_info parent;
+	int64_t end = 0;
 	int r = net_parent(nl, n, &parent, err);
 
 	if (r < 0)
@@ -59,7 +60,7 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 	l->ns_fd = netns_fd;
 	l->mac = n->has_mac && strcmp(l->kind, "ipvlan") != 0 ? n->mac : NULL;
 	r = link_create(nl, l);
-	if (r == -EEXIST)
+	while (net_try_again(r, -EEXIST, &end))
 		r = create_renamed(nl, l, live->name, err);
 	if (r == -EOPNOTSUPP)
 		return err_msg(err, r, "this kernel has no interfaces of type %s", l->kind);
