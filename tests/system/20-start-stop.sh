@@ -9,6 +9,10 @@ other_init() {
 	[ -n "$p" ] && [ "$p" != "$before" ]
 }
 busybox a
+busybox d..t
+ok 'start one with dots in its name' lx start d..t
+ok 'attach to it' lx attach d..t -- true
+ok 'and stop it' lx stop -k d..t
 ok 'start' lx start a
 is 'RUNNING' 'it runs' lx info -s -H a
 status 4 'starting it again is refused' lx start a

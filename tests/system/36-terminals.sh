@@ -5,7 +5,7 @@
 need python3
 
 at() { # at STEP ... -- COMMAND ...
-	timeout 60 python3 ./terminal.py "$@"
+	timeout 150 python3 ./terminal.py "$@"
 }
 console() { # console OPTIONS -- STEP ...: a session on a terminal of a; the steps end it
 	local o=()

@@ -171,4 +171,9 @@ says '^domain$' 'whose group stays what it was' printf '%s\n' "$OUT"
 says 'lxmgr.limit.memory.*controller' 'a limit is refused there, with the reason' \
 	session lxmgr-start -P "$TREE" -s lxmgr.cgroup.relative=1 -s lxmgr.limit.memory=64M a
 is STOPPED 'and nothing runs' lx info -s -H a
+x=aaaaaaaaaabbbbbbbbbbccccccccccddddddddddeeeeeeeeee
+long() { systemd-run -q --wait --pipe "--slice=lxt-$x-$x" -E "PATH=$PATH" -- "$@"; }
+says 'longer than' 'a path that could not be recorded is refused' long lxmgr-start -P "$TREE" -s lxmgr.cgroup.relative=1 \
+	-s lxmgr.limit.memory=max -s lxmgr.limit.pids=max a
+is STOPPED 'and nothing runs' lx info -s -H a
 finish

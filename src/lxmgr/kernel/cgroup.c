@@ -54,12 +54,17 @@ void cgroup_init(struct cgroup *cg)
 		cg->fd[i] = cg->join_fd[i] = -EBADF;
 }
 
-static int check_path(const char *path, struct lxmgr_err *err)
+int cgroup_tree_check_path(const char *path, struct lxmgr_err *err)
 {
-	if (!*path || *path == '/' || strstr(path, "..") || strlen(path) > 200)
-		return err_msg(err, -EINVAL, "'%s' is no path of a cgroup (lxmgr.cgroup.dir)",
-			       path);
-	return 0;
+	bool bad = !*path || *path == '/' || strlen(path) > CGROUP_PATH_LIMIT;
+
+	/* "a..b" is a name like any other. */
+	for (const char *p = path; p && !bad; p = strchr(p, '/'), p = p ? p + 1 : NULL)
+		bad = !strncmp(p, "..", 2) && (!p[2] || p[2] == '/');
+	return bad ? err_msg(err, -EINVAL,
+			     "'%s' is no path of a cgroup, or longer than %d characters", path,
+			     CGROUP_PATH_LIMIT)
+		   : 0;
 }
 
 int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char *name,
@@ -77,7 +82,7 @@ int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char 
 			 spec->dir_container ? spec->dir_container : spec->dir);
 	else
 		snprintf(cg->path, sizeof(cg->path), "lxmgr/%s", name);
-	r = check_path(cg->path, err);
+	r = cgroup_tree_check_path(cg->path, err);
 	if (r < 0)
 		return r;
 	if (!name_is_valid(inner))
@@ -97,7 +102,7 @@ int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct l
 	cg->ops = cgroup_driver(err);
 	if (!cg->ops)
 		return -ENODEV;
-	r = check_path(path, err);
+	r = cgroup_tree_check_path(path, err);
 	if (r < 0)
 		return r;
 	snprintf(cg->path, sizeof(cg->path), "%s", path);
