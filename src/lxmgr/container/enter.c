@@ -251,7 +251,7 @@ int enter_exec(const struct enter_spec *s, struct lxmgr_err *err)
 	}
 	sigemptyset(&none);
 	for (int sig = 1; sig < NSIG; sig++)
-		signal(sig, SIG_DFL);
+		sys_signal_default(sig);
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	return fail_exec(s->argv[0], exec_searched(&copy), err);
 }

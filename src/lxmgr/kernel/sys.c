@@ -116,3 +116,11 @@ int sys_memfd_create(const char *name, unsigned int flags)
 {
 	RET(syscall(SYS_memfd_create, name, flags | 1U /* MFD_CLOEXEC */));
 }
+
+int sys_signal_default(int sig)
+{
+	/* All of it is 0 for SIG_DFL, so that its layout does not matter. */
+	unsigned long act[8] = { 0 };
+
+	RET(syscall(SYS_rt_sigaction, sig, act, NULL, 8));
+}

@@ -39,4 +39,7 @@ int sys_bpf(int cmd, union bpf_attr *attr, size_t size);
 int sys_seccomp(unsigned int op, unsigned int flags, void *args);
 int sys_memfd_create(const char *name, unsigned int flags);
 
+/* Also of 32 and 33, which glibc keeps for itself: whoever called us may have them ignored. */
+int sys_signal_default(int sig);
+
 #endif
