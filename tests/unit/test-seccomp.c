@@ -73,7 +73,8 @@ static int confined(const char *text, int (*run)(void))
 		signal(SIGSYS, SIG_DFL);
 		if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0 || seccomp_load(&p, NULL) < 0)
 			_exit(254);
-		_exit(run());
+		/* Not _exit(): a sanitizer has work to do there, which the policy forbids. */
+		syscall(SYS_exit_group, run());
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	seccomp_free(&p);
