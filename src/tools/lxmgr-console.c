@@ -38,11 +38,14 @@ int main(int argc, char **argv)
 	int rest = tool_parse(&tool, argc, argv), key = parse_escape(escape), r;
 	struct lxmgr_container *c;
 	struct lxmgr_err err = { 0 };
+	enum lxmgr_state state;
 
 	if (rest < argc)
 		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));
 	c = tool_open();
-	if (!common.quiet)
+	/* The hint is for whoever gets a terminal; the library says why there is none. */
+	if (!common.quiet && lxmgr_container_state(c, &state, NULL) == 0 &&
+	    state != LXMGR_STOPPED && state != LXMGR_BROKEN)
 		fprintf(stderr,
 			"Ctrl-%c q leaves, Ctrl-%c Ctrl-%c sends Ctrl-%c. Press Enter for a "
 			"prompt.\n",

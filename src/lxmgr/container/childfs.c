@@ -127,6 +127,9 @@ static int new_tty(struct start *s, int pts, size_t slot, const char *name, stru
 	int index, r;
 
 	r = tty_open_pair(pts, &s->tty_fd[slot], &peer, &index, err);
+	if (r == -ENOSPC)
+		err_hint(err, "the host is out of terminals: raise its sysctl kernel.pty.max, or "
+			      "lower lxmgr.tty.max");
 	if (r < 0)
 		return r;
 	if (dir) {

@@ -155,14 +155,14 @@ static void parse_started(const char *v, struct state *s)
 
 static void parse_cgroup(const char *v, struct state *s)
 {
-	/* Never "", "/" or something with "..": teardown removes what stands here. */
-	if (*v && *v != '/' && !strstr(v, ".."))
+	/* Never "", "/" or a way out by "..": teardown removes what stands here. */
+	if (cgroup_check_path(v, NULL) == 0)
 		snprintf(s->cgroup, sizeof(s->cgroup), "%s", v);
 }
 
 static void parse_cgroup_inner(const char *v, struct state *s)
 {
-	if (*v && !strstr(v, ".."))
+	if (cgroup_check_path(v, NULL) == 0 && !strchr(v, '/'))
 		snprintf(s->cgroup_inner, sizeof(s->cgroup_inner), "%s", v);
 }
 

@@ -54,7 +54,10 @@ void cgroup_init(struct cgroup *cg)
 		cg->fd[i] = cg->join_fd[i] = -EBADF;
 }
 
-int cgroup_tree_check_path(const char *path, struct lxmgr_err *err)
+/* Room is left in struct cgroup for what drivers append. */
+#define CGROUP_PATH_LIMIT 200
+
+int cgroup_check_path(const char *path, struct lxmgr_err *err)
 {
 	bool bad = !*path || *path == '/' || strlen(path) > CGROUP_PATH_LIMIT;
 
@@ -82,7 +85,7 @@ int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char 
 			 spec->dir_container ? spec->dir_container : spec->dir);
 	else
 		snprintf(cg->path, sizeof(cg->path), "lxmgr/%s", name);
-	r = cgroup_tree_check_path(cg->path, err);
+	r = cgroup_check_path(cg->path, err);
 	if (r < 0)
 		return r;
 	if (!name_is_valid(inner))
@@ -102,7 +105,7 @@ int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct l
 	cg->ops = cgroup_driver(err);
 	if (!cg->ops)
 		return -ENODEV;
-	r = cgroup_tree_check_path(path, err);
+	r = cgroup_check_path(path, err);
 	if (r < 0)
 		return r;
 	snprintf(cg->path, sizeof(cg->path), "%s", path);

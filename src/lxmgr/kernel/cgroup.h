@@ -105,6 +105,9 @@ int cgroup_check(const struct cgroup_spec *spec, struct lxmgr_err *err);
 /* A group for monitors, to be born in: the caller's session or service takes its own processes with
  * it when it ends. An open descriptor; -EOPNOTSUPP where the driver has none. */
 int cgroup_monitor_dir(struct lxmgr_err *err);
+/* Relative, no component "..", not too long: what is made must also be found, and removed, again.
+ */
+int cgroup_check_path(const char *path, struct lxmgr_err *err);
 /* Make the groups (outer, inner). name is the default's last component ("web", or "web-1a2b3c4d"
  * in a tree that is not the default one). An existing group that holds processes is refused
  * (-EBUSY), an empty one is made anew, without the limits it had. */

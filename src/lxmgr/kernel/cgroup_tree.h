@@ -7,12 +7,7 @@
 
 extern const struct cgroup_ops cgroup_v2, cgroup_hybrid;
 
-/* Room is left in struct cgroup for what drivers append. */
-#define CGROUP_PATH_LIMIT 200
-
 void cgroup_init(struct cgroup *cg);
-/* Relative, no "..", not too long: what is made must also be found again. */
-int cgroup_tree_check_path(const char *path, struct lxmgr_err *err);
 /* mkdir -p below rootfd; the last component is always new (-EBUSY if it holds processes). prepare
  * (may be NULL) is called for each component, also for one that was there. An O_PATH fd. */
 int cgroup_tree_make(int rootfd, const char *path, void (*prepare)(int dirfd),

@@ -107,7 +107,7 @@ static int base_path(const struct cgroup_spec *s, struct cgroup *cg, struct lxmg
 	snprintf(rel, sizeof(rel), "%s", cg->path);
 	if ((size_t)snprintf(cg->path, sizeof(cg->path), "%s/%s", own, rel) >= sizeof(cg->path))
 		return err_msg(err, -ENAMETOOLONG, "the cgroup's path is too long");
-	return cgroup_tree_check_path(cg->path, err);
+	return cgroup_check_path(cg->path, err);
 }
 
 /* Beside "lxmgr", which hands on controllers and so holds no processes. */

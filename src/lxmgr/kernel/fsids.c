@@ -18,5 +18,10 @@ int fsids_set(uid_t uid, gid_t gid, struct lxmgr_err *err)
 	/* A change from 0 to another id takes CAP_DAC_OVERRIDE and others out of the effective
 	 * set. */
 	r = caps_raise_effective();
+	if (r < 0) {
+		/* As somebody else a teardown could not even remove our own files. */
+		setfsuid(0);
+		setfsgid(0);
+	}
 	return r < 0 ? err_set(err, r, "keep capabilities as %u:%u", uid, gid) : 0;
 }
