@@ -59,7 +59,7 @@ is '' "init's descriptors lead nowhere on the host" bash -c "readlink /proc/$(in
 is '0' "CVE-2019-5736: the host's program is not seen inside" bash -c "lxmgr-attach -P $TREE a -- sh -c 'ls -l /proc/[0-9]*/exe 2>/dev/null' | grep -c lxmgr"
 
 # LXC CVE-2016-10124, and TIOCSTI in general: typing into the operator's terminal.
-is 'no' "CVE-2016-10124: the terminal inside is not the caller's" script -qec "t=\$(tty); u=\$(lxmgr-attach -P $TREE a -- sh -c 'stat -c %d:%i:%t:%T /proc/self/fd/0'); [ \"\$u\" = \"\$(stat -L -c %d:%i:%t:%T \$t)\" ] && printf yes || printf no" /dev/null
+says '(^|[^a-z])no' "CVE-2016-10124: the terminal inside is not the caller's" script -qec "t=\$(tty); u=\$(lxmgr-attach -P $TREE a -- sh -c 'stat -c %d:%i:%t:%T /proc/self/fd/0'); [ \"\$u\" = \"\$(stat -L -c %d:%i:%t:%T \$t)\" ] && printf yes || printf no" /dev/null
 
 # runc CVE-2019-16884, CVE-2023-28642, CVE-2025-52881: writes to /proc of the security module or sysctl
 # end in a file that the container put there.
