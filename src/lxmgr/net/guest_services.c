@@ -11,6 +11,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
+#include "util/log.h"
 
 #define NM_FILE "etc/NetworkManager/conf.d/05-lxmgr.conf"
 #define IFACES	"etc/network/interfaces"
@@ -187,6 +188,8 @@ static int resolved_file(int root, const struct strlist *dns, struct lxmgr_err *
 	cleanup_fd int made = mkdir_in(root, dir, 0755, (uid_t)-1, (gid_t)-1);
 	cleanup_strbuf struct strbuf b = { 0 };
 
+	if (made < 0)
+		log_info("the guest has something else at /%s, ignoring", dir);
 	strbuf_addf(&b, GUEST_MARKER "\n[Resolve]\nDNS=");
 	for (size_t i = 0; i < dns->n; i++)
 		strbuf_addf(&b, "%s%s", i ? " " : "", dns->v[i]);
