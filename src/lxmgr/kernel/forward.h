@@ -54,7 +54,7 @@ struct forward_word {
 	size_t n;
 	bool quoted;
 };
-size_t forward_words(const char *rule, struct forward_word *ret, size_t max);
+size_t forward_words(const char *p, struct forward_word *ret, size_t max);
 bool forward_word_is(const struct forward_word *w, const char *s);
 
 #endif

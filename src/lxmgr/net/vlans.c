@@ -19,10 +19,11 @@ static int check_link(const struct net_spec *n, struct lxmgr_err *err)
 
 /* Kernels before 6.14 look for the name in the host's namespace too, where an eth0 is nothing rare:
  * it is made under a random one and renamed inside. */
-static int create_renamed(struct netlink *nl, struct link_new *l, const char *name,
+static int create_renamed(struct netlink *nl, const struct link_new *l, const char *name,
 			  struct lxmgr_err *err)
 {
 	struct netlink *inside = NULL;
+	struct link_new renamed = *l;
 	char temporary[IFNAMSIZ];
 	struct link_info made;
 	uint32_t x;
@@ -31,8 +32,8 @@ static int create_renamed(struct netlink *nl, struct link_new *l, const char *na
 	if (getrandom(&x, sizeof(x), 0) != sizeof(x))
 		return err_set(err, -EIO, "random number");
 	snprintf(temporary, sizeof(temporary), "lxm%08x", x);
-	l->name = temporary;
-	r = link_create(nl, l);
+	renamed.name = temporary;
+	r = link_create(nl, &renamed);
 	if (r < 0)
 		return r;
 	r = netlink_open_in(l->ns_fd, &inside, err);
