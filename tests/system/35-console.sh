@@ -27,6 +27,12 @@ is 'RUNNING' 'the container runs on' lx info -s -H a
 status 64 'a wrong escape is refused' lx console -e 42 a
 says 'tty|terminal' 'a terminal that does not exist is refused' lx console -q -t 99 a
 status 64 'so is a bad number' lx console -t x a
+on_console() {
+	lx attach a -- sh -c 'for p in /proc/[1-9]*; do [ "$(readlink "$p/fd/0")" = /dev/console ] && echo "$p"; done; true'
+}
+before=$(on_console)
+status 0 'the end of the input leaves' lx console -q -t 0 a
+is "$before" 'and logs nobody out' on_console
 
 # One client at a time: the second is told.
 { sleep 4; printf '\001q'; sleep 2; } | timeout 20 script -qec "lxmgr-console -P $TREE a -t 0" /dev/null >/dev/null &

@@ -322,7 +322,9 @@ int lxmgr_container_console(struct lxmgr_container *c, int tty, int escape, stru
 			       .pidfd = -1,
 			       .log_fd = -1,
 			       .escape = escape,
-			       .winch = true };
+			       .winch = true,
+			       /* A terminal has somebody logged in: Ctrl-d would end that. */
+			       .leave_at_eof = true };
 	struct termios saved;
 	int fds[1], value = 0, r;
 	size_t n = 1;

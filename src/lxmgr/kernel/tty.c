@@ -191,7 +191,9 @@ static int step(struct proxy *x, int sigfd, bool *ret_done)
 		x->ended = true;
 	if (f[0].revents) {
 		read_user(x);
-		if (x->in.eof)
+		if (x->in.eof && p->leave_at_eof)
+			x->left = true;
+		else if (x->in.eof)
 			send_eof(x);
 		/* What was typed before the escape, in the same read, still goes in; a guest that
 		 * does not read must not keep the user here. */

@@ -26,6 +26,7 @@ struct tty_proxy {
 	int log_fd;	   /* copy of the output, -1: none */
 	int escape; /* prefix character ('a' - 'a' + 1 is Ctrl-a), -1: none; then 'q' leaves */
 	bool winch; /* forward SIGWINCH from in_fd */
+	bool leave_at_eof; /* the end of in_fd is as the escape; else it is typed (Ctrl-d) */
 };
 /* Copy bytes both ways until the master ends, the process ends or the escape is typed. Returns 0
  * for an end, 1 for the escape. Blocks SIGWINCH in the calling process. */
