@@ -17,6 +17,11 @@
 #define IFACES	"etc/network/interfaces"
 #define KEEPS	"# The host sets the addresses before init runs; this keeps them.\n"
 
+bool guest_is_host_set(const struct net_spec *n)
+{
+	return n->type != NET_EMPTY && n->type != NET_NONE && n->n_addr;
+}
+
 /* What is the guest's own must not find our file of an earlier start: it forbids DHCP.
  * Before any other file of networkd's, netplan's in /run too: the first that matches counts. */
 static int networkd_file(int root, const struct net_spec *n, const struct strlist *dns,
