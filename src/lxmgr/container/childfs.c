@@ -219,16 +219,9 @@ static int child_source(const struct start *s, size_t i, struct lxmgr_err *err)
 
 static int child_entry(const struct start *s, size_t i, struct lxmgr_err *err)
 {
-	const struct mount_spec *m = &s->c->config.mounts[i];
-	cleanup_fd int mnt = child_source(s, i, err), target = -EBADF;
-	struct stat st;
+	cleanup_fd int mnt = child_source(s, i, err);
 
-	if (mnt < 0)
-		return mnt;
-	if (fstat(mnt, &st) < 0)
-		return err_set(err, -errno, "stat '%s'", m->source);
-	target = mount_open_target(s->root_fd, m->target, m->create, S_ISDIR(st.st_mode), err);
-	return target < 0 ? target : mount_attach(mnt, target, m->target, err);
+	return mnt < 0 ? mnt : stage_attach(s->root_fd, mnt, &s->c->config.mounts[i], err);
 }
 
 int childfs_entries(struct start *s, struct lxmgr_err *err)

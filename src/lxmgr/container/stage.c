@@ -328,18 +328,23 @@ int stage_dev(struct start *s, struct lxmgr_err *err)
 	return r;
 }
 
+int stage_attach(int root, int mnt, const struct mount_spec *m, struct lxmgr_err *err)
+{
+	cleanup_fd int target = -EBADF;
+	struct stat st;
+
+	if (fstat(mnt, &st) < 0)
+		return err_set(err, -errno, "stat '%s'", m->source);
+	target = mount_open_target(root, m->target, m->create, S_ISDIR(st.st_mode), err);
+	return target < 0 ? target : mount_attach(mnt, target, m->target, err);
+}
+
 static int stage_mount(struct start *s, size_t i, struct lxmgr_err *err)
 {
 	const struct mount_spec *m = &s->c->config.mounts[i];
-	cleanup_fd int mnt = make_entry(s, m, err), target = -EBADF;
-	struct stat st;
+	cleanup_fd int mnt = make_entry(s, m, err);
 
-	if (mnt < 0)
-		return mnt;
-	if (fstat(mnt, &st) < 0)
-		return err_set(err, -errno, "stat '%s'", m->source);
-	target = mount_open_target(s->root_fd, m->target, m->create, S_ISDIR(st.st_mode), err);
-	return target < 0 ? target : mount_attach(mnt, target, m->target, err);
+	return mnt < 0 ? mnt : stage_attach(s->root_fd, mnt, m, err);
 }
 
 int stage_mounts(struct start *s, struct lxmgr_err *err)

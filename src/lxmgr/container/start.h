@@ -102,6 +102,8 @@ int stage_mounts(struct start *s, struct lxmgr_err *err);
 int stage_entries(struct start *s, struct lxmgr_err *err); /* send the child its sources */
 int stage_guest(struct start *s, struct lxmgr_err *err);
 int stage_leave(struct start *s, struct lxmgr_err *err); /* back to the host's namespace */
+/* Attach an entry's mount at its target below root. */
+int stage_attach(int root, int mnt, const struct mount_spec *m, struct lxmgr_err *err);
 /* True if the entry is made by the child: its file system belongs to the container. */
 bool stage_is_for_child(const struct config *cfg, size_t entry);
 
