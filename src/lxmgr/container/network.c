@@ -138,7 +138,7 @@ int start_preload_nets(struct start *s, struct lxmgr_err *err)
 	close(pair[1]);
 	if (pid < 0) {
 		close(pair[0]);
-		return err_set(err, -errno, "fork");
+		return err_set(err, -errno, "fork the process that loads anti-spoofing programs");
 	}
 	s->preload_sock = pair[0];
 	s->preload_pid = pid;
