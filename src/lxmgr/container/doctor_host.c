@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The host as a whole: kernel, cgroups, disk, security, programs. */
+#include <errno.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/statvfs.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "container/doctor.h"
+#include "kernel/cgroup.h"
+#include "kernel/lsm.h"
+#include "util/cleanup.h"
+#include "util/file.h"
+#include "util/paths.h"
+#include "util/run.h"
+#include "util/str.h"
+
+void doctor_kernel(struct doctor *d)
+{
+	struct utsname u;
+	int major = 0, minor = 0;
+
+	if (uname(&u) < 0 || sscanf(u.release, "%d.%d", &major, &minor) != 2)
+		doctor_say(d, DOCTOR_MISSING, "unknown");
+	else if (major < 6 || (major == 6 && minor < 1))
+		doctor_say(d, DOCTOR_MISSING, "%s\tlxmgr needs Linux 6.1 or newer", u.release);
+	else
+		doctor_say(d, DOCTOR_OK, "%s", u.release);
+}
+
+static const struct {
+	const char *name;
+	size_t offset;
+} limits[] = {
+	{ "memory limit", offsetof(struct cgroup_spec, memory) },
+	{ "swap limit", offsetof(struct cgroup_spec, swap) },
+	{ "CPU limit", offsetof(struct cgroup_spec, cpus_milli) },
+	{ "process limit", offsetof(struct cgroup_spec, pids) },
+};
+
+void doctor_cgroup(struct doctor *d)
+{
+	struct lxmgr_err err = { 0 };
+	const struct cgroup_ops *ops = cgroup_driver(&err);
+
+	d->name = "driver";
+	if (!ops) {
+		doctor_say(d, DOCTOR_MISSING, "%s\tmount cgroup2 at /sys/fs/cgroup", err.text);
+		return;
+	}
+	doctor_say(d, DOCTOR_OK, "%s", ops->name);
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		struct cgroup_spec s = { .memory = LIMIT_UNSET,
+					 .swap = LIMIT_UNSET,
+					 .cpus_milli = LIMIT_UNSET,
+					 .cpu_weight = LIMIT_UNSET,
+					 .pids = LIMIT_UNSET };
+
+		/* A swap limit stands on a memory limit. */
+		if (limits[i].offset == offsetof(struct cgroup_spec, swap))
+			s.memory = 1 << 20;
+		*(uint64_t *)(void *)((char *)&s + limits[i].offset) = 1000000;
+		d->name = limits[i].name;
+		if (cgroup_check(&s, &err) == 0)
+			doctor_say(d, DOCTOR_OK, "works");
+		else
+			doctor_say(d, DOCTOR_NOTICE,
+				   "%s\ta kernel and boot options with this controller "
+				   "(swapaccount=1 for swap)",
+				   err.text);
+	}
+}
+
+void doctor_disk(struct doctor *d)
+{
+	struct statvfs s;
+	unsigned long long mib;
+
+	mkdir_p(STATEDIR, 0711);
+	if (statvfs(STATEDIR, &s) < 0) {
+		doctor_say(d, DOCTOR_NOTICE, "%s: %s", STATEDIR, strerror(errno));
+		return;
+	}
+	mib = (unsigned long long)s.f_bavail * s.f_frsize >> 20;
+	doctor_say(d, mib < 1024 ? DOCTOR_NOTICE : DOCTOR_OK,
+		   "%llu MiB free in %s\tfree some space", mib, STATEDIR);
+}
+
+void doctor_lsm(struct doctor *d)
+{
+	for (size_t i = 0; lsm_backends[i]; i++) {
+		d->name = lsm_backends[i]->name;
+		doctor_say(d, DOCTOR_OK, "%s",
+			   lsm_backends[i]->is_enabled() ? "enabled"
+							 : "not enabled on this kernel");
+	}
+}
+
+void doctor_seccomp(struct doctor *d)
+{
+	if (access(LIBEXECDIR "/lxmgr-seccomp", X_OK) == 0)
+		doctor_say(d, DOCTOR_OK, "installed");
+	else
+		doctor_say(d, DOCTOR_MISSING,
+			   LIBEXECDIR "/lxmgr-seccomp is missing\tinstall lxmgr again");
+}
+
+static const struct {
+	const char *program, *package, *what;
+} programs[] = {
+	{ "mmdebstrap", "mmdebstrap", "template debian" },
+	{ "debootstrap", "debootstrap", "template debian, where mmdebstrap is missing" },
+	{ "busybox", "busybox-static", "template busybox" },
+	{ "unshare", "util-linux", "running templates" },
+	{ "sha256sum", "coreutils", "image digests" },
+	{ "nft", "nftables", "looking at NAT" },
+};
+
+void doctor_programs(struct doctor *d)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(programs); i++) {
+		d->name = programs[i].program;
+		if (run_has_program(programs[i].program))
+			doctor_say(d, DOCTOR_OK, "found");
+		else
+			doctor_say(d, DOCTOR_NOTICE, "missing: %s\tapt install %s",
+				   programs[i].what, programs[i].package);
+	}
+}
