@@ -124,7 +124,7 @@ static int end_of(pid_t pid)
 static void begin(const struct cgroup_spec *s)
 {
 	must(cgroup_check(s, &err));
-	must(cgroup_create(&cg, s, name, &err));
+	must(cgroup_create(&cg, s, NULL, name, &err));
 	must(cgroup_apply(&cg, s, &err));
 }
 
@@ -195,7 +195,7 @@ static void test_places(void **state)
 	{
 		struct cgroup second;
 
-		assert_int_equal(cgroup_create(&second, &s, name, &err), -EBUSY);
+		assert_int_equal(cgroup_create(&second, &s, NULL, name, &err), -EBUSY);
 		assert_int_equal(count("/ns/empty"), 1);
 	}
 	must(cgroup_kill(&cg, &err));
@@ -412,7 +412,7 @@ static void test_refusals(void **state)
 	}
 	s = no_limits();
 	s.dir = (char *)"../x";
-	assert_int_equal(cgroup_create(&cg, &s, name, &err), -EINVAL);
+	assert_int_equal(cgroup_create(&cg, &s, NULL, name, &err), -EINVAL);
 }
 
 static void test_freeze(void **state)

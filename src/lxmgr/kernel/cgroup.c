@@ -46,6 +46,16 @@ int cgroup_monitor_dir(struct lxmgr_err *err)
 				: err_set(err, -EOPNOTSUPP, "a cgroup for monitors");
 }
 
+int cgroup_step_aside(char *ret_base, size_t size, struct lxmgr_err *err)
+{
+	const struct cgroup_ops *ops = cgroup_driver(err);
+
+	if (!ops)
+		return -ENODEV;
+	return ops->step_aside ? ops->step_aside(ret_base, size, err)
+			       : err_set(err, -EOPNOTSUPP, "a delegated cgroup");
+}
+
 void cgroup_init(struct cgroup *cg)
 {
 	memset(cg, 0, sizeof(*cg));
@@ -70,8 +80,8 @@ int cgroup_check_path(const char *path, struct lxmgr_err *err)
 		   : 0;
 }
 
-int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char *name,
-		  struct lxmgr_err *err)
+int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char *base,
+		  const char *name, struct lxmgr_err *err)
 {
 	const char *inner = spec->dir_inner ? spec->dir_inner : "ns";
 	int r;
@@ -83,6 +93,8 @@ int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char 
 	if (spec->dir_container || spec->dir)
 		snprintf(cg->path, sizeof(cg->path), "%s",
 			 spec->dir_container ? spec->dir_container : spec->dir);
+	else if (base)
+		snprintf(cg->path, sizeof(cg->path), "%s/payload", base);
 	else
 		snprintf(cg->path, sizeof(cg->path), "lxmgr/%s", name);
 	r = cgroup_check_path(cg->path, err);

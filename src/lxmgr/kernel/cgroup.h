@@ -80,6 +80,8 @@ struct cgroup_ops {
 	int (*check)(const struct cgroup_spec *spec, struct lxmgr_err *err);
 	/* May be NULL: the monitor stays where its caller is. */
 	int (*monitor_dir)(struct lxmgr_err *err);
+	/* May be NULL: what was delegated to a process is of no use. */
+	int (*step_aside)(char *ret_base, size_t size, struct lxmgr_err *err);
 	int (*create)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
 	int (*open)(struct cgroup *cg, struct lxmgr_err *err);
 	int (*apply)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
@@ -105,14 +107,19 @@ int cgroup_check(const struct cgroup_spec *spec, struct lxmgr_err *err);
 /* A group for monitors, to be born in: the caller's session or service takes its own processes with
  * it when it ends. An open descriptor; -EOPNOTSUPP where the driver has none. */
 int cgroup_monitor_dir(struct lxmgr_err *err);
+/* This process's group was delegated to it by systemd (Delegate=yes): step aside into a group of
+ * its own below, so that the delegated one can hand controllers on, and tell the path of that one,
+ * the base for cgroup_create(). -EOPNOTSUPP where the driver has no use for it. */
+int cgroup_step_aside(char *ret_base, size_t size, struct lxmgr_err *err);
 /* Relative, no component "..", not too long: what is made must also be found, and removed, again.
  */
 int cgroup_check_path(const char *path, struct lxmgr_err *err);
-/* Make the groups (outer, inner). name is the default's last component ("web", or "web-1a2b3c4d"
- * in a tree that is not the default one). An existing group that holds processes is refused
+/* Make the groups (outer, inner). base is what was delegated, or NULL; name is else the default's
+ * last component ("web", or "web-1a2b3c4d" in a tree that is not the default one). An existing
+ * group that holds processes is refused
  * (-EBUSY), an empty one is made anew, without the limits it had. */
-int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char *name,
-		  struct lxmgr_err *err);
+int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char *base,
+		  const char *name, struct lxmgr_err *err);
 /* Open the groups of a running container by the path that was recorded. */
 int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct lxmgr_err *err);
 /* Limits, raw keys and device rules (v2: a BPF program that lives with the group). The rules add to

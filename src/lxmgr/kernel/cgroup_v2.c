@@ -91,19 +91,49 @@ static void enable_controllers(int dir)
 			write_small(dir, "cgroup.subtree_control", want[i]);
 }
 
-static int base_path(const struct cgroup_spec *s, struct cgroup *cg, struct lxmgr_err *err)
+/* The path of this process's group, without a leading '/'. */
+static int own_path(char *ret, size_t size, struct lxmgr_err *err)
 {
-	char buf[512], rel[sizeof(cg->path)], *own;
+	char buf[512], *own;
 
-	if (!s->relative)
-		return 0;
 	if (read_small(AT_FDCWD, "/proc/self/cgroup", buf, sizeof(buf)) < 0 ||
 	    !(own = strstr(buf, "0::/")))
 		return err_msg(err, -EIO, "cannot tell the cgroup of this process");
 	own += 4;
 	own[strcspn(own, "\n")] = '\0';
-	if (!*own)
+	if ((size_t)snprintf(ret, size, "%s", own) >= size)
+		return err_msg(err, -ENAMETOOLONG, "the cgroup's path is too long");
+	return 0;
+}
+
+static int step_aside(char *ret_base, size_t size, struct lxmgr_err *err)
+{
+	cleanup_fd int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	cleanup_fd int base = -EBADF, own = -EBADF;
+	int r = own_path(ret_base, size, err);
+
+	if (r < 0)
+		return r;
+	if (!*ret_base)
+		return err_msg(err, -EINVAL, "the root cgroup cannot be delegated");
+	base = openat(root, ret_base, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (base < 0 || (mkdirat(base, "supervisor", 0755) < 0 && errno != EEXIST) ||
+	    (own = openat(base, "supervisor", O_PATH | O_DIRECTORY | O_CLOEXEC)) < 0)
+		return err_set(err, -errno, "make the cgroup '%s/supervisor'", ret_base);
+	r = write_small(own, "cgroup.procs", "0");
+	return r < 0 ? err_set(err, r, "enter the cgroup '%s/supervisor'", ret_base) : 0;
+}
+
+static int base_path(const struct cgroup_spec *s, struct cgroup *cg, struct lxmgr_err *err)
+{
+	char own[512], rel[sizeof(cg->path)];
+	int r;
+
+	if (!s->relative)
 		return 0;
+	r = own_path(own, sizeof(own), err);
+	if (r < 0 || !*own)
+		return r;
 	snprintf(rel, sizeof(rel), "%s", cg->path);
 	if ((size_t)snprintf(cg->path, sizeof(cg->path), "%s/%s", own, rel) >= sizeof(cg->path))
 		return err_msg(err, -ENAMETOOLONG, "the cgroup's path is too long");
@@ -291,6 +321,7 @@ const struct cgroup_ops cgroup_v2 = {
 	.is_present = is_present,
 	.check = check,
 	.monitor_dir = monitor_dir,
+	.step_aside = step_aside,
 	.create = create,
 	.open = v2_open,
 	.apply = apply,
