@@ -98,6 +98,8 @@ int lxmgr_container_create(const char *path, const char *name, const struct lxmg
 
 struct lxmgr_start_opts {
 	bool foreground; /* the caller stays the parent; returns when it stopped */
+	bool service;	 /* the caller is the main process of the container's unit and becomes its
+			  * monitor: returns only when the start failed */
 	bool dry_run;	 /* only plan; *ret_plan is the text */
 	char **ret_plan;
 	const char *const *argv;    /* instead of init; NULL-terminated or NULL */
@@ -120,7 +122,9 @@ struct lxmgr_stop_opts {
 	bool nokill; /* fail (LXMGR_FAILED) when the time is over instead of killing */
 	bool nowait; /* return once the signal is sent */
 	bool nolock;
-	int timeout_ms; /* of the clean halt; -1: lxmgr.stop.timeout (60 s) */
+	bool if_running; /* a container that does not run is fine */
+	bool cleanup;	 /* only take back what a run that is over left behind: stops nothing */
+	int timeout_ms;	 /* of the clean halt; -1: lxmgr.stop.timeout (60 s) */
 };
 int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts *opts,
 			 struct lxmgr_err *err);

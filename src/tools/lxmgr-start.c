@@ -15,6 +15,8 @@ static const struct opt opts[] = {
 	{ 'd', "daemon", OPT_FLAG, &daemonize, NULL, "start in the background (default)" },
 	{ 'F', "foreground", OPT_FLAG, &o.foreground, NULL,
 	  "stay, with the console on this terminal" },
+	{ 0, "service", OPT_FLAG, &o.service, NULL,
+	  "become the monitor, as the unit lxmgr@NAME.service runs it" },
 	{ 'p', "pidfile", OPT_STRING, &o.pidfile, "FILE", "write the monitor's pid to FILE" },
 	{ 'c', "console", OPT_STRING, &o.console, "none", "with 'none': no console" },
 	{ 'L', "console-log", OPT_STRING, &o.console_log, "FILE",
@@ -47,6 +49,8 @@ int main(int argc, char **argv)
 
 	if (daemonize && o.foreground)
 		tool_usage_error("-d and -F exclude each other");
+	if (o.service && (daemonize || o.foreground || dry_run))
+		tool_usage_error("--service goes with none of -d, -F and --dry-run");
 	if (o.console && strcmp(o.console, "none") != 0)
 		tool_usage_error(
 			"-c takes 'none' only; use -L FILE to log the console, -F to see it");

@@ -13,6 +13,10 @@ static const struct opt opts[] = {
 	  "time for a clean halt (default: lxmgr.stop.timeout, 60)" },
 	{ 'W', "nowait", OPT_FLAG, &o.nowait, NULL, "do not wait for it" },
 	{ 0, "nokill", OPT_FLAG, &o.nokill, NULL, "fail instead of killing when the time is over" },
+	{ 0, "if-running", OPT_FLAG, &o.if_running, NULL,
+	  "a container that does not run is no error" },
+	{ 0, "cleanup", OPT_FLAG, &o.cleanup, NULL,
+	  "stop nothing: only take back what a run that is over left behind" },
 	{ 0, "nolock", OPT_FLAG, &o.nolock, NULL, "do not take the container's lock" },
 };
 
@@ -34,6 +38,8 @@ int main(int argc, char **argv)
 		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));
 	if (o.kill && (o.reboot || o.nokill || o.nowait))
 		tool_usage_error("-k goes with none of -r, -W and --nokill");
+	if (o.cleanup && (o.kill || o.reboot || o.nokill || o.nowait || timeout >= 0))
+		tool_usage_error("--cleanup goes with none of -k, -r, -t, -W and --nokill");
 	if (timeout > 2000000)
 		tool_usage_error("-t %d is too long", timeout);
 	if (timeout >= 0)

@@ -103,6 +103,7 @@ static const struct sample {
 	{ "log.syslog", "daemon" },
 	{ "start.auto", "1", "x" },
 	{ "start.delay", "5", "soon" },
+	{ "start.ready", "init", "soon" },
 	{ "start.order", "100", "1e3" },
 	{ "group", "a b", NULL, "a\nb" },
 	{ "monitor.unshare", "1", "x" },

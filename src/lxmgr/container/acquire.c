@@ -18,6 +18,7 @@
 
 #include "container/enter.h"
 #include "container/hooks.h"
+#include "container/service.h"
 #include "container/start.h"
 #include "kernel/lsm.h"
 #include "kernel/sys.h"
@@ -79,9 +80,33 @@ static int step_pre_start(struct start *s, struct lxmgr_err *err)
 	return r < 0 ? record(s, r, err) : hooks_run(HOOK_PRE_START, &h, err);
 }
 
+/* systemd is to leave the container's groups alone: they go below what it delegates, the unit or a
+ * scope. A host where that cannot be had still runs containers, in groups of their own. */
+static int step_scope(struct start *s, struct lxmgr_err *err)
+{
+	const struct cgroup_spec *cg = &s->c->config.cgroup;
+	struct lxmgr_err why = { 0 };
+	int r = 0;
+
+	/* A reboot keeps what the start got. */
+	if (!s->opts || cg->relative || cg->dir || cg->dir_container)
+		return 0;
+	if (!s->service && !service_is_host())
+		return 0;
+	if (!s->service)
+		r = service_make_scope(s->c, getpid(), &why);
+	if (r < 0) {
+		log_warn("%s: %s, ignoring", s->c->name, why.text);
+		return 0;
+	}
+	r = cgroup_step_aside(s->base, sizeof(s->base), err);
+	return r == -EOPNOTSUPP ? 0 : r;
+}
+
 static int step_cgroup(struct start *s, struct lxmgr_err *err)
 {
-	int r = cgroup_create(&s->cg, &s->c->config.cgroup, s->c->tag, err);
+	int r = cgroup_create(&s->cg, &s->c->config.cgroup, *s->base ? s->base : NULL, s->c->tag,
+			      err);
 
 	if (r < 0)
 		return r;
@@ -359,6 +384,26 @@ static int step_exec(struct start *s, struct lxmgr_err *err)
 	return m.err.code < 0 ? m.err.code : -EIO;
 }
 
+/* So that machinectl, journalctl -M and the name service know it. */
+static int step_machine(struct start *s, struct lxmgr_err *err)
+{
+	int index[CONFIG_MAX_NETS], r;
+	struct lxmgr_err why = { 0 };
+	size_t n = 0;
+
+	if (!service_is_host())
+		return 0;
+	for (size_t i = 0; i < s->n_nets; i++)
+		if (s->live[i].host_index)
+			index[n++] = s->live[i].host_index;
+	r = state_add(s->state_fd, "flag machine");
+	if (r < 0)
+		return record(s, r, err);
+	if (service_register(s->c, s->pid, index, n, &why) < 0)
+		log_notice("%s: %s, ignoring", s->c->name, why.text);
+	return 0;
+}
+
 static int step_running(struct start *s, struct lxmgr_err *err)
 {
 	int r = state_add(s->state_fd, "started %lld", (long long)time(NULL));
@@ -372,6 +417,7 @@ const struct start_step start_steps[] = {
 	{ "state", step_state },
 	{ "config", step_config },
 	{ "pre-start", step_pre_start },
+	{ "scope", step_scope },
 	{ "cgroup", step_cgroup },
 	{ "limits", step_limits },
 	{ "seccomp", step_seccomp },
@@ -396,6 +442,7 @@ const struct start_step start_steps[] = {
 	{ "ready", step_ready },
 	{ "start-host", step_start_host },
 	{ "exec", step_exec },
+	{ "machine", step_machine },
 	{ "running", step_running },
 };
 const size_t start_n_steps = ARRAY_SIZE(start_steps);

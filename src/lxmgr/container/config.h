@@ -40,6 +40,12 @@ enum hook_type {
 	HOOK_TYPES
 };
 
+/* When a start counts as done. */
+enum start_ready {
+	START_READY_EXEC, /* init runs */
+	START_READY_INIT, /* init said so, by sd_notify(3) */
+};
+
 enum idmap_policy {
 	IDMAP_AUTO,	/* no idmap key: a block from the allocator */
 	IDMAP_EXPLICIT, /* idmap = u ... lines */
@@ -112,6 +118,7 @@ struct config {
 
 	/* start */
 	bool start_auto;
+	int start_ready;		   /* enum start_ready */
 	uint32_t start_delay, start_order; /* delay in seconds */
 	bool has_start_order;
 	struct strlist groups;

@@ -33,6 +33,16 @@ static int check_caps(const struct config *c, struct lxmgr_err *err)
 	return 0;
 }
 
+static int check_ready(const struct config *c, struct lxmgr_err *err)
+{
+	if (c->start_ready == START_READY_INIT && !c->autodev) {
+		err_msg(err, -EINVAL,
+			"start.ready = init needs autodev = 1: the socket is in /dev");
+		return blame(c, "start.ready", -EINVAL, err);
+	}
+	return 0;
+}
+
 static int check_namespaces(const struct config *c, struct lxmgr_err *err)
 {
 	if (c->ns_clone && c->ns_keep) {
@@ -180,6 +190,8 @@ int config_check(struct config *c, const char *name, struct lxmgr_err *err)
 {
 	int r = check_caps(c, err);
 
+	if (r == 0)
+		r = check_ready(c, err);
 	if (r == 0)
 		r = check_namespaces(c, err);
 	if (r == 0)

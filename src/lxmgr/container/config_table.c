@@ -12,6 +12,7 @@
 #define C(field) offsetof(struct config, field)
 #define N(field) offsetof(struct net_spec, field)
 
+static const char *const start_ready[] = { "exec", "init", NULL };
 static const char *const veth_modes[] = { "bridge", "router", NULL };
 static const char *const macvlan_modes[] = { "private", "vepa", "bridge", "passthru", NULL };
 static const char *const ipvlan_modes[] = { "l3", "l3s", "l2", NULL };
@@ -111,6 +112,7 @@ const struct config_key config_keys[] = {
 	/* start */
 	{ "start.auto", &value_bool, C(start_auto), "start at boot" },
 	{ "start.delay", &value_seconds, C(start_delay), "seconds to wait after it" },
+	{ "start.ready", &value_enum, C(start_ready), "when a start is done: exec, or init (it says so itself)", start_ready, KEY_OURS },
 	{ "start.order", &value_u32, C(start_order), "higher starts earlier" },
 	{ "group", &value_words, C(groups), "groups for autostart and ls" },
 	{ "monitor.unshare", &value_bool, C(monitor_unshare), "the monitor always has a mount namespace of its own while it starts" },

@@ -57,6 +57,7 @@ struct state {
 	char lsm_name[128];
 	bool privileged;
 	bool hooks_started; /* pre-start ran: post-stop must */
+	bool machine;	    /* machined was told of it */
 };
 
 /* Read it. -ENOENT: not started (or torn down). A state of an earlier boot, or whose monitor and

@@ -5,11 +5,18 @@
 
 #include "container/container.h"
 
+struct finish {
+	int wait_status;     /* of init */
+	bool restart;	     /* a reboot that the guest asks for is served */
+	bool service;	     /* this process is a unit's main process */
+	const char *base;    /* cgroup that systemd delegated, or NULL */
+	int report_fd;	     /* -1, or the socket of a tool in the foreground */
+	int ns_fd[NS_COUNT]; /* namespaces that were held for hooks, or -1 */
+};
+
 /* What the monitor does when init has ended (helpers/lxmgr-finish.c): teardown, then start again
- * if the guest asked for a reboot and `restart` is allowed. report_fd: -1, or the socket of a
- * tool in the foreground. Returns the exit status of the monitor. */
-int container_finish(struct lxmgr_container *c, int wait_status, bool restart, int report_fd,
-		     const int *ns_fd);
+ * if the guest asked for a reboot. Returns the exit status of the monitor. */
+int container_finish(struct lxmgr_container *c, const struct finish *f);
 
 /* Destroy an ephemeral container that stopped: by whoever implements destroy (destroy.c). The
  * caller need not hold the lock. */

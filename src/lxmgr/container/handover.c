@@ -73,6 +73,12 @@ int start_handover(struct start *s, struct lxmgr_err *err)
 		if (cfg->console_rotate)
 			r |= strlist_add(&argv, "--log-rotate");
 	}
+	if (s->service)
+		r |= strlist_add(&argv, "--service");
+	if (*s->base)
+		r |= strlist_addf(&argv, "--base=%s", s->base);
+	r |= pass(&argv, "ready", s->ready_fd);
+	r |= pass(&argv, "ready-out", s->ready_out);
 	if (cfg->console_buffer_size)
 		r |= strlist_addf(&argv, "--ring=%llu",
 				  (unsigned long long)cfg->console_buffer_size);

@@ -91,6 +91,8 @@ static int plan_env(const struct lxmgr_container *c, struct plan *p)
 	r |= strlist_add(&p->env, "container=lxc");
 	r |= strlist_add(&p->env, "TERM=linux");
 	r |= strlist_addf(&p->env, "LXMGR_NAME=%s", c->name);
+	if (cfg->start_ready == START_READY_INIT)
+		r |= strlist_add(&p->env, "NOTIFY_SOCKET=" START_READY_SOCKET);
 	for (size_t i = 0; i < cfg->environment.n; i++)
 		r |= strlist_add(&p->env, cfg->environment.v[i]);
 	for (size_t i = 0; i < cfg->environment_runtime.n; i++)

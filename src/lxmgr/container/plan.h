@@ -10,6 +10,10 @@
 #include "container/container.h"
 #include "kernel/lsm.h"
 
+/* Where init says that it is up (lxmgr.start.ready = init): in the container's own /dev. */
+#define START_READY_NAME   ".lxmgr-notify"
+#define START_READY_SOCKET "/dev/" START_READY_NAME
+
 struct plan {
 	int ns_new;	  /* CLONE_NEW* of the namespaces that the container gets */
 	struct idmap map; /* empty: no user namespace */

@@ -11,8 +11,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "container/start.h"
@@ -294,6 +296,18 @@ static int bind_node(int dev, const char *name, dev_t want, struct lxmgr_err *er
 	return mnt < 0 ? mnt : mount_attach(mnt, target, path, err);
 }
 
+/* Owned by the container's root, who alone may write to it. */
+static int make_ready_socket(struct start *s, int dev, struct lxmgr_err *err)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+
+	s->ready_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/" START_READY_NAME, dev);
+	if (s->ready_fd < 0 || bind(s->ready_fd, (const struct sockaddr *)&a, sizeof(a)) < 0)
+		return err_set(err, -errno, "make the socket '%s'", START_READY_SOCKET);
+	return 0;
+}
+
 int stage_dev(struct start *s, struct lxmgr_err *err)
 {
 	const struct config *cfg = &s->c->config;
@@ -325,6 +339,8 @@ int stage_dev(struct start *s, struct lxmgr_err *err)
 	if (r == 0 && (mkdirat(dev, "pts", 0755) < 0 || mkdirat(dev, "shm", 0755) < 0 ||
 		       mkdirat(dev, "mqueue", 0755) < 0 || mkdirat(dev, "net", 0755) < 0))
 		r = err_set(err, -errno, "fill /dev");
+	if (r == 0 && cfg->start_ready == START_READY_INIT)
+		r = make_ready_socket(s, dev, err);
 	return r;
 }
 

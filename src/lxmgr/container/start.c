@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "container/idalloc.h"
+#include "container/service.h"
 #include "container/start.h"
 #include "container/teardown.h"
 #include "kernel/sys.h"
@@ -24,10 +25,13 @@
 #include "util/file.h"
 #include "util/log.h"
 #include "util/msg.h"
+#include "util/notify.h"
 #include "util/parse.h"
 #include "util/paths.h"
 
 #define FINISH_TIMEOUT_MS 15000
+/* For an init that says itself when it is up; as the unit has it. */
+#define READY_TIMEOUT_MS (15 * 60 * 1000)
 
 void start_init(struct start *s, struct lxmgr_container *c)
 {
@@ -35,6 +39,7 @@ void start_init(struct start *s, struct lxmgr_container *c)
 	s->c = c;
 	s->run_fd = s->state_fd = s->report_fd = s->sock = s->child_sock = s->pidfd = -EBADF;
 	s->ct_fd = s->init_fd = s->preload_sock = s->host_proc_fd = -EBADF;
+	s->ready_fd = s->ready_out = -EBADF;
 	s->host_mnt_fd = s->userns_fd = s->netns_fd = s->stage_fd = s->root_fd = -EBADF;
 	s->empty_file = s->empty_dir = s->control_fd = s->log_fd = -EBADF;
 	s->cg.into_fd = -1;
@@ -46,11 +51,12 @@ void start_init(struct start *s, struct lxmgr_container *c)
 
 void start_release(struct start *s)
 {
-	int *const fds[] = { &s->ct_fd,	      &s->init_fd,	&s->run_fd,	 &s->state_fd,
-			     &s->report_fd,   &s->sock,		&s->child_sock,	 &s->pidfd,
-			     &s->host_mnt_fd, &s->userns_fd,	&s->netns_fd,	 &s->stage_fd,
-			     &s->root_fd,     &s->empty_file,	&s->empty_dir,	 &s->control_fd,
-			     &s->log_fd,      &s->preload_sock, &s->host_proc_fd };
+	int *const fds[] = { &s->ct_fd,	      &s->init_fd,	&s->run_fd,	  &s->state_fd,
+			     &s->report_fd,   &s->sock,		&s->child_sock,	  &s->pidfd,
+			     &s->host_mnt_fd, &s->userns_fd,	&s->netns_fd,	  &s->stage_fd,
+			     &s->root_fd,     &s->empty_file,	&s->empty_dir,	  &s->control_fd,
+			     &s->log_fd,      &s->preload_sock, &s->host_proc_fd, &s->ready_fd,
+			     &s->ready_out };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
@@ -179,6 +185,25 @@ static int open_trace(const struct lxmgr_container *c)
 	return fd;
 }
 
+/* Tell who waits that it runs. An init that is to say itself that it is up does so later, through
+ * the monitor. */
+static void report_running(struct start *s)
+{
+	bool fg = s->opts && s->opts->foreground;
+
+	if (s->report_fd >= 0)
+		start_send(s->report_fd, START_RUNNING, s->pid, NULL, &s->tty_fd[0],
+			   fg && s->tty_fd[0] >= 0);
+	if (!fg && s->opts)
+		fd_close(&s->report_fd);
+	if (!s->service || !s->opts)
+		return;
+	if (s->ready_fd >= 0)
+		s->ready_out = notify_connect();
+	else
+		notify_send("READY=1\nSTATUS=");
+}
+
 int start_in_monitor(struct start *s, struct lxmgr_err *err)
 {
 	int ns[NS_COUNT] = { -1, -1, -1, -1, -1, -1, -1, -1 }, r = 0;
@@ -193,13 +218,7 @@ int start_in_monitor(struct start *s, struct lxmgr_err *err)
 	if (r == 0)
 		r = start_acquire(s, err);
 	if (r == 0) {
-		bool fg = s->opts && s->opts->foreground;
-
-		if (s->report_fd >= 0)
-			start_send(s->report_fd, START_RUNNING, s->pid, NULL, &s->tty_fd[0],
-				   fg && s->tty_fd[0] >= 0);
-		if (!fg && s->opts)
-			fd_close(&s->report_fd);
+		report_running(s);
 		/* Behind the report: taking the stage apart waits for an RCU grace period. */
 		r = stage_leave(s, err);
 		if (r == 0)
@@ -216,6 +235,14 @@ int start_in_monitor(struct start *s, struct lxmgr_err *err)
 	return r;
 }
 
+static void be_monitor(void)
+{
+	prctl(PR_SET_NAME, "lxmgr-supervise");
+	signal(SIGPIPE, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+}
+
 /* In the fork. Never returns. */
 static void monitor_main(struct start *s, int lock_fd)
 {
@@ -224,10 +251,7 @@ static void monitor_main(struct start *s, int lock_fd)
 
 	close(lock_fd);
 	setsid();
-	prctl(PR_SET_NAME, "lxmgr-supervise");
-	signal(SIGPIPE, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	signal(SIGINT, SIG_IGN);
+	be_monitor();
 	/* Before the terminal is let go: a program that looks at once must find the size. */
 	if (s->opts->foreground && ioctl(STDIN_FILENO, TIOCGWINSZ, &s->size) < 0)
 		s->size = (struct winsize){ 0 };
@@ -304,9 +328,34 @@ static pid_t fork_monitor(const struct start *s)
 	return pid < 0 ? fork() : pid;
 }
 
+/* Until init says that it is up; the monitor hands that on. */
+static int wait_ready(int fd, struct lxmgr_err *err)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	int64_t end = now_ms() + READY_TIMEOUT_MS;
+	char word;
+	int r;
+
+	do {
+		int64_t left = end - now_ms();
+
+		r = poll(&p, 1, left > 0 ? (int)left : 0);
+	} while (r < 0 && errno == EINTR);
+	if (r == 0)
+		return err_msg(err, -ETIMEDOUT,
+			       "its init did not say within %d minutes that it is up, and runs on "
+			       "(lxmgr.start.ready = init needs one that does, as systemd)",
+			       READY_TIMEOUT_MS / 60000);
+	if (recv(fd, &word, 1, 0) <= 0)
+		return err_msg(err, -EPIPE, "its init ended before it was up");
+	return 0;
+}
+
 static int launch(struct start *s, int *lock, struct lxmgr_err *err)
 {
-	cleanup_fd int report = -EBADF, console = -EBADF;
+	bool want_ready = s->c->config.start_ready == START_READY_INIT && !s->opts->foreground &&
+			  !s->opts->argv;
+	cleanup_fd int report = -EBADF, console = -EBADF, ready = -EBADF;
 	const struct lxmgr_start_opts *o = s->opts;
 	int pair[2], fds[1], r;
 	size_t n = 1;
@@ -317,14 +366,23 @@ static int launch(struct start *s, int *lock, struct lxmgr_err *err)
 		return err_set(err, r, "make a socket pair");
 	report = pair[0];
 	s->report_fd = pair[1];
+	r = want_ready ? msg_pair(pair) : 0;
+	if (r < 0)
+		return err_set(err, r, "make a socket pair");
+	if (want_ready) {
+		ready = pair[0];
+		s->ready_out = pair[1];
+	}
 	pid = fork_monitor(s);
 	if (pid < 0)
 		return err_set(err, -errno, "fork the monitor");
 	if (pid == 0) {
 		fd_close(&report);
+		fd_close(&ready);
 		monitor_main(s, *lock);
 	}
 	fd_close(&s->report_fd);
+	fd_close(&s->ready_out);
 	r = start_expect(report, START_RUNNING, fds, &n, err);
 	if (r < 0) {
 		waitpid(pid, NULL, 0);
@@ -337,10 +395,10 @@ static int launch(struct start *s, int *lock, struct lxmgr_err *err)
 		if (r < 0)
 			return r;
 	}
-	if (!o->foreground)
-		return 0;
-	/* Others may stop it while it runs here. */
+	/* Others may stop it while it runs here, or comes up. */
 	fd_close(lock);
+	if (!o->foreground)
+		return want_ready ? wait_ready(ready, err) : 0;
 	r = follow(report, console, o->ret_status, err);
 	waitpid(pid, NULL, 0);
 	return r;
@@ -370,30 +428,20 @@ static int ensure_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
 	}
 }
 
-int lxmgr_container_start(struct lxmgr_container *c, const struct lxmgr_start_opts *opts,
-			  struct lxmgr_err *err)
+/* This process, a unit's, is the monitor. Its output stays the journal's. */
+static int launch_here(struct start *s, struct lxmgr_err *err)
 {
-	static const struct lxmgr_start_opts none = { 0 };
+	be_monitor();
+	s->service = true;
+	return start_in_monitor(s, err);
+}
+
+static int start_direct(struct start *s, struct lxmgr_err *err)
+{
 	cleanup_fd int trace = -EBADF, lock = -EBADF;
-	struct start s;
+	struct lxmgr_container *c = s->c;
 	int r;
 
-	r = container_load_config(c, err);
-	if (r < 0)
-		return r;
-	opts = opts ? opts : &none;
-	r = apply_defines(c, opts, err);
-	if (r < 0)
-		return r;
-	start_init(&s, c);
-	s.opts = opts;
-	if (opts->dry_run) {
-		r = make_plan(&s, err);
-		if (r == 0)
-			r = plan_print(c, &s.plan, opts->ret_plan);
-		start_release(&s);
-		return r;
-	}
 	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
 	if (lock < 0)
 		return lock;
@@ -401,12 +449,66 @@ int lxmgr_container_start(struct lxmgr_container *c, const struct lxmgr_start_op
 	if (r == 0)
 		trace = open_trace(c);
 	if (r == 0)
-		r = make_plan(&s, err);
+		r = make_plan(s, err);
 	if (r == 0)
-		r = check(&s, err);
+		r = check(s, err);
 	if (r == 0)
-		r = launch(&s, &lock, err);
-	start_release(&s);
+		r = s->opts->service ? launch_here(s, err) : launch(s, &lock, err);
 	log_to_fd(-1, LOG_L_DEBUG, NULL);
+	return r;
+}
+
+/* The unit would say the same, but wait for its turn first. */
+static int start_by_unit(struct start *s, bool *ret_no_unit, struct lxmgr_err *err)
+{
+	struct lxmgr_err why = { 0 };
+	struct state state;
+	bool stale;
+	int r;
+
+	if (state_read(s->c, &state, &stale, &why) == 0 && !stale &&
+	    (state.state == LXMGR_RUNNING || state.state == LXMGR_FROZEN))
+		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
+				  "container '%s' is already running", s->c->name);
+	r = check(s, err);
+	if (r < 0)
+		return r;
+	r = service_start_unit(s->c, err);
+	*ret_no_unit = r == -ENOENT;
+	return r;
+}
+
+int lxmgr_container_start(struct lxmgr_container *c, const struct lxmgr_start_opts *opts,
+			  struct lxmgr_err *err)
+{
+	static const struct lxmgr_start_opts none = { 0 };
+	struct start s;
+	int r;
+
+	opts = opts ? opts : &none;
+	start_init(&s, c);
+	s.opts = opts;
+	r = container_load_config(c, err);
+	if (r == 0)
+		r = apply_defines(c, opts, err);
+	if (r == 0 && opts->dry_run) {
+		r = make_plan(&s, err);
+		if (r == 0)
+			r = plan_print(c, &s.plan, opts->ret_plan);
+	} else if (r == 0) {
+		bool direct = opts->service || !service_is_host() || !service_has_unit(c, opts);
+
+		if (!direct)
+			r = start_by_unit(&s, &direct, err);
+		if (direct)
+			r = start_direct(&s, err);
+	}
+	if (r < 0 && opts->service && err) {
+		char text[sizeof(err->text) + 16];
+
+		snprintf(text, sizeof(text), "STATUS=%s", err->text);
+		notify_send(text);
+	}
+	start_release(&s);
 	return r;
 }

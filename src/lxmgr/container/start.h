@@ -49,6 +49,12 @@ struct start {
 	struct net_live *live;
 	size_t n_nets;
 	struct netlink *nl;
+	/* on a host with systemd: what it delegated ("" if nothing), and whether this process is a
+	 * unit's, with the journal as its output */
+	char base[256];
+	bool service;
+	int ready_fd;	  /* where the guest's init says that it is up, -EBADF: it is not asked */
+	int ready_out;	  /* and who is told */
 	int preload_sock; /* from the process that loads programs for them, or -EBADF */
 	pid_t preload_pid;
 };

@@ -177,6 +177,8 @@ static void parse_flag(const char *v, struct state *s)
 		s->privileged = true;
 	else if (str_eq(v, "hooks"))
 		s->hooks_started = true;
+	else if (str_eq(v, "machine"))
+		s->machine = true;
 }
 
 static void parse_idmap(const char *v, struct state *s)

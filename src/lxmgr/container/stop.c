@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "container/control.h"
+#include "container/service.h"
 #include "container/teardown.h"
 #include "kernel/sys.h"
 #include "util/cleanup.h"
@@ -234,6 +235,7 @@ static int stop_locked(struct lxmgr_container *c, struct target *t, const struct
 				  "container '%s' has no monitor that would start it again (it was "
 				  "killed); use lxmgr-restart",
 				  c->name);
+	service_extend((uint64_t)timeout + 3 * KILL_WAIT_MS);
 	r = ask(c, t, o, err);
 	if (r < 0 || o->nowait)
 		return r;
@@ -270,10 +272,10 @@ int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts
 			return lock;
 	}
 	r = teardown_stale(c, -1, &t.state, err);
-	if (r < 0)
-		return r;
+	if (r < 0 || o->cleanup)
+		return r < 0 ? r : 0;
 	if (r == 0)
-		return not_running(c, err);
+		return o->if_running ? 0 : not_running(c, err);
 	t.init = init = state_init_pidfd(&t.state);
 	t.monitor = monitor = state_monitor_pidfd(&t.state);
 	/* Also where there is a monitor: it may be killed while we wait for it. */

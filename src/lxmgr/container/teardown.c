@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "container/hooks.h"
+#include "container/service.h"
 #include "container/teardown.h"
 #include "kernel/lsm.h"
 #include "kernel/sys.h"
@@ -155,6 +156,8 @@ static int teardown_with(struct lxmgr_container *c, const struct state *s, const
 	note(&first, end_init(s, &why), &why, err);
 	if (s->hooks_started)
 		note(&first, run_hooks(c, HOOK_STOP, target, ns_fd, &why), &why, err);
+	if (s->machine && service_unregister(c, &why) < 0)
+		log_notice("%s: %s, ignoring", c->name, why.text);
 	note(&first, end_nets(c, s, netns_fd, &why), &why, err);
 	note(&first, end_cgroup(s, &why), &why, err);
 	if (c->config_loaded && *s->lsm_name)

@@ -3,8 +3,8 @@
  * What a container's monitor becomes when init has ended: the one teardown, and the next start
  * where the guest asked for a reboot. Not for users.
  *
- *	lxmgr-finish NAME PATH --status=N [--rcfile=F] [--report=FD] [--no-restart]
- *[--ns=TYPE:FD]...
+ *	lxmgr-finish NAME PATH --status=N [--rcfile=F] [--report=FD] [--no-restart] [--service]
+ *		[--base=CGROUP] [--ns=TYPE:FD]...
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -23,9 +23,7 @@
 struct args {
 	const char *rcfile;
 	uint32_t status;
-	int report;
-	bool restart;
-	int ns_fd[NS_COUNT];
+	struct finish f;
 };
 
 static int parse_fd(const char *text)
@@ -46,18 +44,22 @@ static void parse_arg(const char *arg, struct args *a)
 	else if ((v = str_after(arg, "--rcfile=")))
 		a->rcfile = v;
 	else if ((v = str_after(arg, "--report=")))
-		a->report = parse_fd(v);
+		a->f.report_fd = parse_fd(v);
 	else if (str_eq(arg, "--no-restart"))
-		a->restart = false;
+		a->f.restart = false;
+	else if (str_eq(arg, "--service"))
+		a->f.service = true;
+	else if ((v = str_after(arg, "--base=")))
+		a->f.base = v;
 	else if ((v = str_after(arg, "--ns=")) && *v >= '0' && *v < '0' + NS_COUNT && v[1] == ':')
-		a->ns_fd[*v - '0'] = parse_fd(v + 2);
+		a->f.ns_fd[*v - '0'] = parse_fd(v + 2);
 }
 
 int main(int argc, char **argv)
 {
-	struct args a = { .report = -1,
-			  .restart = true,
-			  .ns_fd = { -1, -1, -1, -1, -1, -1, -1, -1 } };
+	struct args a = { .f = { .report_fd = -1,
+				 .restart = true,
+				 .ns_fd = { -1, -1, -1, -1, -1, -1, -1, -1 } } };
 	struct lxmgr_container *c = NULL;
 	struct lxmgr_err err = { 0 };
 	char path[300];
@@ -78,7 +80,8 @@ int main(int argc, char **argv)
 	snprintf(path, sizeof(path), "%s/%s.log", LOGDIR, c->tag);
 	trace = open(path, O_WRONLY | O_APPEND | O_NOFOLLOW | O_CLOEXEC);
 	log_to_fd(trace, LOG_L_DEBUG, argv[1]);
-	r = container_finish(c, (int)a.status, a.restart, a.report, a.ns_fd);
+	a.f.wait_status = (int)a.status;
+	r = container_finish(c, &a.f);
 	lxmgr_container_close(c);
 	return r;
 }

@@ -5,6 +5,8 @@
  * next to nothing. When init has ended it becomes lxmgr-finish, in the same process.
  *
  *	lxmgr-supervise NAME PATH --pidfd=FD [--control=FD] [--ttyN=FD] [--log=FD ...] ...
+ *
+ * With --service standard output is the journal, which gets the console's output as text.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -35,7 +37,9 @@
 static struct monitor {
 	char **argv;
 	int argc;
-	int pidfd, control, report, log, nat;
+	int pidfd, control, report, log, nat, ready, ready_out;
+	bool journal;			     /* standard output is a unit's */
+	enum { TEXT, ESCAPE, CSI, OSC } esc; /* of what goes there */
 	const char *log_path;
 	uint64_t log_size, log_written; /* bytes; size 0: the default bound */
 	bool log_rotate, no_restart;
@@ -143,6 +147,12 @@ static void parse(const char *arg)
 		m.log_size = number(v);
 	} else if (!strcmp(arg, "--log-rotate")) {
 		m.log_rotate = true;
+	} else if (!strcmp(arg, "--service")) {
+		m.journal = true;
+	} else if ((v = after(arg, "--ready="))) {
+		m.ready = take(v);
+	} else if ((v = after(arg, "--ready-out="))) {
+		m.ready_out = take(v);
 	} else if (!strcmp(arg, "--watch-nat")) {
 		m.nat = watch_nat();
 	} else if ((v = after(arg, "--ring="))) {
@@ -188,6 +198,42 @@ static void ring_add(const char *data, size_t n)
 		m.ring[m.ring_pos++ % m.ring_size] = data[i];
 }
 
+/* Colours and other orders to a terminal would make a line binary data for the journal. Returns
+ * whether the byte is text. */
+static bool is_text(char c)
+{
+	switch (m.esc) {
+	case ESCAPE:
+		m.esc = c == '[' ? CSI : c == ']' || c == 'P' ? OSC : TEXT;
+		return false;
+	case CSI:
+		if (c >= 0x40 && c <= 0x7e)
+			m.esc = TEXT;
+		return false;
+	case OSC:
+		/* Ended by BEL or by ESC and a backslash. */
+		m.esc = c == '\a' ? TEXT : c == '\033' ? ESCAPE : OSC;
+		return false;
+	default:
+		if (c == '\033')
+			m.esc = ESCAPE;
+		return (unsigned char)c >= ' ' ? c != 0x7f : c == '\n' || c == '\t';
+	}
+}
+
+static void write_journal(const char *data, size_t n)
+{
+	char text[1024];
+	size_t len = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (is_text(data[i]))
+			text[len++] = data[i];
+	/* A journal that does not listen must not stop the container's console. */
+	if (len)
+		send(STDOUT_FILENO, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
 /* Nobody is at the console: read it so that no writer inside blocks; keep what was asked for. */
 static void drain_console(void)
 {
@@ -198,6 +244,8 @@ static void drain_console(void)
 		return;
 	if (m.ring)
 		ring_add(buf, (size_t)n);
+	if (m.journal)
+		write_journal(buf, (size_t)n);
 	if (m.log >= 0 && write(m.log, buf, (size_t)n) == n) {
 		m.log_written += (uint64_t)n;
 		bound_log();
@@ -325,6 +373,28 @@ static void lose_report(void)
 	m.report = -1;
 }
 
+/* Init says that it is up. Of its words only this one is handed on: others are orders to the host's
+ * systemd. */
+static void hear_ready(void)
+{
+	static const char word[] = "READY=1";
+	char buf[4097], *p;
+	ssize_t n = recv(m.ready, buf, sizeof(buf) - 1, MSG_DONTWAIT);
+
+	if (n <= 0)
+		return;
+	buf[n] = '\0';
+	p = strstr(buf, word);
+	if (!p || (p > buf && p[-1] != '\n') || (p[7] && p[7] != '\n'))
+		return;
+	if (m.ready_out >= 0) {
+		send(m.ready_out, word, sizeof(word) - 1, MSG_NOSIGNAL);
+		close(m.ready_out);
+	}
+	close(m.ready);
+	m.ready = m.ready_out = -1;
+}
+
 /* Build "--name=N" without stdio. */
 static char *number_arg(char *buf, const char *name, unsigned int n)
 {
@@ -370,7 +440,8 @@ static void finish(void)
 	if (m.no_restart)
 		argv[n++] = "--no-restart";
 	for (int i = 3; i < m.argc; i++)
-		if (after(m.argv[i], "--ns=") || after(m.argv[i], "--rcfile="))
+		if (after(m.argv[i], "--ns=") || after(m.argv[i], "--rcfile=") ||
+		    after(m.argv[i], "--base=") || after(m.argv[i], "--service"))
 			argv[n++] = m.argv[i];
 	argv[n] = NULL;
 	execve(LIBEXECDIR "/lxmgr-finish", (char *const *)argv, environ);
@@ -389,6 +460,8 @@ static size_t fill_poll(struct pollfd *p, int *what)
 	what[n++] = -3;
 	p[n] = (struct pollfd){ .fd = m.nat, .events = POLLIN };
 	what[n++] = -5;
+	p[n] = (struct pollfd){ .fd = m.ready, .events = POLLIN };
+	what[n++] = -6;
 	p[n] = (struct pollfd){ .fd = m.owner[0] < 0 ? m.tty[0] : -1, .events = POLLIN };
 	what[n++] = -4;
 	for (int i = 0; i < MAX_CLIENTS; i++)
@@ -417,6 +490,9 @@ static void dispatch(int what)
 	case -5:
 		check_nat();
 		break;
+	case -6:
+		hear_ready();
+		break;
 	default:
 		serve(what);
 		break;
@@ -425,14 +501,14 @@ static void dispatch(int what)
 
 int main(int argc, char **argv)
 {
-	struct pollfd p[MAX_CLIENTS + 5];
-	int what[MAX_CLIENTS + 5];
+	struct pollfd p[MAX_CLIENTS + 6];
+	int what[MAX_CLIENTS + 6];
 
 	if (argc < 4 || argc > MAX_ARGS)
 		return 64;
 	m.argc = argc;
 	m.argv = argv;
-	m.pidfd = m.control = m.report = m.log = m.nat = -1;
+	m.pidfd = m.control = m.report = m.log = m.nat = m.ready = m.ready_out = -1;
 	memset(m.tty, 0xff, sizeof(m.tty));
 	memset(m.owner, 0xff, sizeof(m.owner));
 	memset(m.client, 0xff, sizeof(m.client));

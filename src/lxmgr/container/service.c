@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "container/service.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/notify.h"
+#include "util/paths.h"
+#include "util/run.h"
+#include "util/str.h"
+
+#define HELPER	     LIBEXECDIR "/lxmgr-systemd"
+#define NO_SUCH_UNIT 100
+#define TIMEOUT_MS   30000
+#define MACHINE_MS   10000
+
+bool service_is_host(void)
+{
+	/* As sd_booted(3) has it. */
+	return access("/run/systemd/system/", F_OK) == 0 && access(HELPER, X_OK) == 0;
+}
+
+/* Run the helper: its exit status, or a negative errno. What it prints is the error. */
+static int run(const char *const *args, int timeout_ms, struct lxmgr_err *err)
+{
+	struct run_opts o = RUN_OPTS_INIT;
+	cleanup_free char *out = NULL;
+	int status;
+
+	o.capture = sizeof(err->text);
+	o.timeout_ms = timeout_ms;
+	status = run_program(args, &o, &out);
+	if (status < 0)
+		return err_set(err, status, "run '%s'", HELPER);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+		return 0;
+	if (out)
+		out[strcspn(out, "\n")] = '\0';
+	if (!WIFEXITED(status) || !out || !*out) {
+		char buf[64];
+
+		return err_msg(err, -EIO, "'%s %s' ended with %s", HELPER, args[1],
+			       run_status_text(status, buf, sizeof(buf)));
+	}
+	err_status(err, WEXITSTATUS(status), -EIO, "%s", out);
+	return WEXITSTATUS(status);
+}
+
+bool service_has_unit(const struct lxmgr_container *c, const struct lxmgr_start_opts *o)
+{
+	const struct cgroup_spec *cg = &c->config.cgroup;
+
+	for (size_t i = 0; i < ARRAY_SIZE(o->share); i++)
+		if (o->share[i])
+			return false;
+	/* The unit starts what the config says, in the default tree, in the background. */
+	return str_eq(c->tag, c->name) && !c->rcfile && !o->foreground && !o->argv && !o->execute &&
+	       !(o->defines && o->defines[0]) && !o->console && !o->console_log && !o->pidfile &&
+	       !cg->dir && !cg->dir_container && !cg->relative && !getenv("LXMGR_FAIL_AT");
+}
+
+int service_start_unit(const struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	char unit[sizeof(c->name) + 32];
+	const char *const args[] = { HELPER, "start", unit, NULL };
+	int r;
+
+	snprintf(unit, sizeof(unit), "lxmgr@%s.service", c->name);
+	r = run(args, 0, err);
+	if (r == NO_SUCH_UNIT)
+		return -ENOENT;
+	return r > 0 ? -EIO : r;
+}
+
+int service_make_scope(const struct lxmgr_container *c, pid_t pid, struct lxmgr_err *err)
+{
+	char unit[sizeof(c->tag) + 32], number[16], text[sizeof(c->path) + 96];
+	const char *const args[] = { HELPER, "scope", unit, number, text, NULL };
+	int r;
+
+	/* Its number too: the last run's scope may still be about to go. */
+	snprintf(unit, sizeof(unit), "lxmgr-%s-%d.scope", c->tag, pid);
+	snprintf(number, sizeof(number), "%d", pid);
+	snprintf(text, sizeof(text), "Container %s in %s", c->name, c->path);
+	r = run(args, TIMEOUT_MS, err);
+	return r > 0 ? -EIO : r;
+}
+
+int service_reload(struct lxmgr_err *err)
+{
+	static const char *const args[] = { HELPER, "reload", NULL };
+	int r = run(args, TIMEOUT_MS, err);
+
+	return r > 0 ? -EIO : r;
+}
+
+/* machined takes names of hosts only. */
+static bool machine_name(const struct lxmgr_container *c, char *name, size_t size)
+{
+	snprintf(name, size, "%s", c->tag);
+	for (char *p = name; *p; p++)
+		if (*p == '_')
+			*p = '-';
+	return strlen(name) <= 64;
+}
+
+int service_register(const struct lxmgr_container *c, pid_t init, const int *index, size_t n,
+		     struct lxmgr_err *err)
+{
+	cleanup_strlist struct strlist args = { 0 };
+	char name[sizeof(c->tag)];
+	int r = 0;
+
+	if (!service_is_host() || !machine_name(c, name, sizeof(name)))
+		return err_set(err, -EOPNOTSUPP, "tell machined of '%s'", c->name);
+	r |= strlist_add(&args, HELPER);
+	r |= strlist_add(&args, "register");
+	r |= strlist_add(&args, name);
+	r |= strlist_addf(&args, "%d", init);
+	for (size_t i = 0; i < n; i++)
+		r |= strlist_addf(&args, "%d", index[i]);
+	if (r)
+		return err_set(err, -ENOMEM, "tell machined");
+	r = run((const char *const *)args.v, MACHINE_MS, err);
+	return r > 0 ? -EIO : r;
+}
+
+int service_unregister(const struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	char name[sizeof(c->tag)];
+	const char *const args[] = { HELPER, "unregister", name, NULL };
+	int r;
+
+	if (!service_is_host() || !machine_name(c, name, sizeof(name)))
+		return 0;
+	r = run(args, MACHINE_MS, err);
+	return r > 0 ? -EIO : r;
+}
+
+void service_extend(uint64_t ms)
+{
+	char text[64];
+
+	snprintf(text, sizeof(text), "EXTEND_TIMEOUT_USEC=%" PRIu64, ms * 1000);
+	notify_send(text);
+}
