@@ -20,6 +20,7 @@
 #include "container/hooks.h"
 #include "container/service.h"
 #include "container/start.h"
+#include "kernel/fsids.h"
 #include "kernel/lsm.h"
 #include "kernel/sys.h"
 #include "util/cleanup.h"
@@ -223,6 +224,19 @@ static int switch_shared(struct start *s, const int own[NS_COUNT], bool into, st
 	return 0;
 }
 
+/* A user namespace is owned by the effective uid that makes it, and what its users take of the
+ * kernel's limits per user (inotify, namespaces, pending signals) is charged to that one outside:
+ * owned by the host's root, one container could use up the share of all, and the host's own. */
+static int set_userns_owner(const struct start *s, uid_t uid, struct lxmgr_err *err)
+{
+	if (!(s->plan.ns_new & CLONE_NEWUSER))
+		return 0;
+	if (setresuid((uid_t)-1, uid, (uid_t)-1) < 0)
+		return err_set(err, -errno, "take the uid %u for the user namespace", uid);
+	/* Files, the cgroup's among them, are still reached as root. */
+	return fsids_set(0, 0, err);
+}
+
 static int do_clone(struct start *s, struct lxmgr_err *err)
 {
 	struct clone_args args = {
@@ -237,10 +251,17 @@ static int do_clone(struct start *s, struct lxmgr_err *err)
 		args.flags |= CLONE_INTO_CGROUP;
 		args.cgroup = (uint64_t)s->cg.into_fd;
 	}
-	r = sys_clone3(&args);
-	if (r == 0)
-		child_main(s);
-	return r < 0 ? err_set(err, r, "clone the container's first process") : r;
+	r = set_userns_owner(s, s->plan.root_uid, err);
+	if (r == 0) {
+		r = sys_clone3(&args);
+		if (r == 0)
+			child_main(s);
+		if (r < 0)
+			err_set(err, r, "clone the container's first process");
+	}
+	if (set_userns_owner(s, 0, r < 0 ? NULL : err) < 0 && r >= 0)
+		r = -EPERM;
+	return r;
 }
 
 static int step_clone(struct start *s, struct lxmgr_err *err)
@@ -295,7 +316,8 @@ static int step_proc(struct start *s, struct lxmgr_err *err)
 	for (size_t i = 0; i < cfg->n_prlimits; i++) {
 		int r = rlimit_apply(s->pid, &cfg->prlimits[i], err);
 
-		if (r < 0)
+		/* A root without CAP_SYS_RESOURCE: the process itself may still lower it. */
+		if (r < 0 && r != -EPERM)
 			return r;
 	}
 	for (size_t i = 0; i < cfg->proc.n; i++) {

@@ -152,6 +152,13 @@ static int child_limits(struct start *s, struct lxmgr_err *err)
 {
 	const struct config *cfg = &s->c->config;
 
+	/* What the monitor could raise is so already. */
+	for (size_t i = 0; i < cfg->n_prlimits; i++) {
+		int r = rlimit_apply(0, &cfg->prlimits[i], err);
+
+		if (r < 0)
+			return r;
+	}
 	if (s->plan.personality != 0xffffffff && personality(s->plan.personality) < 0)
 		return err_set(err, -errno, "set the personality (lxmgr.arch)");
 	if (cfg->sched_core && prctl(PR_SCHED_CORE, PR_SCHED_CORE_CREATE, 0, 1 /* TGID */, 0) < 0)

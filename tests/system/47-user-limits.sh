@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC1091,SC2016
+# What the kernel limits per user is each container's own: its user namespace belongs to its root.
+. ./lib.sh
+need tail chroot sysctl
+
+key=fs.inotify.max_user_instances
+before=$(sysctl -n "$key")
+trap 'sysctl -q -w "$key=$before"' EXIT
+# The host's tail has an inotify instance of its own, and says so where it gets none.
+refused='inotify cannot be used'
+watchers() { # watchers NUMBER: stay in the background
+	echo "i=0; while [ \$i -lt $1 ]; do tail -f /etc/hostname >/dev/null & i=\$((i + 1)); done; sleep 2"
+}
+watch='LC_ALL=C timeout 1 tail -f /etc/hostname'
+in_c() { lx attach "$1" -- chroot /mnt sh -c "$2"; }
+has_watcher() { ! "$@" 2>&1 | grep -q "$refused"; }
+
+for c in a b; do
+	busybox "$c" -s 'lxmgr.mount.entry=/ mnt none bind,ro 0 0' -s 'lxmgr.mount.entry=/dev mnt/dev none bind,ro 0 0'
+	lx start "$c"
+done
+sysctl -q -w "$key=64"
+ok 'control: the host has watchers' has_watcher sh -c "$watch"
+# The last ones of 80 are refused: wait for them, the machine may be slow.
+in_c a "$(watchers 80)" >"$TREE/.a" 2>&1
+eventually grep -q "$refused" "$TREE/.a"
+says "$refused" 'a container uses up its watchers' cat "$TREE/.a"
+is 16 'it had as many as a user may have' grep -c "$refused" "$TREE/.a"
+status 1 'it has none left' has_watcher in_c a "$watch"
+ok 'another container has' has_watcher in_c b "$watch"
+ok 'the host has' has_watcher sh -c "$watch"
+lx stop -k b
+lx start b
+ok 'a container that starts now has' has_watcher in_c b "$watch"
+lx stop -k a
+lx start a
+ok 'stopped and started, it has them again' has_watcher in_c a "$watch"
+finish
