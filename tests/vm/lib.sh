@@ -5,6 +5,9 @@
 HERE=$(dirname "$(readlink -f "${BASH_SOURCE[0]}")")
 CACHE=${LXMGR_VM_CACHE:-/var/cache/lxmgr-vm}
 SUITE=trixie
+# What a container can be made of inside, and the kernels: NAME:SUITE.
+GUESTS='trixie bookworm bullseye'
+KERNELS='default:trixie 6.1:bookworm newest:trixie-backports'
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 mkdir -p "$CACHE"
 
@@ -39,6 +42,26 @@ locked() { # locked NAME COMMAND...
 	rc=$?
 	exec 8>&-
 	return "$rc"
+}
+
+# apt of its own below DIR, which knows only these suites: its APT_CONFIG is DIR/conf.
+private_apt() { # private_apt DIR SUITE...
+	local dir=$1 m s
+	shift
+	mkdir -p "$dir"/{lists/partial,archives/partial}
+	m=$(mirror)
+	for s; do
+		echo "deb [signed-by=$KEYRING] $m $s main"
+	done >"$dir/sources.list"
+	cat >"$dir/conf" <<-EOT
+		Dir::State::lists "$dir/lists";
+		Dir::Cache "$dir";
+		Dir::Etc::sourcelist "$dir/sources.list";
+		Dir::Etc::sourceparts "-";
+		Acquire::Languages "none";
+		APT::Sandbox::User "root";
+	EOT
+	APT_CONFIG=$dir/conf apt-get -qq update
 }
 
 QEMU_DIR=$CACHE/qemu-$(key "$HERE/get-qemu" "$HERE/lib.sh")
