@@ -229,6 +229,14 @@ int lxmgr_container_cgroup(struct lxmgr_container *c, const char *file, const ch
 int lxmgr_container_device(struct lxmgr_container *c, bool add, const char *dev, const char *dest,
 			   struct lxmgr_err *err);
 
+/* Give running containers the files of lxcfs anew, as needed when it was restarted: of name, or of
+ * all in every directory of containers (NULL) whose lxmgr.lxcfs is not 0. Without `attach` they are
+ * only taken away. wait_ms: time for lxcfs to come up. fn is told of each; why is NULL where it
+ * went well. Returns the number of containers that failed. */
+int lxmgr_lxcfs(const char *path, const char *name, bool attach, int wait_ms,
+		void (*fn)(const char *name, const struct lxmgr_err *why, void *arg), void *arg,
+		struct lxmgr_err *err);
+
 /* Follow state changes of one container (name) or all (NULL) below path; fn returns non-zero to
  * end. Uses inotify on the run directory: no daemon. */
 int lxmgr_monitor(const char *path, const char *name,

@@ -27,6 +27,7 @@ static const struct {
 	{ "config", "settings, and keys of a container" },
 	{ "cgroup", "read or write a cgroup control file" },
 	{ "device", "give it a device or an interface" },
+	{ "lxcfs", "give running ones lxcfs' files again" },
 	{ "doctor", "what this host can do, and how to mend it" },
 	{ "checkconfig", "check the kernel's configuration" },
 	{ "unshare", "run a command in new namespaces" },

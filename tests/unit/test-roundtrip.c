@@ -104,6 +104,7 @@ static const struct sample {
 	{ "start.auto", "1", "x" },
 	{ "start.delay", "5", "soon" },
 	{ "start.ready", "init", "soon" },
+	{ "lxcfs", "1", "yes" },
 	{ "start.order", "100", "1e3" },
 	{ "group", "a b", NULL, "a\nb" },
 	{ "monitor.unshare", "1", "x" },

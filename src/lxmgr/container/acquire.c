@@ -458,6 +458,7 @@ const struct start_step start_steps[] = {
 	{ "dev", stage_dev },
 	{ "mounts", stage_mounts },
 	{ "entries", stage_entries },
+	{ "lxcfs", stage_lxcfs },
 	{ "guest-files", stage_guest },
 	{ "go", step_go },
 	{ "network", start_create_nets },

@@ -217,6 +217,7 @@ const struct start_step child_steps[] = {
 	{ "child-hostname", child_hostname },
 	{ "child-root", childfs_root },
 	{ "child-api", childfs_api },
+	{ "child-lxcfs", childfs_lxcfs },
 	{ "child-pts", childfs_pts },
 	{ "child-entries", childfs_entries },
 	{ "child-mount-hooks", child_mount_hooks },

@@ -23,6 +23,17 @@
 
 #define DETACH 2 /* MNT_DETACH of sys/mount.h, which clashes with linux/mount.h */
 
+/* The files come in the order of the mask's bits. */
+static int take_lxcfs(struct start *s, unsigned int mask, const int *fds, size_t n)
+{
+	size_t used = 0;
+
+	for (size_t i = 0; i < LXCFS_FILES; i++)
+		if (mask & 1U << i && used < n)
+			s->lxcfs.fd[i] = fds[used++];
+	return used == n ? 0 : -EPROTO;
+}
+
 int childfs_go(struct start *s, struct lxmgr_err *err)
 {
 	size_t n_mounts = s->c->config.n_mounts;
@@ -34,15 +45,16 @@ int childfs_go(struct start *s, struct lxmgr_err *err)
 		s->entry_fd[i] = -EBADF;
 	for (;;) {
 		struct start_msg m;
-		size_t n = 1;
-		int fd = -EBADF, r;
+		int fds[LXCFS_FILES], r;
+		size_t n = LXCFS_FILES;
 
-		r = start_receive(s->sock, &m, &fd, &n, err);
+		r = start_receive(s->sock, &m, fds, &n, err);
 		if (r < 0 || (m.kind == START_GO && n == 0))
 			return r;
-		if (m.kind != START_ENTRY || n != 1 || (size_t)m.value >= n_mounts)
+		if (m.kind == START_ENTRY && n == 1 && (size_t)m.value < n_mounts)
+			s->entry_fd[m.value] = fds[0];
+		else if (m.kind != START_LXCFS || take_lxcfs(s, (unsigned int)m.value, fds, n) < 0)
 			return err_msg(err, -EPROTO, "unexpected start message %u", m.kind);
-		s->entry_fd[m.value] = fd;
 	}
 }
 
@@ -102,6 +114,12 @@ int childfs_api(struct start *s, struct lxmgr_err *err)
 		       proc;
 	r = write_sysctls(s, proc, err);
 	return r < 0 ? r : api_mount(&s->c->config.api, &t, err);
+}
+
+/* Made here and not staged, as the masks: see api_mount(). */
+int childfs_lxcfs(struct start *s, struct lxmgr_err *err)
+{
+	return lxcfs_attach(s->root_fd, &s->lxcfs, err);
 }
 
 /* A device file of /dev for a terminal to be bound on. */

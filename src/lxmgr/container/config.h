@@ -46,6 +46,12 @@ enum start_ready {
 	START_READY_INIT, /* init said so, by sd_notify(3) */
 };
 
+enum lxcfs_policy {
+	LXCFS_AUTO, /* where it runs */
+	LXCFS_NEVER,
+	LXCFS_ALWAYS, /* or no start */
+};
+
 enum idmap_policy {
 	IDMAP_AUTO,	/* no idmap key: a block from the allocator */
 	IDMAP_EXPLICIT, /* idmap = u ... lines */
@@ -92,6 +98,7 @@ struct config {
 	struct mount_spec *mounts;
 	size_t n_mounts;
 	struct api_spec api;
+	int lxcfs; /* enum lxcfs_policy */
 	struct storage_spec storage;
 
 	/* cgroup, devices, limits */

@@ -13,6 +13,7 @@
 #define N(field) offsetof(struct net_spec, field)
 
 static const char *const start_ready[] = { "exec", "init", NULL };
+static const char *const lxcfs_policies[] = { "auto", "0", "1", NULL };
 static const char *const veth_modes[] = { "bridge", "router", NULL };
 static const char *const macvlan_modes[] = { "private", "vepa", "bridge", "passthru", NULL };
 static const char *const ipvlan_modes[] = { "l3", "l3s", "l2", NULL };
@@ -54,6 +55,7 @@ const struct config_key config_keys[] = {
 	{ "mount.fstab", &value_path, C(mount_fstab), "file of mount entries" },
 	{ "mount.entry", &value_mount, 0, "one mount entry" },
 	{ "mount.auto", &value_api, C(api), "/proc, /sys and /sys/fs/cgroup" },
+	{ "lxcfs", &value_enum, C(lxcfs), "/proc shows the container's limits: auto, 0 or 1", lxcfs_policies, KEY_OURS },
 	{ "rootfs.path", &value_rootfs, 0, "root file system" },
 	{ "rootfs.mount", &value_path, C(storage.mountpoint), "where it is put together" },
 	{ "rootfs.options", &value_rootfs_options, 0, "mount options of the root" },

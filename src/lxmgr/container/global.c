@@ -47,6 +47,7 @@ static const struct {
 	const char *key, *value;
 } globals[] = {
 	{ "lxmgr.default_config", SYSCONFDIR "/default.conf" },
+	{ "lxmgr.lxcfs.path", "/var/lib/lxcfs" },
 	{ "lxmgr.lxmgrpath", STATEDIR },
 };
 

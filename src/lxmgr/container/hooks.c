@@ -144,6 +144,14 @@ static int run_one(const char *program, struct strlist *args, struct strlist *en
 	return -ECANCELED;
 }
 
+/* What Debian's lxcfs puts into the config of all of LXC's containers; lxmgr.lxcfs does it here,
+ * so that lxcfs may die. The stage could not be reached by the first one. */
+static bool is_lxcfs_hook(const char *program)
+{
+	return str_eq(program, "/usr/share/lxcfs/lxc.mount.hook") ||
+	       str_eq(program, "/usr/share/lxcfs/lxc.reboot.hook");
+}
+
 int hooks_run(enum hook_type type, const struct hook_env *h, struct lxmgr_err *err)
 {
 	const struct strlist *hooks = &h->cfg->hooks[type];
@@ -173,6 +181,10 @@ int hooks_run(enum hook_type type, const struct hook_env *h, struct lxmgr_err *e
 		}
 		if (r < 0 || !args.n)
 			return err_set(err, -ENOMEM, "hook %s", names[type]);
+		if (is_lxcfs_hook(args.v[0])) {
+			log_info("%s '%s' is left out: see lxmgr.lxcfs", what, args.v[0]);
+			continue;
+		}
 		log_debug("%s: run '%s'", what, hooks->v[i]);
 		r = run_one(args.v[0], &args, &env, what, err);
 		if (r < 0)

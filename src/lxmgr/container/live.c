@@ -2,26 +2,24 @@
 /* Changes of a running container: freezer, control files, devices; and of its saved config. */
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
-#include "container/container.h"
+#include "container/inside.h"
 #include "kernel/fsids.h"
 #include "kernel/mount.h"
 #include "kernel/sys.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
-#include "util/msg.h"
 #include "util/parse.h"
 
 #define FREEZE_TIMEOUT_MS 30000
+#define INSIDE_TIMEOUT_MS 30000
 
 static int open_running(struct lxmgr_container *c, struct state *s, struct cgroup *cg,
 			struct lxmgr_err *err)
@@ -92,61 +90,35 @@ int lxmgr_container_cgroup(struct lxmgr_container *c, const char *file, const ch
 	return r;
 }
 
-/* In a child: a bind mount of the host's node in the container's /dev. */
-static int bind_inside(const struct state *s, int mnt, bool add, const char *dest,
-		       struct lxmgr_err *err)
+struct device_bind {
+	const struct idmap *map;
+	const char *dest;
+	int mnt;
+	bool add;
+};
+
+/* A bind mount of the host's node in the container's /dev.
+ * Namespaces here: the host's, but for the container's mount namespace. */
+static int bind_inside(int root, void *data, struct lxmgr_err *err)
 {
-	cleanup_fd int pidfd = state_init_pidfd(s), root = -EBADF, target = -EBADF;
+	const struct device_bind *b = data;
+	cleanup_fd int target = -EBADF;
 	int r;
 
-	if (pidfd < 0)
-		return err_set(err, pidfd, "find the init of the container");
-	r = sys_setns(pidfd, CLONE_NEWNS);
-	if (r < 0)
-		return err_set(err, r, "join the container's mount namespace");
-	if (s->idmap.n_uid) {
-		r = fsids_set(idmap_uid_out(&s->idmap, 0), idmap_gid_out(&s->idmap, 0), err);
+	if (b->map->n_uid) {
+		r = fsids_set(idmap_uid_out(b->map, 0), idmap_gid_out(b->map, 0), err);
 		if (r < 0)
 			return r;
 	}
-	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (add) {
-		target = mount_open_target(root, dest, MOUNT_CREATE_FILE, false, err);
-		return target < 0 ? target : mount_attach(mnt, target, dest, err);
+	if (b->add) {
+		target = mount_open_target(root, b->dest, MOUNT_CREATE_FILE, false, err);
+		return target < 0 ? target : mount_attach(b->mnt, target, b->dest, err);
 	}
-	target = open_in(root, dest, OPEN_NO_LINKS, O_PATH, 0);
+	target = open_in(root, b->dest, OPEN_NO_LINKS, O_PATH, 0);
 	if (target < 0)
-		return err_set(err, target, "open '%s' in the container", dest);
-	r = sys_umount2(dest, 2 /* MNT_DETACH */);
-	return r < 0 ? err_set(err, r, "unmount '%s' in the container", dest) : 0;
-}
-
-static int in_child(const struct state *s, int mnt, bool add, const char *dest,
-		    struct lxmgr_err *err)
-{
-	struct lxmgr_err why = { 0 };
-	int pair[2], status, r = msg_pair(pair);
-	pid_t pid;
-
-	if (r < 0)
-		return err_set(err, r, "make a socket pair");
-	pid = fork();
-	if (pid == 0) {
-		r = bind_inside(s, mnt, add, dest, &why);
-		why.code = r;
-		if (msg_send(pair[1], &why, sizeof(why), NULL, 0) < 0)
-			_exit(1);
-		_exit(0);
-	}
-	close(pair[1]);
-	if (pid < 0 || msg_recv(pair[0], &why, sizeof(why), NULL, NULL) != sizeof(why))
-		err_msg(&why, -EIO, "the helper process ended");
-	close(pair[0]);
-	if (pid > 0)
-		waitpid(pid, &status, 0);
-	if (why.code < 0 && err)
-		*err = why;
-	return why.code < 0 ? why.code : 0;
+		return err_set(err, target, "open '%s' in the container", b->dest);
+	r = sys_umount2(b->dest, 2 /* MNT_DETACH */);
+	return r < 0 ? err_set(err, r, "unmount '%s' in the container", b->dest) : 0;
 }
 
 static int device_node(struct lxmgr_container *c, bool add, const char *dev, const char *dest,
@@ -175,8 +147,11 @@ static int device_node(struct lxmgr_container *c, bool add, const char *dev, con
 		mnt = mount_clone(host, "", false, err);
 		r = mnt < 0 ? mnt : cgroup_device(&cg, &rule, err);
 	}
-	if (r == 0)
-		r = in_child(&s, mnt, add, dest, err);
+	if (r == 0) {
+		struct device_bind b = { &s.idmap, dest, mnt, add };
+
+		r = inside_run(&s, INSIDE_TIMEOUT_MS, bind_inside, &b, err);
+	}
 	if (r == 0 && !add)
 		r = cgroup_device(&cg, &rule, err);
 	cgroup_close(&cg);

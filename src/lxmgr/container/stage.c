@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "container/lxcfs.h"
 #include "container/start.h"
 #include "kernel/fsids.h"
 #include "kernel/sys.h"
@@ -223,6 +224,26 @@ int stage_entries(struct start *s, struct lxmgr_err *err)
 			return err ? *err = why, r : r;
 	}
 	return 0;
+}
+
+int stage_lxcfs(struct start *s, struct lxmgr_err *err)
+{
+	struct lxcfs l = LXCFS_INIT;
+	unsigned int mask = 0;
+	int fds[LXCFS_FILES];
+	size_t n = 0;
+	int r = lxcfs_get(&s->c->config, &l, err);
+
+	if (r <= 0)
+		return r;
+	for (size_t i = 0; i < LXCFS_FILES; i++)
+		if (l.fd[i] >= 0) {
+			mask |= 1U << i;
+			fds[n++] = l.fd[i];
+		}
+	r = start_send(s->sock, START_LXCFS, (int)mask, NULL, fds, n);
+	lxcfs_close(&l);
+	return r < 0 ? err_set(err, r, "send the container lxcfs' files") : 0;
 }
 
 int stage_root(struct start *s, struct lxmgr_err *err)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "container/idalloc.h"
+#include "container/lxcfs.h"
 #include "container/service.h"
 #include "container/start.h"
 #include "container/teardown.h"
@@ -37,6 +38,7 @@ void start_init(struct start *s, struct lxmgr_container *c)
 {
 	memset(s, 0, sizeof(*s));
 	s->c = c;
+	s->lxcfs = (struct lxcfs)LXCFS_INIT;
 	s->run_fd = s->state_fd = s->report_fd = s->sock = s->child_sock = s->pidfd = -EBADF;
 	s->ct_fd = s->init_fd = s->preload_sock = s->host_proc_fd = -EBADF;
 	s->ready_fd = s->ready_out = -EBADF;
@@ -67,6 +69,7 @@ void start_release(struct start *s)
 	for (size_t i = 0; s->entry_fd && i < s->c->config.n_mounts; i++)
 		fd_close(&s->entry_fd[i]);
 	free(s->entry_fd);
+	lxcfs_close(&s->lxcfs);
 	if (s->has_cgroup)
 		cgroup_close(&s->cg);
 	if (s->storage_open)
@@ -149,6 +152,8 @@ static int check(struct start *s, struct lxmgr_err *err)
 	struct storage st;
 	int r = cgroup_check(&cfg->cgroup, err);
 
+	if (r == 0)
+		r = lxcfs_check(cfg, err);
 	if (r < 0)
 		return r;
 	r = storage_open(&st, s->c->dir_fd, &cfg->storage, err);

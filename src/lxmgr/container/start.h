@@ -11,6 +11,7 @@
 
 #include "container/container.h"
 #include "container/plan.h"
+#include "kernel/lxcfs.h"
 #include "kernel/seccomp.h"
 
 #define START_MAX_TTYS 64
@@ -38,6 +39,7 @@ struct start {
 	bool storage_open;
 	int ct_fd; /* the container's directory, in the stage's namespace */
 	int stage_fd, root_fd, empty_file, empty_dir;
+	struct lxcfs lxcfs; /* in the child */
 	int *entry_fd; /* in the child, per mount entry: what stage_entries() sent, or -EBADF */
 	/* terminals: [0] is the console; masters, -1: none */
 	int tty_fd[START_MAX_TTYS + 1];
@@ -73,6 +75,7 @@ int start_run_steps(struct start *s, const struct start_step *steps, size_t n,
 enum start_msg_kind {
 	START_GO = 1,
 	START_ENTRY,   /* value: index of a mount entry; with its detached mount */
+	START_LXCFS,   /* value: mask of lxcfs' files; with their detached mounts */
 	START_NETWORK, /* the interfaces are there */
 	START_READY,
 	START_EXEC,
@@ -106,6 +109,7 @@ int stage_root(struct start *s, struct lxmgr_err *err);
 int stage_dev(struct start *s, struct lxmgr_err *err);
 int stage_mounts(struct start *s, struct lxmgr_err *err);
 int stage_entries(struct start *s, struct lxmgr_err *err); /* send the child its sources */
+int stage_lxcfs(struct start *s, struct lxmgr_err *err);   /* and lxcfs' files, where it runs */
 int stage_guest(struct start *s, struct lxmgr_err *err);
 int stage_leave(struct start *s, struct lxmgr_err *err); /* back to the host's namespace */
 /* Attach an entry's mount at its target below root. */
@@ -121,6 +125,7 @@ extern const size_t child_n_steps;
 int childfs_go(struct start *s, struct lxmgr_err *err); /* take entries until told to go */
 int childfs_root(struct start *s, struct lxmgr_err *err);
 int childfs_api(struct start *s, struct lxmgr_err *err);
+int childfs_lxcfs(struct start *s, struct lxmgr_err *err);
 int childfs_pts(struct start *s, struct lxmgr_err *err);
 int childfs_entries(struct start *s, struct lxmgr_err *err);
 int childfs_pivot(struct start *s, struct lxmgr_err *err);

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "container/inside.h"
+#include "kernel/sys.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/msg.h"
+
+/* Namespaces here: the host's, then the container's mount namespace. */
+static int enter(const struct state *s, int (*fn)(int, void *, struct lxmgr_err *), void *data,
+		 struct lxmgr_err *err)
+{
+	cleanup_fd int pidfd = state_init_pidfd(s), root = -EBADF;
+	int r;
+
+	if (pidfd < 0)
+		return err_set(err, pidfd, "find the init of the container");
+	prctl(PR_SET_DUMPABLE, 0);
+	r = sys_setns(pidfd, CLONE_NEWNS);
+	if (r < 0)
+		return err_set(err, r, "join the container's mount namespace");
+	root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return root < 0 ? err_set(err, -errno, "open the container's root") : fn(root, data, err);
+}
+
+int inside_run(const struct state *s, int timeout_ms, int (*fn)(int, void *, struct lxmgr_err *),
+	       void *data, struct lxmgr_err *err)
+{
+	struct lxmgr_err why = { 0 };
+	int pair[2], r = msg_pair(pair);
+	struct pollfd p;
+	pid_t pid;
+
+	if (r < 0)
+		return err_set(err, r, "make a socket pair");
+	pid = fork();
+	if (pid == 0) {
+		why.code = enter(s, fn, data, &why);
+		_exit(msg_send(pair[1], &why, sizeof(why), NULL, 0) < 0);
+	}
+	close(pair[1]);
+	p = (struct pollfd){ .fd = pair[0], .events = POLLIN };
+	if (pid < 0)
+		err_msg(&why, -EIO, "cannot fork");
+	else if (poll(&p, 1, timeout_ms) == 0)
+		err_msg(&why, -ETIMEDOUT, "the container's mounts did not answer within %d s",
+			timeout_ms / 1000);
+	else if (msg_recv(pair[0], &why, sizeof(why), NULL, NULL) != sizeof(why))
+		err_msg(&why, -EIO, "the helper process ended");
+	close(pair[0]);
+	if (pid > 0) {
+		kill(pid, SIGKILL);
+		/* Not even a killed process leaves a FUSE whose daemon, the guest's, keeps it. */
+		while (waitpid(pid, NULL, why.code == -ETIMEDOUT ? WNOHANG : 0) < 0 &&
+		       errno == EINTR)
+			;
+	}
+	if (why.code < 0 && err)
+		*err = why;
+	return why.code < 0 ? why.code : 0;
+}

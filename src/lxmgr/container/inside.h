@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Changing the mounts of a running container from outside. */
+#ifndef LXMGR_CONTAINER_INSIDE_H
+#define LXMGR_CONTAINER_INSIDE_H
+
+#include "container/container.h"
+
+/*
+ * Run fn in a child that has joined the mount namespace of the container's init, and nothing else:
+ * nobody in there can see or trace it. root is the container's. -ETIMEDOUT: fn took longer than
+ * timeout_ms, which a guest can bring about with a file system of its own, and was killed.
+ */
+int inside_run(const struct state *s, int timeout_ms,
+	       int (*fn)(int root, void *data, struct lxmgr_err *err), void *data,
+	       struct lxmgr_err *err);
+
+#endif
