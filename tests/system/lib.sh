@@ -74,6 +74,8 @@ lx() { # lx VERB ...: in the test's tree
 	"lxmgr-$verb" -P "$TREE" "$@"
 }
 
+has_systemd() { [ -d /run/systemd/system ]; }
+
 # need PROGRAM...: without them the file is one visible SKIP.
 need() {
 	local p
@@ -92,9 +94,9 @@ busybox() { # busybox NAME [OPTIONS]
 	lx create -q -t busybox -n "$name" "$@"
 }
 
-# eventually COMMAND...: try for up to fifteen seconds.
+# eventually COMMAND...: try for up to a minute: an emulated machine with others beside it is slow.
 eventually() {
-	for _ in $(seq 150); do
+	for _ in $(seq 600); do
 		"$@" >/dev/null 2>&1 && return 0
 		sleep 0.1
 	done
@@ -105,7 +107,8 @@ eventually() {
 host_state() {
 	awk '{ print $5 }' /proc/self/mountinfo | sort
 	ip -o link 2>/dev/null | awk -F': ' '{ print $2 }' | grep -v '^lxmgrbr0' | sort
-	find /sys/fs/cgroup -mindepth 2 -type d -path '*/lxmgr/*' 2>/dev/null | sort
+	find /sys/fs/cgroup -mindepth 2 -type d \( -path '*/lxmgr/*' -o -path '*/lxmgr@*' -o -path '*/lxmgr-*.scope*' \) \
+		2>/dev/null | sort
 	losetup -a 2>/dev/null
 	ps -eo stat=,args= | awk '$1 !~ /^Z/ && $2 ~ /lxmgr-(supervise|finish|start|attach|create)$/' | sort
 	find "$RUN" -mindepth 1 -maxdepth 1 ! -name '.*' 2>/dev/null | sort

@@ -191,7 +191,9 @@ int start_create_nets(struct start *s, struct lxmgr_err *err)
 		int r = create_one(s, i, &h, err);
 
 		if (r < 0)
-			return err_hint(err, "lxmgr.net.%u", s->nets[i].index), r;
+			return err && strstr(err->text, "(lxmgr.net.")
+				       ? r
+				       : (err_hint(err, "lxmgr.net.%u", s->nets[i].index), r);
 	}
 	return 0;
 }
