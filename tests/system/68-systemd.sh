@@ -9,44 +9,45 @@ if ! has_systemd; then
 	exit
 fi
 # The units are for the default tree.
-name=lxt$$
-unit=lxmgr@$name.service
+# Not `name`: the functions that run a check have one.
+ct=lxt$$
+unit=lxmgr@$ct.service
 prop() { systemctl show -P "$1" "$unit"; }
 unit_is() { [ "$(systemctl is-active "$unit")" = "$1" ]; }
 group() { sed -n 's,^0::,,p' "/proc/$(lxmgr-info -p -H "$1")/cgroup"; }
 
-ok 'the units are valid' systemd-analyze verify "lxmgr@$name.service" lxmgr-net.service lxmgr.target
-ok 'create' lxmgr-create -q -t busybox -n "$name"
-ok 'start' lxmgr-start "$name"
+ok 'the units are valid' systemd-analyze verify "lxmgr@$ct.service" lxmgr-net.service lxmgr.target
+ok 'create' lxmgr-create -q -t busybox -n "$ct"
+ok 'start' lxmgr-start "$ct"
 is active 'is the start of the unit' systemctl is-active "$unit"
-is "/machine.slice/$unit/payload/ns" 'the container is below it' group "$name"
+is "/machine.slice/$unit/payload/ns" 'the container is below it' group "$ct"
 is yes 'which is delegated' prop Delegate
 is infinity 'has no limit of tasks' prop TasksMax
 is cgroup 'and ends with its last process' prop ExitType
 says 'Tasks: [1-9]' 'status accounts for it' systemctl status "$unit"
 says 'Memory: [0-9.]+[KM]' 'with its memory' systemctl status "$unit"
-is "$(lxmgr-info --json "$name" | jq .monitor_pid)" 'its main process is the monitor' prop MainPID
-status 4 'another start is refused' lxmgr-start "$name"
-status 4 'also one with options' lxmgr-start -s lxmgr.limit.pids=50 "$name"
+is "$(lxmgr-info --json "$ct" | jq .monitor_pid)" 'its main process is the monitor' prop MainPID
+status 4 'another start is refused' lxmgr-start "$ct"
+status 4 'also one with options' lxmgr-start -s lxmgr.limit.pids=50 "$ct"
 is active 'which does it no harm' systemctl is-active "$unit"
 console() { journalctl -u "$unit" --no-pager | grep -q 'activate this console'; }
 ok 'the journal has its console' eventually console
-lxmgr-attach "$name" -- sh -c 'printf "\033[31m<0>red\033[0m\001\r\nplain\n" >/dev/console'
-journal() { journalctl -u "$unit" -o json --no-pager | jq -c 'select(.SYSLOG_IDENTIFIER == "'"$name"'") | [.PRIORITY, .MESSAGE]'; }
+lxmgr-attach "$ct" -- sh -c 'printf "\033[31m<0>red\033[0m\001\r\nplain\n" >/dev/console'
+journal() { journalctl -u "$unit" -o json --no-pager | jq -c --arg id "$ct" 'select(.SYSLOG_IDENTIFIER == $id) | [.PRIORITY, .MESSAGE]'; }
 heard() { journal | grep -q plain; }
 ok 'as it is written' eventually heard
 says '^\["6","<0>red"\]$' 'without what orders a terminal or a priority' journal
 
 # A reboot from inside is served in the unit.
-init=$(lxmgr-info -p -H "$name") main=$(prop MainPID)
-lxmgr-attach "$name" -- reboot
-again() { new=$(lxmgr-info -p -H "$name") && [ -n "$new" ] && [ "$new" != "$init" ]; }
+init=$(lxmgr-info -p -H "$ct") main=$(prop MainPID)
+lxmgr-attach "$ct" -- reboot
+again() { new=$(lxmgr-info -p -H "$ct") && [ -n "$new" ] && [ "$new" != "$init" ]; }
 ok 'it reboots' eventually again
 is "$main" 'under the same monitor' prop MainPID
-is "/machine.slice/$unit/payload/ns" 'in the same unit' group "$name"
+is "/machine.slice/$unit/payload/ns" 'in the same unit' group "$ct"
 ok 'restart by systemctl' systemctl restart "$unit"
-is RUNNING 'runs' lxmgr-info -s -H "$name"
-ok 'restart by lxmgr' lxmgr-restart "$name"
+is RUNNING 'runs' lxmgr-info -s -H "$ct"
+ok 'restart by lxmgr' lxmgr-restart "$ct"
 is active 'is one of the unit' systemctl is-active "$unit"
 
 # Without its monitor.
@@ -54,63 +55,63 @@ kill -9 "$(prop MainPID)"
 gone() { [ "$(prop MainPID)" = 0 ]; }
 ok 'systemd sees the monitor die' eventually gone
 is active 'and the unit goes on' systemctl is-active "$unit"
-is RUNNING 'as does the container' lxmgr-info -s -H "$name"
-says 'Monitor: +gone: .*no reboot' 'info says what it lacks' lxmgr-info "$name"
-is yes 'attach works' lxmgr-attach "$name" -- echo yes
+is RUNNING 'as does the container' lxmgr-info -s -H "$ct"
+says 'Monitor: +gone: .*no reboot' 'info says what it lacks' lxmgr-info "$ct"
+is yes 'attach works' lxmgr-attach "$ct" -- echo yes
 ok 'systemctl stops it' systemctl stop "$unit"
-is STOPPED 'all of it' lxmgr-info -s -H "$name"
+is STOPPED 'all of it' lxmgr-info -s -H "$ct"
 ok 'it starts again' systemctl start "$unit"
-is RUNNING 'and runs' lxmgr-info -s -H "$name"
-ok 'lxmgr-stop stops it' lxmgr-stop -k "$name"
+is RUNNING 'and runs' lxmgr-info -s -H "$ct"
+ok 'lxmgr-stop stops it' lxmgr-stop -k "$ct"
 ok 'and with it the unit' eventually unit_is inactive
 is success 'without a failure' prop Result
 
 # A start that fails says why in the tool's own words, and in the unit's status.
-ok 'a config that is wrong' lxmgr-config "$name" net.0.link=nosuch0
-says "^lxmgr-start: $name: the interface 'nosuch0' does not exist \(lxmgr.net.0.link\)$" 'is told by the start' lxmgr-start "$name"
-status 1 'with its status' lxmgr-start "$name"
+ok 'a config that is wrong' lxmgr-config "$ct" net.0.link=nosuch0
+says "^lxmgr-start: $ct: the interface 'nosuch0' does not exist \(lxmgr.net.0.link\)$" 'is told by the start' lxmgr-start "$ct"
+status 1 'with its status' lxmgr-start "$ct"
 says "Status: .*the interface 'nosuch0'" 'and by systemctl' systemctl status "$unit"
-is STOPPED 'nothing of it runs' lxmgr-info -s -H "$name"
-lxmgr-config --unset "$name" net.0.link
+is STOPPED 'nothing of it runs' lxmgr-info -s -H "$ct"
+lxmgr-config --unset "$ct" net.0.link
 systemctl reset-failed "$unit"
 
 # machined
 if [ -S /run/dbus/system_bus_socket ] && command -v machinectl >/dev/null; then
-	lxmgr-start "$name"
-	says "^$name +container +lxmgr" 'machinectl lists it' machinectl list --no-legend
-	says "Unit: $unit" 'knows its unit' machinectl status "$name"
-	is "$(lxmgr-info -p -H "$name")" 'and its leader' machinectl show -p Leader --value "$name"
-	addr=$(lxmgr-info -i -H "$name" | head -n 1)
+	lxmgr-start "$ct"
+	says "^$ct +container +lxmgr" 'machinectl lists it' machinectl list --no-legend
+	says "Unit: $unit" 'knows its unit' machinectl status "$ct"
+	is "$(lxmgr-info -p -H "$ct")" 'and its leader' machinectl show -p Leader --value "$ct"
+	addr=$(lxmgr-info -i -H "$ct" | head -n 1)
 	if ls /usr/lib/*/libnss_mymachines.so.2 >/dev/null 2>&1; then
-		says "$addr" 'the name service has its address' getent -s mymachines ahosts "$name"
+		says "$addr" 'the name service has its address' getent -s mymachines ahosts "$ct"
 	else
 		skip 'the name service has its address' 'libnss-mymachines is not installed'
 	fi
-	lxmgr-attach "$name" -- reboot
-	renewed() { [ "$(machinectl show -p Leader --value "$name")" = "$(lxmgr-info -p -H "$name")" ]; }
-	init=$(lxmgr-info -p -H "$name")
+	lxmgr-attach "$ct" -- reboot
+	renewed() { [ "$(machinectl show -p Leader --value "$ct")" = "$(lxmgr-info -p -H "$ct")" ]; }
+	init=$(lxmgr-info -p -H "$ct")
 	eventually again
 	ok 'a reboot registers it anew' eventually renewed
-	lxmgr-stop -k "$name"
-	status 1 'a stop takes it off' machinectl status "$name"
+	lxmgr-stop -k "$ct"
+	status 1 'a stop takes it off' machinectl status "$ct"
 else
 	skip 'machined' 'no machinectl or no system bus'
 fi
 
 # An init that says itself when it is up.
-lxmgr-config "$name" start.ready=init
-lxmgr-config "$name" init.cmd='/bin/sh -c "until [ -e /go ]; do sleep 0.2; done; exec /sbin/init"'
+lxmgr-config "$ct" start.ready=init
+lxmgr-config "$ct" init.cmd='/bin/sh -c "until [ -e /go ]; do sleep 0.2; done; exec /sbin/init"'
 systemctl start --no-block "$unit"
-running() { [ "$(lxmgr-info -s -H "$name")" = RUNNING ]; }
+running() { [ "$(lxmgr-info -s -H "$ct")" = RUNNING ]; }
 ok 'init runs' eventually running
 is activating 'but has not said that it is up' systemctl is-active "$unit"
-is /dev/.lxmgr-notify 'it knows where to say it' lxmgr-attach "$name" -- sh -c 'tr "\0" "\n" </proc/1/environ | sed -n s/^NOTIFY_SOCKET=//p'
+is /dev/.lxmgr-notify 'it knows where to say it' lxmgr-attach "$ct" -- sh -c 'tr "\0" "\n" </proc/1/environ | sed -n s/^NOTIFY_SOCKET=//p'
 # As the container's init would: from its root, by its root user.
 notify() {
 	python3 -c 'import os, socket, sys
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
 os.setns(os.open("/proc/%s/ns/mnt" % sys.argv[1], os.O_RDONLY), 0)
-s.sendto(sys.argv[2].encode(), "/dev/.lxmgr-notify")' "$(lxmgr-info -p -H "$name")" "$1"
+s.sendto(sys.argv[2].encode(), "/dev/.lxmgr-notify")' "$(lxmgr-info -p -H "$ct")" "$1"
 }
 ok 'what is no READY' notify 'MAINPID=1'
 is activating 'is no matter' systemctl is-active "$unit"
@@ -120,17 +121,17 @@ ok 'is' eventually unit_is active
 main=$(prop MainPID)
 [ "$main" != 1 ]
 OUT=$main result $? 'nothing else is handed on'
-lxmgr-stop -k "$name"
+lxmgr-stop -k "$ct"
 eventually unit_is inactive
-lxmgr-start "$name" >/dev/null 2>&1 &
+lxmgr-start "$ct" >/dev/null 2>&1 &
 ok 'a start that waits' eventually running
-lxmgr-stop -k "$name"
+lxmgr-stop -k "$ct"
 wait $!
 rc=$?
 [ "$rc" != 0 ]
 OUT="status $rc" result $? 'fails when the container ends first'
 systemctl reset-failed "$unit" 2>/dev/null
-ok 'destroy' lxmgr-destroy -f "$name"
+ok 'destroy' lxmgr-destroy -f "$ct"
 
 # Other trees and starts with options have scopes.
 busybox a
