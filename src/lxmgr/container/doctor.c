@@ -65,6 +65,8 @@ static const struct {
 	{ "security", NULL, doctor_lsm },
 	{ "security", "seccomp compiler", doctor_seccomp },
 	{ "sysctls", NULL, doctor_sysctls },
+	{ "systemd", "units", doctor_units },
+	{ "systemd", "machined", doctor_machined },
 	{ "programs", NULL, doctor_programs },
 };
 

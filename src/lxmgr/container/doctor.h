@@ -50,4 +50,8 @@ void doctor_resolver(struct doctor *d);
 /* doctor_limits.c */
 void doctor_sysctls(struct doctor *d);
 
+/* doctor_systemd.c */
+void doctor_units(struct doctor *d);
+void doctor_machined(struct doctor *d);
+
 #endif
