@@ -96,11 +96,11 @@ busybox() { # busybox NAME [OPTIONS]
 
 # eventually COMMAND...: try for up to a minute: an emulated machine with others beside it is slow.
 eventually() {
-	for _ in $(seq 600); do
-		"$@" >/dev/null 2>&1 && return 0
+	local end=$((SECONDS + 60))
+	until "$@" >/dev/null 2>&1; do
+		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.1
 	done
-	return 1
 }
 
 # What the host holds, for the leak check. Zombies are their parent's to reap, and that is not us.
