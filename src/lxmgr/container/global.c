@@ -49,6 +49,7 @@ static const struct {
 	{ "lxmgr.default_config", SYSCONFDIR "/default.conf" },
 	{ "lxmgr.lxcfs.path", "/var/lib/lxcfs" },
 	{ "lxmgr.lxmgrpath", STATEDIR },
+	{ "lxmgr.start.parallel", "auto" },
 };
 
 const char *lxmgr_global_key(size_t i)
