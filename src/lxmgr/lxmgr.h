@@ -98,6 +98,7 @@ int lxmgr_container_create(const char *path, const char *name, const struct lxmg
 
 struct lxmgr_start_opts {
 	bool foreground; /* the caller stays the parent; returns when it stopped */
+	bool queue;	 /* one of many: wait for one of the host's slots (lxmgr.start.parallel) */
 	bool service;	 /* the caller is the main process of the container's unit and becomes its
 			  * monitor: returns only when the start failed */
 	bool dry_run;	 /* only plan; *ret_plan is the text */
@@ -168,6 +169,12 @@ struct lxmgr_info {
 	size_t n_links;
 	uint64_t cpu_ns, memory, memory_limit, kmem, swap, pids, pids_limit, io_read, io_write;
 	uint64_t started; /* seconds since the epoch, 0: not running */
+	bool waiting;	  /* it ended, and is started again after a pause (lxmgr.start.restart) */
+	/* The last health check of this run: "healthy", "unhealthy" (static) or NULL: none yet. */
+	const char *health;
+	unsigned int health_failures; /* in a row */
+	uint64_t health_checked;      /* seconds since the epoch */
+	char health_result[64], health_output[256];
 };
 enum {
 	LXMGR_INFO_ADDRS = 1,
@@ -242,6 +249,42 @@ int lxmgr_lxcfs(const char *path, const char *name, bool attach, int wait_ms,
 int lxmgr_monitor(const char *path, const char *name,
 		  int (*fn)(const char *name, enum lxmgr_state state, void *arg), void *arg,
 		  struct lxmgr_err *err);
+
+/* Containers to start or stop together (lxmgr-autostart(1)). */
+struct lxmgr_auto_opts {
+	const char *const
+		*groups;  /* NULL-terminated, "" is no group; NULL: those without a group */
+	bool all;	  /* whatever their groups */
+	bool ignore_auto; /* also those without lxmgr.start.auto */
+	bool up;	  /* those that run, to stop them; else those that do not */
+	bool all_trees;	  /* with up: all that run, of every tree, whatever else is set */
+};
+struct lxmgr_auto {
+	char *name, *path, *groups;
+	char **after; /* names, NULL-terminated */
+	unsigned int rank;
+	uint32_t order, delay; /* delay in seconds */
+	bool autostart;
+	enum lxmgr_state state;
+};
+/* In the order of their start. What those to be started are after comes with them. */
+int lxmgr_auto_list(const char *path, const struct lxmgr_auto_opts *opts, struct lxmgr_auto **ret,
+		    size_t *ret_n, struct lxmgr_err *err);
+void lxmgr_auto_free(struct lxmgr_auto *list, size_t n);
+enum lxmgr_auto_action { LXMGR_AUTO_START, LXMGR_AUTO_STOP, LXMGR_AUTO_KILL, LXMGR_AUTO_REBOOT };
+/*
+ * Do it, each container in a process of its own: side by side what may be, stops in the reverse
+ * order. timeout_ms: of a clean halt or reboot; -1: each container's own. done (may be NULL) hears
+ * of each container; its err is that of what failed, or has no code. Returns how many failed, or a
+ * negative errno before anything was done.
+ */
+int lxmgr_auto_run(const struct lxmgr_auto *list, size_t n, enum lxmgr_auto_action action,
+		   int timeout_ms,
+		   void (*done)(const struct lxmgr_auto *e, const struct lxmgr_err *err, void *arg),
+		   void *arg, struct lxmgr_err *err);
+/* Bring systemd's units of all containers of the default tree in line with their configs. Returns
+ * how many were changed (0 also on a host without systemd). */
+int lxmgr_auto_sync(struct lxmgr_err *err);
 
 /* What this kernel and host can do. */
 struct lxmgr_check {

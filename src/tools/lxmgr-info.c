@@ -92,7 +92,7 @@ static void print_config(struct lxmgr_container *c)
 static void print_text(struct lxmgr_container *c, const struct lxmgr_info *f)
 {
 	bool all = !configs.n && !ips && !pid && !stats && !state;
-	char buf[128];
+	char buf[128], health[512];
 
 	if (all && !raw)
 		item("Name:", lxmgr_container_name(c));
@@ -104,6 +104,14 @@ static void print_text(struct lxmgr_container *c, const struct lxmgr_info *f)
 	}
 	if (all && f->init_pid && !f->monitor_alive)
 		item("Monitor:", "gone: no console and no reboot from inside until the next start");
+	if (all && f->waiting)
+		item("Restart:", "waits before it is started again (lxmgr.start.restart)");
+	if (all && f->health) {
+		snprintf(health, sizeof(health), "%s, %u failures in a row: %s%s%s", f->health,
+			 f->health_failures, f->health_result, *f->health_output ? ": " : "",
+			 f->health_output);
+		item("Health:", f->health_failures ? health : f->health);
+	}
 	if (all && f->id_count) {
 		snprintf(buf, sizeof(buf), "%u to %u", f->id_base, f->id_base + f->id_count - 1);
 		item("Host ids:", buf);
@@ -155,6 +163,16 @@ static json_t *links_json(const struct lxmgr_info *f)
 	return links;
 }
 
+static json_t *health_json(const struct lxmgr_info *f)
+{
+	if (!f->health)
+		return json_null();
+	return json_pack("{ss sI so so so}", "status", f->health, "failures",
+			 (json_int_t)f->health_failures, "checked",
+			 report_number(f->health_checked), "result", report_text(f->health_result),
+			 "output", report_text(f->health_output));
+}
+
 static void print_json(struct lxmgr_container *c, const struct lxmgr_info *f)
 {
 	json_t *o = json_pack("{ss ss so so sb sb so so so so}", "name", lxmgr_container_name(c),
@@ -175,6 +193,8 @@ static void print_json(struct lxmgr_container *c, const struct lxmgr_info *f)
 	json_object_set_new(o, "pids_limit", report_number(f->pids_limit));
 	json_object_set_new(o, "io_read", report_number(f->io_read));
 	json_object_set_new(o, "io_write", report_number(f->io_write));
+	json_object_set_new(o, "waiting", json_boolean(f->waiting));
+	json_object_set_new(o, "health", health_json(f));
 	json_object_set_new(o, "addresses", report_addrs(f));
 	json_object_set_new(o, "links", links_json(f));
 	json_object_set_new(o, "config", config_json(c));

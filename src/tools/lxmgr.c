@@ -22,6 +22,7 @@ static const struct {
 	{ "info", "print what is known of one" },
 	{ "wait", "wait for a state" },
 	{ "monitor", "print state changes" },
+	{ "autostart", "start or stop many, in order" },
 	{ "freeze", "freeze all its processes" },
 	{ "unfreeze", "let them go on" },
 	{ "config", "settings, and keys of a container" },

@@ -52,6 +52,11 @@ static int step_state(struct start *s, struct lxmgr_err *err)
 	if (r == 0)
 		r = state_add(s->state_fd, "monitor %d %llu", getpid(),
 			      (unsigned long long)proc_start_time(getpid()));
+	if (r == 0)
+		r = state_add(s->state_fd, "name %s", s->c->name);
+	/* A line cannot hold every path; lxmgr-autostart --all-trees does not see those then. */
+	if (r == 0 && !strchr(s->c->path, '\n'))
+		r = state_add(s->state_fd, "path %s", s->c->path);
 	if (r == 0 && !s->plan.map.n_uid)
 		r = state_add(s->state_fd, "flag privileged");
 	if (r == 0)

@@ -25,6 +25,9 @@ void config_init(struct config *c)
 	c->cgroup.memory = c->cgroup.swap = c->cgroup.cpus_milli = LIMIT_UNSET;
 	c->cgroup.cpu_weight = c->cgroup.pids = LIMIT_UNSET;
 	c->stop_timeout_ms = 60000;
+	c->health_interval_ms = 30000;
+	c->health_timeout_ms = 10000;
+	c->health_failures = 3;
 	c->config_version = 1;
 	c->api.proc = API_PROC_MIXED;
 	c->api.sys = API_SYS_MIXED;

@@ -52,6 +52,21 @@ enum lxcfs_policy {
 	LXCFS_ALWAYS, /* or no start */
 };
 
+/* What follows when init ends without having been asked to. */
+enum start_restart {
+	RESTART_NO,
+	RESTART_ON_FAILURE, /* a status that is not 0, or a signal */
+	RESTART_ALWAYS,
+};
+
+/* What follows when the health command failed too often. */
+enum health_action {
+	HEALTH_NONE, /* it is only told */
+	HEALTH_RESTART,
+	HEALTH_STOP,
+	HEALTH_KILL, /* stop without a clean halt */
+};
+
 enum idmap_policy {
 	IDMAP_AUTO,	/* no idmap key: a block from the allocator */
 	IDMAP_EXPLICIT, /* idmap = u ... lines */
@@ -127,10 +142,17 @@ struct config {
 	bool start_auto;
 	int start_ready;		   /* enum start_ready */
 	uint32_t start_delay, start_order; /* delay in seconds */
-	bool has_start_order;
 	struct strlist groups;
+	struct strlist start_after; /* names of containers */
+	int start_restart;	    /* enum start_restart */
 	bool monitor_unshare;
 	int monitor_signal_pdeath;
+
+	/* health: NULL, no checks */
+	char *health_cmd;
+	uint64_t health_interval_ms, health_timeout_ms;
+	uint32_t health_failures;
+	int health_action; /* enum health_action */
 
 	/* network */
 	struct net_spec nets[CONFIG_MAX_NETS];

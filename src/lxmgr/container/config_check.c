@@ -43,6 +43,35 @@ static int check_ready(const struct config *c, struct lxmgr_err *err)
 	return 0;
 }
 
+static int check_start(const struct config *c, const char *name, struct lxmgr_err *err)
+{
+	if (!strlist_has(&c->start_after, name))
+		return 0;
+	err_msg(err, -ELOOP, "a container cannot be started after itself");
+	return blame(c, "start.after", -ELOOP, err);
+}
+
+static int check_health(const struct config *c, struct lxmgr_err *err)
+{
+	const struct {
+		const char *key;
+		uint64_t have, least, most;
+		const char *range;
+	} limits[] = {
+		{ "health.interval", c->health_interval_ms, 1000, 86400000, "1 s to 1 d" },
+		{ "health.timeout", c->health_timeout_ms, 1, 3600000, "1 ms to 1 h" },
+		{ "health.failures", c->health_failures, 1, 1000, "1 to 1000" },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
+		if (limits[i].have >= limits[i].least && limits[i].have <= limits[i].most)
+			continue;
+		err_msg(err, -ERANGE, "%s goes from %s", limits[i].key, limits[i].range);
+		return blame(c, limits[i].key, -ERANGE, err);
+	}
+	return 0;
+}
+
 static int check_namespaces(const struct config *c, struct lxmgr_err *err)
 {
 	if (c->ns_clone && c->ns_keep) {
@@ -194,6 +223,10 @@ int config_check(struct config *c, const char *name, struct lxmgr_err *err)
 		r = check_ready(c, err);
 	if (r == 0)
 		r = check_namespaces(c, err);
+	if (r == 0)
+		r = check_start(c, name, err);
+	if (r == 0)
+		r = check_health(c, err);
 	if (r == 0)
 		r = check_nets(c, err);
 	if (r == 0 && c->idmap_policy == IDMAP_EXPLICIT) {

@@ -14,6 +14,8 @@
 
 static const char *const start_ready[] = { "exec", "init", NULL };
 static const char *const lxcfs_policies[] = { "auto", "0", "1", NULL };
+static const char *const start_restarts[] = { "no", "on-failure", "always", NULL };
+static const char *const health_actions[] = { "none", "restart", "stop", "kill", NULL };
 static const char *const veth_modes[] = { "bridge", "router", NULL };
 static const char *const macvlan_modes[] = { "private", "vepa", "bridge", "passthru", NULL };
 static const char *const ipvlan_modes[] = { "l3", "l3s", "l2", NULL };
@@ -116,9 +118,17 @@ const struct config_key config_keys[] = {
 	{ "start.delay", &value_seconds, C(start_delay), "seconds to wait after it" },
 	{ "start.ready", &value_enum, C(start_ready), "when a start is done: exec, or init (it says so itself)", start_ready, KEY_OURS },
 	{ "start.order", &value_u32, C(start_order), "higher starts earlier" },
+	{ "start.after", &value_names, C(start_after), "containers that are started before it", NULL, KEY_OURS },
+	{ "start.restart", &value_enum, C(start_restart), "start it again when it ends by itself", start_restarts, KEY_OURS },
 	{ "group", &value_words, C(groups), "groups for autostart and ls" },
 	{ "monitor.unshare", &value_bool, C(monitor_unshare), "the monitor always has a mount namespace of its own while it starts" },
 	{ "monitor.signal.pdeath", &value_signal, C(monitor_signal_pdeath), "sent to init when the monitor dies" },
+	/* health */
+	{ "health.cmd", &value_string, C(health_cmd), "shell command inside that tells whether it is well", NULL, KEY_OURS },
+	{ "health.interval", &value_duration, C(health_interval_ms), "time between two checks", NULL, KEY_OURS },
+	{ "health.timeout", &value_duration, C(health_timeout_ms), "time that a check may take", NULL, KEY_OURS },
+	{ "health.failures", &value_u32, C(health_failures), "failures in a row that make it unhealthy", NULL, KEY_OURS },
+	{ "health.action", &value_enum, C(health_action), "what is done then", health_actions, KEY_OURS },
 	/* network */
 	{ "net.[i].type", &value_net_type, N(type), "type of the interface", NULL, KEY_NET },
 	{ "net.[i].flags", &value_net_flags, N(up), "up", NULL, KEY_NET },

@@ -358,6 +358,21 @@ static int set_words(const struct value_ctx *v, const char *value, struct lxmgr_
 	return strlist_split(v->field, value, " \t") < 0 ? err_set(err, -ENOMEM, "config") : 0;
 }
 
+/* Names of containers. */
+static int set_names(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	cleanup_strlist struct strlist words = { 0 };
+	int r = strlist_split(&words, value, " \t,");
+
+	for (size_t i = 0; r == 0 && i < words.n; i++) {
+		if (!name_is_valid(words.v[i]))
+			return err_msg(err, -EINVAL, "'%s' is no container name", words.v[i]);
+		if (!strlist_has(v->field, words.v[i]))
+			r = strlist_add(v->field, words.v[i]);
+	}
+	return r < 0 ? err_set(err, -ENOMEM, "config") : 0;
+}
+
 static int set_env(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
 	const char *eq = strchr(value, '=');
@@ -395,6 +410,7 @@ static void print_list(const struct value_ctx *v, struct strbuf *out)
 
 const struct value_type value_list = { "list", set_list, clear_list, print_list, true };
 const struct value_type value_words = { "words", set_words, clear_list, print_list, true };
+const struct value_type value_names = { "names", set_names, clear_list, print_list, true };
 const struct value_type value_env = { "NAME=VALUE", set_env, clear_list, print_list, true };
 
 static int set_enum(const struct value_ctx *v, const char *value, struct lxmgr_err *err)

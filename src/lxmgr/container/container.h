@@ -56,8 +56,10 @@ struct state {
 	size_t n_net;
 	char lsm_name[128];
 	bool privileged;
-	bool hooks_started; /* pre-start ran: post-stop must */
-	bool machine;	    /* machined was told of it */
+	bool hooks_started;	       /* pre-start ran: post-stop must */
+	bool machine;		       /* machined was told of it */
+	bool waiting;		       /* its monitor waits before it starts it again */
+	char name[64], path[PATH_MAX]; /* of the container: for who has only the run directory */
 };
 
 /* Read it. -ENOENT: not started (or torn down). A state of an earlier boot, or whose monitor and
@@ -65,6 +67,8 @@ struct state {
  * teardown. */
 int state_read(const struct lxmgr_container *c, struct state *ret, bool *ret_stale,
 	       struct lxmgr_err *err);
+/* Only parse the state file of the run directory base/tag: nothing is checked. -ENOENT. */
+int state_peek(int base, const char *tag, struct state *ret);
 /* Begin a new state file in run_fd (RUNDIR/TAG); an O_APPEND fd. */
 int state_create(int run_fd, struct lxmgr_err *err);
 /* Append one line (without its newline) with a single write(). */

@@ -9,9 +9,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container/autostart.h"
 #include "container/container.h"
 #include "container/idalloc.h"
 #include "container/personalize.h"
+#include "container/units.h"
 #include "image/image.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -349,6 +351,8 @@ static int build(struct create *c, struct lxmgr_err *err)
 	if (r == 0)
 		r = make_config(c, err);
 	if (r == 0)
+		r = auto_check_after(c->path, c->name, &c->config, err);
+	if (r == 0)
 		r = make_dir(c, err);
 	if (r == 0)
 		r = get_image(c, &args, err);
@@ -404,6 +408,8 @@ int lxmgr_container_create(const char *path, const char *name, const struct lxmg
 		r = build(&c, err);
 		if (r < 0)
 			give_up(&c);
+		else
+			r = units_sync(c.path, name, &c.config, err) < 0 ? err->code : 0;
 	}
 	image_close(&c.image);
 	if (c.has_config)

@@ -11,6 +11,7 @@
 #include "container/idalloc.h"
 #include "container/finish.h"
 #include "container/teardown.h"
+#include "container/units.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -29,6 +30,8 @@ static int remove_container(struct lxmgr_container *c, struct lxmgr_err *err)
 	if (path < 0 || renameat(path, c->name, path, dead) < 0)
 		return err_set(err, -errno, "take '%s' away", id);
 	/* From here on it does not exist; what fails now is cleaned by the next create. */
+	if (units_sync(c->path, c->name, NULL, err) < 0)
+		log_warn("%s: %s, ignoring", c->name, err ? err->text : "its units stay");
 	r = ipam_release(id, err);
 	if (r == 0)
 		r = idalloc_release(id, err);

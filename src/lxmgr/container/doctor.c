@@ -67,6 +67,8 @@ static const struct {
 	{ "sysctls", NULL, doctor_sysctls },
 	{ "systemd", "units", doctor_units },
 	{ "systemd", "machined", doctor_machined },
+	{ "autostart", "units", doctor_auto_units },
+	{ "autostart", "containers", doctor_autostart },
 	{ "programs", NULL, doctor_programs },
 };
 

@@ -47,6 +47,10 @@ void doctor_forward6(struct doctor *d);
 void doctor_nat(struct doctor *d);
 void doctor_resolver(struct doctor *d);
 
+/* doctor_autostart.c */
+void doctor_auto_units(struct doctor *d);
+void doctor_autostart(struct doctor *d);
+
 /* doctor_limits.c */
 void doctor_sysctls(struct doctor *d);
 

@@ -3,12 +3,16 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "container/finish.h"
 #include "container/start.h"
 #include "container/teardown.h"
+#include "util/cleanup.h"
 #include "util/err.h"
 #include "util/log.h"
+#include "util/run.h"
 
 static void report_end(int fd, int status)
 {
@@ -17,7 +21,8 @@ static void report_end(int fd, int status)
 }
 
 /* Start again in this process. Returns only when that failed. */
-static int restart_here(struct lxmgr_container *c, const struct finish *f, struct lxmgr_err *err)
+static int restart_here(struct lxmgr_container *c, const struct finish *f, int restarts,
+			struct lxmgr_err *err)
 {
 	struct start s;
 	int r;
@@ -25,11 +30,85 @@ static int restart_here(struct lxmgr_container *c, const struct finish *f, struc
 	start_init(&s, c);
 	s.report_fd = f->report_fd;
 	s.service = f->service;
+	s.restarts = restarts;
 	if (f->base)
 		snprintf(s.base, sizeof(s.base), "%s", f->base);
 	r = start_in_monitor(&s, err);
 	start_release(&s);
 	return r;
+}
+
+/* Ended by itself, and not by its own halt. */
+static bool has_failed(int status)
+{
+	return WIFEXITED(status) ? WEXITSTATUS(status) != 0
+				 : WTERMSIG(status) != SIGINT && WTERMSIG(status) != SIGHUP;
+}
+
+/* What those see who look meanwhile: a start that takes its time, and whose monitor may be killed.
+ */
+static int note_waiting(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	cleanup_fd int run = container_run_dir(c, true, err), state = -EBADF;
+	char id[37];
+	int r;
+
+	if (run < 0)
+		return run;
+	state = state_create(run, err);
+	if (state < 0)
+		return state;
+	r = boot_id(id);
+	if (r == 0)
+		r = state_add(state, "boot %s", id);
+	if (r == 0)
+		r = state_add(state, "monitor %d %llu", getpid(),
+			      (unsigned long long)proc_start_time(getpid()));
+	if (r == 0)
+		r = state_add(state, "flag waiting");
+	if (r == 0)
+		r = state_add(state, "state STARTING");
+	return r < 0 ? err_set(err, r, "write the state of '%s'", c->name) : 0;
+}
+
+/* Who stops or starts it in the pause kills this process. Returns when it is given up. */
+static int restart_by_policy(struct lxmgr_container *c, const struct finish *f, bool ran_long,
+			     struct lxmgr_err *err)
+{
+	int n = ran_long ? 0 : f->restarts, r = 0;
+
+	for (; n < RESTART_BURST; n++) {
+		int pause = RESTART_PAUSE_S << n;
+
+		log_notice("%s: starting it again in %d s (lxmgr.start.restart)", c->name, pause);
+		r = note_waiting(c, err);
+		if (r < 0)
+			return r;
+		sleep((unsigned int)pause);
+		r = restart_here(c, f, n + 1, err);
+		log_error("%s: restart: %s", c->name, err->text);
+	}
+	log_error("%s: it ended %d times in a row: it stays stopped", c->name, RESTART_BURST + 1);
+	return r;
+}
+
+/* The exit status that systemd's Restart= goes by. */
+static int unit_status(const struct lxmgr_container *c, bool asked, int status)
+{
+	if (asked)
+		return FINISH_STOPPED;
+	if (has_failed(status))
+		return FINISH_FAILED;
+	return c->config_loaded && c->config.start_restart == RESTART_ALWAYS ? FINISH_HALTED
+									     : FINISH_STOPPED;
+}
+
+static bool policy_applies(const struct lxmgr_container *c, const struct finish *f)
+{
+	if (!f->restart || f->restarts < 0 || !c->config_loaded)
+		return false;
+	return c->config.start_restart == RESTART_ALWAYS ||
+	       (c->config.start_restart == RESTART_ON_FAILURE && has_failed(f->wait_status));
 }
 
 int container_finish(struct lxmgr_container *c, const struct finish *f)
@@ -40,6 +119,7 @@ int container_finish(struct lxmgr_container *c, const struct finish *f)
 	bool reboot = f->restart && WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP;
 	struct lxmgr_err err = { 0 };
 	struct state s;
+	char text[64];
 	bool stale;
 	int r;
 
@@ -58,12 +138,18 @@ int container_finish(struct lxmgr_container *c, const struct finish *f)
 		log_error("%s: teardown: %s", c->name, err.text);
 	if (reboot && c->config_loaded) {
 		log_info("%s: restarting, as its init asked", c->name);
-		r = restart_here(c, f, &err);
+		r = restart_here(c, f, f->restarts, &err);
 		log_error("%s: restart: %s", c->name, err.text);
+	} else if (policy_applies(c, f)) {
+		bool ran_long = time(NULL) - s.started >= RESTART_WINDOW_S;
+
+		log_notice("%s: its init ended with %s", c->name,
+			   run_status_text(status, text, sizeof(text)));
+		r = restart_by_policy(c, f, ran_long, &err);
 	}
 	if (c->config_loaded && c->config.ephemeral && c->dir_fd >= 0 &&
 	    container_destroy_stopped(c, &err) < 0)
 		log_error("%s: destroy (lxmgr.ephemeral): %s", c->name, err.text);
 	report_end(f->report_fd, status);
-	return r < 0;
+	return r < 0 ? FINISH_FAILED : unit_status(c, !f->restart, status);
 }

@@ -5,10 +5,24 @@
 
 #include "container/container.h"
 
+/* lxmgr.start.restart: this many times, after a pause that doubles each time (systemd's is always
+ * the first one), until it ran for so long. */
+#define RESTART_BURST	 5
+#define RESTART_PAUSE_S	 2
+#define RESTART_WINDOW_S 600
+
+/* The exit status of the monitor, for systemd's Restart=. */
+enum {
+	FINISH_STOPPED = 0, /* it was asked to stop, or halted by itself and that is all right */
+	FINISH_FAILED = 1,
+	FINISH_HALTED = 77, /* halted by itself, and is to be started again (always) */
+};
+
 struct finish {
 	int wait_status;     /* of init */
 	bool restart;	     /* a reboot that the guest asks for is served */
 	bool service;	     /* this process is a unit's main process */
+	int restarts;	     /* by lxmgr.start.restart, in a row; -1: not by this process */
 	const char *base;    /* cgroup that systemd delegated, or NULL */
 	int report_fd;	     /* -1, or the socket of a tool in the foreground */
 	int ns_fd[NS_COUNT]; /* namespaces that were held for hooks, or -1 */

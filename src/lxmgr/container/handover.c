@@ -75,6 +75,12 @@ int start_handover(struct start *s, struct lxmgr_err *err)
 	}
 	if (s->service)
 		r |= strlist_add(&argv, "--service");
+	if (s->restarts >= 0)
+		r |= strlist_addf(&argv, "--restarts=%d", s->restarts);
+	/* A unit has a timer for it. */
+	if (cfg->health_cmd && !s->service)
+		r |= strlist_addf(&argv, "--health=%llu",
+				  (unsigned long long)cfg->health_interval_ms);
 	if (*s->base)
 		r |= strlist_addf(&argv, "--base=%s", s->base);
 	r |= pass(&argv, "ready", s->ready_fd);

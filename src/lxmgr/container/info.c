@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "container/container.h"
+#include "container/health.h"
 #include "kernel/antispoof.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -198,9 +199,24 @@ static void init_unknown(struct lxmgr_info *i)
 	i->image = strdup("");
 }
 
+static void add_health(const struct lxmgr_container *c, const struct state *s,
+		       struct lxmgr_info *info)
+{
+	struct health h;
+
+	if (health_read(c, s, &h) < 0)
+		return;
+	info->health = h.healthy ? "healthy" : "unhealthy";
+	info->health_failures = h.failures;
+	info->health_checked = (uint64_t)h.checked;
+	snprintf(info->health_result, sizeof(info->health_result), "%s", h.result);
+	snprintf(info->health_output, sizeof(info->health_output), "%s", h.output);
+}
+
 static void add_running(const struct state *s, unsigned int what, struct lxmgr_info *info)
 {
 	info->init_pid = s->init_pid;
+	info->waiting = s->waiting;
 	info->monitor_alive = s->monitor_alive;
 	info->monitor_pid = s->monitor_alive ? s->monitor_pid : 0;
 	info->started = (uint64_t)s->started;
@@ -241,6 +257,8 @@ int lxmgr_container_info(struct lxmgr_container *c, unsigned int what, struct lx
 	info->state = public_state(c, stale ? LXMGR_STOPPED : s.state);
 	if (!stale)
 		add_running(&s, what, info);
+	if (!stale && (what & LXMGR_INFO_CONFIG))
+		add_health(c, &s, info);
 	*ret = info;
 	return 0;
 }

@@ -10,6 +10,9 @@
 #include <unistd.h>
 
 #include "container/inside.h"
+#include "container/autostart.h"
+#include "container/container.h"
+#include "container/units.h"
 #include "kernel/fsids.h"
 #include "kernel/mount.h"
 #include "kernel/sys.h"
@@ -250,11 +253,17 @@ static int edit(struct lxmgr_container *c, const char *key, const char *value,
 	r = config_read_text(check, new, strlen(new), "config", err);
 	if (r == 0)
 		r = config_check(check, c->name, err);
+	if (r == 0)
+		r = auto_check_after(c->path, c->name, check, err);
+	if (r == 0) {
+		r = write_file_atomic(dir, "config", new, strlen(new), 0600);
+		if (r < 0)
+			err_set(err, r, "write the config of '%s'", c->name);
+	}
+	if (r == 0)
+		r = units_sync(c->path, c->name, check, err);
 	config_free(check);
-	if (r < 0)
-		return r;
-	r = write_file_atomic(dir, "config", new, strlen(new), 0600);
-	return r < 0 ? err_set(err, r, "write the config of '%s'", c->name) : 0;
+	return r < 0 ? r : 0;
 }
 
 int lxmgr_container_set_item(struct lxmgr_container *c, const char *key, const char *value,

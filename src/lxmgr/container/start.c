@@ -17,6 +17,7 @@
 #include "container/idalloc.h"
 #include "container/lxcfs.h"
 #include "container/service.h"
+#include "container/slots.h"
 #include "container/start.h"
 #include "container/teardown.h"
 #include "kernel/sys.h"
@@ -39,6 +40,7 @@ void start_init(struct start *s, struct lxmgr_container *c)
 	memset(s, 0, sizeof(*s));
 	s->c = c;
 	s->lxcfs = (struct lxcfs)LXCFS_INIT;
+	s->restarts = -1;
 	s->run_fd = s->state_fd = s->report_fd = s->sock = s->child_sock = s->pidfd = -EBADF;
 	s->ct_fd = s->init_fd = s->preload_sock = s->host_proc_fd = -EBADF;
 	s->ready_fd = s->ready_out = -EBADF;
@@ -424,6 +426,9 @@ static int ensure_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
 			return r;
 		init = state_init_pidfd(&state);
 		monitor = state_monitor_pidfd(&state);
+		/* Nobody has to wait for the end of its pause. */
+		if (state.waiting && monitor >= 0)
+			sys_pidfd_send_signal(monitor, SIGKILL);
 		p = (struct pollfd){ .fd = init, .events = POLLIN };
 		if ((init >= 0 && poll(&p, 1, 0) == 0) || monitor < 0 || now_ms() > end)
 			return err_status(err, STATUS_WRONG_STATE, -EBUSY,
@@ -443,10 +448,17 @@ static int launch_here(struct start *s, struct lxmgr_err *err)
 
 static int start_direct(struct start *s, struct lxmgr_err *err)
 {
+	bool queue = s->opts->queue || s->opts->service;
+	cleanup_fd int slot = queue ? start_slot_take() : -EBADF;
 	cleanup_fd int trace = -EBADF, lock = -EBADF;
 	struct lxmgr_container *c = s->c;
 	int r;
 
+	/* A unit's monitor tells systemd how it ended, who does the rest; and a command that
+	 * somebody waits for or gave is not started twice. */
+	if (c->config.start_restart != RESTART_NO && !s->opts->service && !s->opts->foreground &&
+	    !s->opts->argv)
+		s->restarts = 0;
 	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
 	if (lock < 0)
 		return lock;

@@ -17,6 +17,7 @@
 #include "util/parse.h"
 
 #define STATE_LIMIT (256 * 1024)
+#define LINE_LIMIT  (PATH_MAX + 64)
 
 uint64_t proc_start_time(pid_t pid)
 {
@@ -68,7 +69,7 @@ int state_create(int run_fd, struct lxmgr_err *err)
 
 int state_add(int state_fd, const char *fmt, ...)
 {
-	char line[512];
+	char line[LINE_LIMIT];
 	va_list ap;
 	int n;
 
@@ -171,12 +172,26 @@ static void parse_lsm(const char *v, struct state *s)
 	snprintf(s->lsm_name, sizeof(s->lsm_name), "%s", v);
 }
 
+static void parse_name(const char *v, struct state *s)
+{
+	if (name_is_valid(v))
+		snprintf(s->name, sizeof(s->name), "%s", v);
+}
+
+static void parse_path(const char *v, struct state *s)
+{
+	if (*v == '/')
+		snprintf(s->path, sizeof(s->path), "%s", v);
+}
+
 static void parse_flag(const char *v, struct state *s)
 {
 	if (str_eq(v, "privileged"))
 		s->privileged = true;
 	else if (str_eq(v, "hooks"))
 		s->hooks_started = true;
+	else if (str_eq(v, "waiting"))
+		s->waiting = true;
 	else if (str_eq(v, "machine"))
 		s->machine = true;
 }
@@ -234,13 +249,15 @@ void state_parse(const char *text, struct state *ret)
 		{ "cgroup-inner ", parse_cgroup_inner },
 		{ "lsm ", parse_lsm },
 		{ "flag ", parse_flag },
+		{ "name ", parse_name },
+		{ "path ", parse_path },
 		{ "idmap ", parse_idmap },
 		{ "net ", parse_net },
 	};
 
 	while (*text) {
 		size_t n = strcspn(text, "\n");
-		char line[512];
+		char line[LINE_LIMIT];
 
 		/* A line without its newline was cut short by a crash: it does not count. */
 		if (text[n] && n < sizeof(line)) {
@@ -267,6 +284,18 @@ static bool boot_is_this(const struct state *s)
 	char id[37];
 
 	return boot_id(id) == 0 && str_eq(id, s->boot_id);
+}
+
+int state_peek(int base, const char *tag, struct state *ret)
+{
+	cleanup_fd int run = openat(base, tag, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_free char *text = NULL;
+	int r = run < 0 ? -errno : read_file_at(run, "state", STATE_LIMIT, &text, NULL);
+
+	memset(ret, 0, sizeof(*ret));
+	if (r == 0)
+		state_parse(text, ret);
+	return r;
 }
 
 int state_read(const struct lxmgr_container *c, struct state *ret, bool *ret_stale,

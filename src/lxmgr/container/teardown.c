@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "container/health.h"
 #include "container/hooks.h"
 #include "container/service.h"
 #include "container/teardown.h"
@@ -106,6 +107,7 @@ static int end_run_dir(const struct lxmgr_container *c, struct lxmgr_err *err)
 
 	if (run < 0)
 		return run == -ENOENT ? 0 : run;
+	health_forget(c);
 	state_set(c, LXMGR_STOPPED);
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		if (unlinkat(run, files[i], 0) < 0 && errno != ENOENT)

@@ -4,7 +4,7 @@
  * where the guest asked for a reboot. Not for users.
  *
  *	lxmgr-finish NAME PATH --status=N [--rcfile=F] [--report=FD] [--no-restart] [--service]
- *		[--base=CGROUP] [--ns=TYPE:FD]...
+ *		[--restarts=N] [--base=CGROUP] [--ns=TYPE:FD]...
  */
 #include <fcntl.h>
 #include <signal.h>
@@ -38,6 +38,7 @@ static int parse_fd(const char *text)
 static void parse_arg(const char *arg, struct args *a)
 {
 	const char *v;
+	uint32_t n;
 
 	if ((v = str_after(arg, "--status=")))
 		parse_u32(v, &a->status);
@@ -51,6 +52,8 @@ static void parse_arg(const char *arg, struct args *a)
 		a->f.service = true;
 	else if ((v = str_after(arg, "--base=")))
 		a->f.base = v;
+	else if ((v = str_after(arg, "--restarts=")) && parse_u32(v, &n) == 0)
+		a->f.restarts = (int)n;
 	else if ((v = str_after(arg, "--ns=")) && *v >= '0' && *v < '0' + NS_COUNT && v[1] == ':')
 		a->f.ns_fd[*v - '0'] = parse_fd(v + 2);
 }
@@ -59,6 +62,7 @@ int main(int argc, char **argv)
 {
 	struct args a = { .f = { .report_fd = -1,
 				 .restart = true,
+				 .restarts = -1,
 				 .ns_fd = { -1, -1, -1, -1, -1, -1, -1, -1 } } };
 	struct lxmgr_container *c = NULL;
 	struct lxmgr_err err = { 0 };

@@ -24,6 +24,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "container/control.h"
@@ -43,8 +44,9 @@ static struct monitor {
 	const char *log_path;
 	uint64_t log_size, log_written; /* bytes; size 0: the default bound */
 	bool log_rotate, no_restart;
-	int tty[MAX_TTYS];   /* masters, -1: none */
-	int owner[MAX_TTYS]; /* client fd that has it, -1: free */
+	int64_t health_every, health_at; /* milliseconds; 0: no checks by this process */
+	int tty[MAX_TTYS];		 /* masters, -1: none */
+	int owner[MAX_TTYS];		 /* client fd that has it, -1: free */
 	int client[MAX_CLIENTS];
 	char *ring; /* the console's last bytes */
 	uint64_t ring_size, ring_pos;
@@ -97,13 +99,33 @@ static int watch_nat(void)
 	return fd;
 }
 
+static int64_t now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+/* Run a helper as a grandchild: nobody has to wait for it. */
+static void spawn(char *const *argv)
+{
+	pid_t pid = vfork();
+
+	if (pid == 0) {
+		if (vfork() == 0)
+			execve(argv[0], argv, environ);
+		_exit(127);
+	}
+	waitpid(pid, NULL, 0);
+}
+
 /* Something was deleted, or more happened than the socket holds: the helper looks whether the
  * table is still there. */
 static void check_nat(void)
 {
-	char *const argv[] = { (char[]){ "lxmgr-nft" }, (char[]){ "ensure" }, NULL };
+	char *const argv[] = { (char[]){ LIBEXECDIR "/lxmgr-nft" }, (char[]){ "ensure" }, NULL };
 	bool gone = false;
-	pid_t pid;
 	char buf[4096];
 	ssize_t n;
 
@@ -117,16 +139,24 @@ static void check_nat(void)
 			gone |= h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE) ||
 				h->nlmsg_type == NLMSG_ERROR;
 	}
-	if (!gone)
-		return;
-	/* A grandchild: nobody has to wait for it. */
-	pid = vfork();
-	if (pid == 0) {
-		if (vfork() == 0)
-			execve(LIBEXECDIR "/lxmgr-nft", argv, environ);
-		_exit(127);
+	if (gone)
+		spawn(argv);
+}
+
+/* Until the next health check is due; -1: there is none. It is done by now where it was due. */
+static int health_timeout(void)
+{
+	char *const argv[] = { (char[]){ LIBEXECDIR "/lxmgr-health" }, m.argv[1], m.argv[2], NULL };
+	int64_t left;
+
+	if (!m.health_every)
+		return -1;
+	if (now() >= m.health_at) {
+		spawn(argv);
+		m.health_at = now() + m.health_every;
 	}
-	waitpid(pid, NULL, 0);
+	left = m.health_at - now();
+	return left > 0 ? (int)left : 0;
 }
 
 static void parse(const char *arg)
@@ -149,6 +179,9 @@ static void parse(const char *arg)
 		m.log_rotate = true;
 	} else if (!strcmp(arg, "--service")) {
 		m.journal = true;
+	} else if ((v = after(arg, "--health="))) {
+		m.health_every = (int64_t)number(v);
+		m.health_at = now() + m.health_every;
 	} else if ((v = after(arg, "--ready="))) {
 		m.ready = take(v);
 	} else if ((v = after(arg, "--ready-out="))) {
@@ -441,7 +474,8 @@ static void finish(void)
 		argv[n++] = "--no-restart";
 	for (int i = 3; i < m.argc; i++)
 		if (after(m.argv[i], "--ns=") || after(m.argv[i], "--rcfile=") ||
-		    after(m.argv[i], "--base=") || after(m.argv[i], "--service"))
+		    after(m.argv[i], "--base=") || after(m.argv[i], "--restarts=") ||
+		    after(m.argv[i], "--service"))
 			argv[n++] = m.argv[i];
 	argv[n] = NULL;
 	execve(LIBEXECDIR "/lxmgr-finish", (char *const *)argv, environ);
@@ -533,7 +567,7 @@ int main(int argc, char **argv)
 	for (;;) {
 		size_t n = fill_poll(p, what);
 
-		if (poll(p, n, -1) <= 0)
+		if (poll(p, n, health_timeout()) <= 0)
 			continue;
 		for (size_t i = 0; i < n; i++)
 			if (p[i].revents)

@@ -120,6 +120,8 @@ static int do_start(char **args, int n)
 	r = watch_jobs(&job);
 	if (r < 0)
 		return complain("talk to systemd", r, NULL);
+	/* Somebody asks for it: how often it failed or was started before does not count. */
+	sd_bus_call_method(bus, MANAGER, "ResetFailedUnit", NULL, NULL, "s", args[0]);
 	r = sd_bus_call_method(bus, MANAGER, "StartUnit", &e, &reply, "ss", args[0], "replace");
 	if (sd_bus_error_has_name(&e, "org.freedesktop.systemd1.NoSuchUnit"))
 		return NO_SUCH_UNIT;
