@@ -27,6 +27,7 @@ in_c a "$(watchers 80)" >"$TREE/.a" 2>&1
 eventually grep -q "$refused" "$TREE/.a"
 says "$refused" 'a container uses up its watchers' cat "$TREE/.a"
 is 16 'it had as many as a user may have' grep -c "$refused" "$TREE/.a"
+says "inotify instances of a user +64 of 64 by container 'a-.*nearly used up" 'doctor names it' lxmgr-doctor
 status 1 'it has none left' has_watcher in_c a "$watch"
 ok 'another container has' has_watcher in_c b "$watch"
 ok 'the host has' has_watcher sh -c "$watch"
@@ -36,4 +37,17 @@ ok 'a container that starts now has' has_watcher in_c b "$watch"
 lx stop -k a
 lx start a
 ok 'stopped and started, it has them again' has_watcher in_c a "$watch"
+
+# The bounds for many containers: read by systemd-sysctl or by hand, never set by lxmgr itself.
+file=$(dirname "$(command -v lxmgr-doctor)")/../lib/sysctl.d/10-lxmgr.conf
+sysctl -q -w "$key=$before"
+old=$(sed -n 's/^-\([a-z0-9_.]*\) = .*/\1/p' "$file" | xargs sysctl -e 2>/dev/null)
+lx stop -k a
+lx start a
+is "$before" 'a start leaves the host as it is' sysctl -n "$key"
+ok 'the drop-in is applied' sysctl -q -p "$file"
+is 1024 'and acts' sysctl -n "$key"
+is '' 'doctor has nothing to say of those any more' sh -c "lxmgr-doctor | sed -n '/^sysctls/,/^limits/p' | grep notice"
+printf '%s\n' "$old" | sed 's/ = /=/' | while read -r line; do sysctl -q -w "$line"; done
+is "$before" 'all is as before' sysctl -n "$key"
 finish

@@ -3,6 +3,7 @@
 # The host forwards for containers, and for nobody else where that is enough.
 . ./lib.sh
 . ./netns.sh
+need python3
 
 value() { in_ns sysctl -n "net.$1"; }
 # On and off again: only a change reaches the interfaces.
@@ -51,9 +52,21 @@ ok 'the container reaches what is behind the uplink' inside 192.0.2.9
 ok 'with IPv6 too' inside 2001:db8::9
 lx stop -k a
 
-# It does not: the host has to.
+# It does not: the host has to, and it lives by a route that a router advertises.
 off
-in_ns sysctl -q -w net.ipv6.conf.lxtup.accept_ra=1
+in_ns sysctl -q -w net.ipv6.conf.lxtup.accept_ra=1 net.ipv6.conf.lxtup.accept_ra_defrtr=1
+cat >"$TREE/.advertise" <<'EOT'
+import socket, struct
+s = socket.socket(socket.AF_INET6, socket.SOCK_RAW, socket.IPPROTO_ICMPV6)
+s.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_MULTICAST_HOPS, 255)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"lxtfar")
+s.sendto(struct.pack("!BBHBBHII", 134, 0, 0, 64, 0, 1800, 0, 0), ("ff02::1", 0, 0, socket.if_nametoindex("lxtfar")))
+EOT
+advertise() {
+	ip netns exec "$NS-far" python3 "$TREE/.advertise"
+	in_ns ip -6 route show default dev lxtup proto ra | grep -q 'via fe80'
+}
+ok 'a router advertises itself' eventually advertise
 says "IPv4 forwarding +off for lxmgrbr0" 'doctor: somebody switched it off' in_ns lxmgr-doctor
 ok 'start with an uplink that does not forward' start
 for key in $global; do
@@ -62,6 +75,9 @@ done
 says "IPv4 forwarding is switched on for the whole host .net.ipv4.ip_forward = 1.: .*'lxtup'" \
 	'the trace says why' cat "$TREE/trace"
 is 2 'the uplink goes on taking router advertisements' value ipv6.conf.lxtup.accept_ra
+says 'via fe80' 'the advertised route is still there' in_ns ip -6 route show default dev lxtup proto ra
+in_ns ip -6 route flush proto ra
+ok 'and comes again with the next advertisement' eventually advertise
 ok 'the container reaches what is behind the uplink' inside 192.0.2.9
 ok 'with IPv6 too' inside 2001:db8::9
 says 'IPv4 forwarding +on for the whole host' 'doctor says so' in_ns lxmgr-doctor

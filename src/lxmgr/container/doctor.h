@@ -7,6 +7,8 @@
 #ifndef LXMGR_CONTAINER_DOCTOR_H
 #define LXMGR_CONTAINER_DOCTOR_H
 
+#include <stdint.h>
+
 #include "lxmgr.h"
 
 enum doctor_result {
@@ -51,8 +53,18 @@ void doctor_resolver(struct doctor *d);
 void doctor_auto_units(struct doctor *d);
 void doctor_autostart(struct doctor *d);
 
-/* doctor_limits.c */
+/* doctor_limits.c: what of the host's limits is used. */
 void doctor_sysctls(struct doctor *d);
+void doctor_usage(struct doctor *d);
+void doctor_neighbours(struct doctor *d);
+void doctor_ids(struct doctor *d);
+void doctor_addresses(struct doctor *d);
+/* Used and allowed as one row: a notice from four fifths on. who: of whom, "" for the host. */
+void doctor_used(struct doctor *d, uint64_t used, uint64_t max, const char *who, const char *cure);
+
+/* doctor_users.c: limits per user, which are the containers' own. */
+void doctor_inotify(struct doctor *d);
+void doctor_keys(struct doctor *d);
 
 /* doctor_systemd.c */
 void doctor_units(struct doctor *d);

@@ -73,10 +73,13 @@ void doctor_cgroup(struct doctor *d)
 	}
 }
 
+#define MIN_MIB	   1024
+#define MIN_INODES 10000
+
 void doctor_disk(struct doctor *d)
 {
+	unsigned long long mib, inodes;
 	struct statvfs s;
-	unsigned long long mib;
 
 	mkdir_p(STATEDIR, 0711);
 	if (statvfs(STATEDIR, &s) < 0) {
@@ -84,8 +87,16 @@ void doctor_disk(struct doctor *d)
 		return;
 	}
 	mib = (unsigned long long)s.f_bavail * s.f_frsize >> 20;
-	doctor_say(d, mib < 1024 ? DOCTOR_NOTICE : DOCTOR_OK,
+	inodes = s.f_favail;
+	d->name = "space";
+	doctor_say(d, mib < MIN_MIB ? DOCTOR_NOTICE : DOCTOR_OK,
 		   "%llu MiB free in %s\tfree some space", mib, STATEDIR);
+	d->name = "inodes";
+	/* btrfs makes them as they are needed, and has none to count. */
+	if (s.f_files)
+		doctor_say(d, inodes < MIN_INODES ? DOCTOR_NOTICE : DOCTOR_OK,
+			   "%llu free in %s\tremove files, or make the file system with more",
+			   inodes, STATEDIR);
 }
 
 void doctor_lsm(struct doctor *d)

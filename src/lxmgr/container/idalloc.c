@@ -292,3 +292,30 @@ int idalloc_release(const char *id, struct lxmgr_err *err)
 {
 	return idalloc_release_in(&idalloc_default, id, err);
 }
+
+int idalloc_usage(uint64_t *ret_used, uint64_t *ret_total, struct lxmgr_err *err)
+{
+	const struct idalloc_files *f = &idalloc_default;
+	struct table t __attribute__((cleanup(table_close))) = { .dir = -EBADF, .lock = -EBADF };
+	struct ranges uid = { .n = 0 }, gid = { .n = 0 }, others = { .n = 0 };
+	const char *p, *id;
+	struct range range;
+	size_t n;
+	int r = table_open(&t, f->state_dir, false, err);
+
+	if (r < 0)
+		return r;
+	if (read_sub(f->subuid, &uid, &others) < 0 || read_sub(f->subgid, &gid, &others) < 0)
+		return err_msg(err, -EIO, "cannot read '%s' or '%s'", f->subuid, f->subgid);
+	*ret_used = *ret_total = 0;
+	for (p = t.text; (p = next(p, &range, &id, &n));)
+		*ret_used += range.count / BLOCK;
+	for (size_t i = 0; i < uid.n; i++) {
+		uint64_t first = (uid.v[i].first + BLOCK - 1) / BLOCK * BLOCK;
+
+		for (; first + BLOCK <= uid.v[i].first + uid.v[i].count; first += BLOCK)
+			*ret_total +=
+				contains(&gid, first, BLOCK) && !overlaps(&others, first, BLOCK);
+	}
+	return 0;
+}

@@ -379,3 +379,21 @@ int ipam_release(const char *id, struct lxmgr_err *err)
 	r = write_file_replace(l.dir, FILE_NAME, b.s ? b.s : "", b.len, 0600);
 	return r < 0 ? err_set(err, r, "write '%s/%s'", STATEDIR, FILE_NAME) : 0;
 }
+
+int ipam_usage(const struct bridge_conf *conf, uint64_t *ret_used, uint64_t *ret_total,
+	       struct lxmgr_err *err)
+{
+	struct leases l __attribute__((cleanup(leases_close))) = { .dir = -EBADF, .lock = -EBADF };
+	const char *p, *id, *rest;
+	size_t n;
+	int r = leases_open(&l, false, err);
+
+	if (r < 0)
+		return r;
+	/* All but the network's own address, its broadcast and the bridge. */
+	*ret_total = (1ULL << (32 - conf->v4.prefix)) - 3;
+	*ret_used = 0;
+	for (p = l.text; (p = next_lease(p, &id, &n, &rest));)
+		++*ret_used;
+	return 0;
+}

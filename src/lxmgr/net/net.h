@@ -173,6 +173,9 @@ int ipam_reserve(const struct bridge_conf *conf, const char *id, unsigned int ne
 		 const struct net_addr *addr, size_t n, struct lxmgr_err *err);
 int ipam_release(const char *id, struct lxmgr_err *err); /* all of a container */
 int ipam_lookup(const char *id, unsigned int net_index, struct ipam_lease *ret); /* -ENOENT */
+/* How many addresses are taken, and how many the bridge's network has for containers. */
+int ipam_usage(const struct bridge_conf *conf, uint64_t *ret_used, uint64_t *ret_total,
+	       struct lxmgr_err *err);
 
 /*
  * Guest files (net/guest*.c): written below rootfd with OPEN_IN_ROOT, so that the guest's own
