@@ -258,6 +258,7 @@ struct lxmgr_auto_opts {
 	bool ignore_auto; /* also those without lxmgr.start.auto */
 	bool up;	  /* those that run, to stop them; else those that do not */
 	bool all_trees;	  /* with up: all that run, of every tree, whatever else is set */
+	bool no_units;	  /* with all_trees: not those that are units of systemd's */
 };
 struct lxmgr_auto {
 	char *name, *path, *groups;

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool reboot, shutdown, hard, list, all, ignore_auto, all_trees, sync_units;
+static bool reboot, shutdown, hard, list, all, ignore_auto, all_trees, no_units, sync_units;
 static struct strings group_args;
 static int timeout = -1;
 
@@ -22,6 +22,7 @@ static const struct opt opts[] = {
 	{ 'A', "ignore-auto", OPT_FLAG, &ignore_auto, NULL, "also those without lxmgr.start.auto" },
 	{ 0, "all-trees", OPT_FLAG, &all_trees, NULL,
 	  "with -s, -k or -r: all that run, of every directory of containers" },
+	{ 0, "no-units", OPT_FLAG, &no_units, NULL, "with --all-trees: not those that are units" },
 	{ 0, "sync", OPT_FLAG, &sync_units, NULL, "only bring systemd's units in line" },
 };
 
@@ -120,6 +121,8 @@ static void check_usage(int rest, int argc, char **argv)
 		tool_usage_error("-a and -g exclude each other");
 	if (all_trees && !stop)
 		tool_usage_error("--all-trees goes with -s, -k or -r");
+	if (no_units && !all_trees)
+		tool_usage_error("--no-units goes with --all-trees");
 	if (timeout >= 0 && (!stop || hard))
 		tool_usage_error("-t goes with -s or -r");
 	if (timeout > 2000000)
@@ -138,9 +141,9 @@ int main(int argc, char **argv)
 					: hard	   ? LXMGR_AUTO_KILL
 						   : LXMGR_AUTO_START;
 	static const char *const said[] = { "started", "stopped", "killed", "rebooted" };
-	struct lxmgr_auto_opts o = { .all = all,
-				     .ignore_auto = ignore_auto,
-				     .all_trees = all_trees };
+	struct lxmgr_auto_opts o = {
+		.all = all, .ignore_auto = ignore_auto, .all_trees = all_trees, .no_units = no_units
+	};
 	struct lxmgr_auto *v = NULL;
 	struct lxmgr_err err = { 0 };
 	size_t n = 0;

@@ -16,7 +16,7 @@ prop() { systemctl show -P "$1" "$unit"; }
 unit_is() { [ "$(systemctl is-active "$unit")" = "$1" ]; }
 group() { sed -n 's,^0::,,p' "/proc/$(lxmgr-info -p -H "$1")/cgroup"; }
 
-ok 'the units are valid' systemd-analyze verify "lxmgr@$ct.service" lxmgr-net.service lxmgr.target
+ok 'the units are valid' systemd-analyze verify "lxmgr@$ct.service" lxmgr-net.service lxmgr.target lxmgr-guests.service
 ok 'create' lxmgr-create -q -t busybox -n "$ct"
 ok 'start' lxmgr-start "$ct"
 is active 'is the start of the unit' systemctl is-active "$unit"
@@ -155,5 +155,24 @@ more() { [ "$(scopes)" -gt "$before" ]; }
 ok 'execute has one too' eventually more
 lx stop -k a
 wait $job
+
+# What a shutdown of the host stops first.
+lx start a
+lxmgr-create -q -t busybox -n "$ct"
+lxmgr-start "$ct"
+is active 'a scope brings the service that halts it' systemctl is-active lxmgr-guests.service
+printf '#!/bin/sh\necho "$LXC_NAME $LXC_TARGET" >%s/halted\n' "$TREE" >"$TREE/hook"
+chmod +x "$TREE/hook"
+lx stop -k a
+lx config a "hook.post-stop=$TREE/hook"
+lx config a 'init.cmd=/bin/sh -c "trap \"echo asked >/asked; exit 0\" PWR; while :; do sleep 0.1; done"'
+lx start a
+ok 'which ends' systemctl stop lxmgr-guests.service
+is STOPPED 'the container without a unit' lx info -s -H a
+is 'a stop' 'by its own teardown' cat "$TREE/halted"
+lx config a 'init.cmd=/bin/cat /asked'
+is asked 'its init was asked to halt' lx start -F a
+is RUNNING 'one with a unit is not its matter' lxmgr-info -s -H "$ct"
+lxmgr-destroy -q -f "$ct"
 lx destroy -q a
 finish

@@ -59,6 +59,8 @@ static int step_state(struct start *s, struct lxmgr_err *err)
 		r = state_add(s->state_fd, "path %s", s->c->path);
 	if (r == 0 && !s->plan.map.n_uid)
 		r = state_add(s->state_fd, "flag privileged");
+	if (r == 0 && s->service)
+		r = state_add(s->state_fd, "flag unit");
 	if (r == 0)
 		r = state_add_idmap(s->state_fd, &s->plan.map);
 	if (r == 0)

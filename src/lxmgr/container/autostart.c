@@ -255,7 +255,7 @@ static int pick_running(struct picking *p, struct lxmgr_err *err)
 		struct state s;
 
 		c = *e->d_name == '.' ? NULL : open_running(e->d_name, &s);
-		if (c)
+		if (c && !(p->o->no_units && s.unit))
 			r = add_entry(p, c, 0, s.state);
 		lxmgr_container_close(c);
 	}

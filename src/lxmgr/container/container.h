@@ -58,6 +58,7 @@ struct state {
 	bool privileged;
 	bool hooks_started;	       /* pre-start ran: post-stop must */
 	bool machine;		       /* machined was told of it */
+	bool unit;		       /* its monitor is the main process of a unit */
 	bool waiting;		       /* its monitor waits before it starts it again */
 	char name[64], path[PATH_MAX]; /* of the container: for who has only the run directory */
 };

@@ -442,7 +442,6 @@ static int ensure_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
 static int launch_here(struct start *s, struct lxmgr_err *err)
 {
 	be_monitor();
-	s->service = true;
 	return start_in_monitor(s, err);
 }
 
@@ -505,6 +504,7 @@ int lxmgr_container_start(struct lxmgr_container *c, const struct lxmgr_start_op
 	opts = opts ? opts : &none;
 	start_init(&s, c);
 	s.opts = opts;
+	s.service = opts->service;
 	r = container_load_config(c, err);
 	if (r == 0)
 		r = apply_defines(c, opts, err);

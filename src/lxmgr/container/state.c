@@ -194,6 +194,8 @@ static void parse_flag(const char *v, struct state *s)
 		s->waiting = true;
 	else if (str_eq(v, "machine"))
 		s->machine = true;
+	else if (str_eq(v, "unit"))
+		s->unit = true;
 }
 
 static void parse_idmap(const char *v, struct state *s)
