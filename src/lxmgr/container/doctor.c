@@ -54,6 +54,7 @@ static const struct {
 	{ "kernel", "version", doctor_kernel },
 	{ "kernel", NULL, doctor_trials },
 	{ "cgroup", NULL, doctor_cgroup },
+	{ "cgroup", "guests", doctor_guests },
 	{ "storage", NULL, doctor_trials },
 	{ "storage", NULL, doctor_disk },
 	{ "network", NULL, doctor_trials },

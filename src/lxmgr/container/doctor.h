@@ -37,6 +37,7 @@ void doctor_trials(struct doctor *d);
 /* doctor_host.c */
 void doctor_kernel(struct doctor *d);
 void doctor_cgroup(struct doctor *d);
+void doctor_guests(struct doctor *d);
 void doctor_disk(struct doctor *d);
 void doctor_lsm(struct doctor *d);
 void doctor_seccomp(struct doctor *d);

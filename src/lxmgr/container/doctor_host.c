@@ -73,6 +73,14 @@ void doctor_cgroup(struct doctor *d)
 	}
 }
 
+/* Whatever the host has, a guest sees cgroup2 only, and systemd runs on that since 232. */
+void doctor_guests(struct doctor *d)
+{
+	doctor_say(d, DOCTOR_OK,
+		   "with systemd 232 or newer; older ones (Debian 8, CentOS 7) know only "
+		   "cgroup v1: give them another init, as sysvinit, or a virtual machine");
+}
+
 #define MIN_MIB	   1024
 #define MIN_INODES 10000
 
