@@ -13,8 +13,8 @@ done
 # shellcheck disable=SC2046
 ok 'enable them' systemctl enable lxmgr@web $(printf 'lxmgr@%s ' $TEN)
 ok 'start the target' systemctl start lxmgr.target
-ok 'all are active' eventually all_active
-ok 'the guest comes up' eventually guest_up
+ok 'all are active' patiently all_active
+ok 'the guest comes up' patiently guest_up
 # A witness of its own of how it ends.
 lxmgr-attach web -- sh -c 'mkdir -p /var/log/journal; cat >/etc/systemd/system/witness.service; systemctl restart systemd-journald' <<-EOT
 	[Service]

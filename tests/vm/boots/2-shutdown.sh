@@ -45,7 +45,7 @@ clean() { ! shutdown_log | grep -E 'timed out|SIGKILL|Killing|[Ff]ailed'; }
 ok 'this is another boot' test "$(cat "$KEPT/boot")" != "$(cat /proc/sys/kernel/random/boot_id)"
 ok 'all are active' all_active
 ok 'with the addresses they had' same_addresses
-ok 'the guest is up' eventually guest_up
+ok 'the guest is up' patiently guest_up
 ok 'it answers' ping -c 1 -W 10 "$(cat "$KEPT/web")"
 says 'poweroff.target|halt.target|reboot.target|shutdown.target' 'its own init saw the halt' lxmgr-attach web -- cat /var/log/witness
 says 'shutdown|Shutdown|[Pp]ower' 'its journal tells of it' lxmgr-attach web -- journalctl -q -b -1 -o cat _PID=1

@@ -6,7 +6,7 @@
 ok 'this is another boot' test "$(cat "$KEPT/boot")" != "$(cat /proc/sys/kernel/random/boot_id)"
 ok 'all are active' all_active
 ok 'with the addresses they had' same_addresses
-ok 'the guest is up' eventually guest_up
+ok 'the guest is up' patiently guest_up
 is '' 'no unit failed' systemctl --failed --no-legend
 ok 'it can be stopped' lxmgr-stop web
 ok 'disabled' systemctl disable lxmgr@web

@@ -10,6 +10,15 @@ KEPT=/var/lib/reboot-test
 declare -A AFTER=([c1]='' [c2]='' [c3]='' [c4]=c1 [c5]=c1 [c6]='c4 c5' [c7]=c2 [c8]=c7 [c9]=c3 [c10]='c6 c8 c9')
 TEN='c1 c2 c3 c4 c5 c6 c7 c8 c9 c10'
 
+# Emulated, and beside others, a systemd takes its time.
+patiently() {
+	local end=$((SECONDS + 900))
+	while [ "$SECONDS" -lt "$end" ]; do
+		"$@" >/dev/null 2>&1 && return
+		sleep 1
+	done
+	"$@"
+}
 address() { lxmgr-info --json "$1" | jq -r '.addresses[] | select(.family == "ipv4") | .address'; }
 guest_up() { lxmgr-attach web -- systemctl is-system-running | grep -qx running; }
 active() { [ "$(systemctl is-active "lxmgr@$1")" = active ]; }
