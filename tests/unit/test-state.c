@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "unit.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -52,7 +53,7 @@ static void test_errors_agree(void **state)
 static void test_idalloc(void **state)
 {
 	char dir[] = "/tmp/lxmgr-test-XXXXXX", subuid[64], subgid[64], st[64];
-	struct idalloc_files f = { subuid, subgid, st };
+	struct idalloc_files f = { subuid, subgid, st, "/proc/self/uid_map", "/proc/self/gid_map" };
 	uint32_t a, b, c;
 	int tmp;
 
@@ -74,9 +75,42 @@ static void test_idalloc(void **state)
 	close(tmp);
 }
 
+/* In a container: what it has behind the ids of an ordinary one, or nothing. */
+static void test_idalloc_nested(void **state)
+{
+	char dir[] = "/tmp/lxmgr-test-XXXXXX", subuid[64], subgid[64], st[64], map[64];
+	struct idalloc_files f = { subuid, subgid, st, map, map };
+	struct lxmgr_err err = { 0 };
+	uint32_t a;
+	int tmp;
+
+	assert_non_null(mkdtemp(dir));
+	snprintf(subuid, sizeof(subuid), "%s/subuid", dir);
+	snprintf(subgid, sizeof(subgid), "%s/subgid", dir);
+	snprintf(st, sizeof(st), "%s/state", dir);
+	snprintf(map, sizeof(map), "%s/map", dir);
+	tmp = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(write_file_replace(tmp, "map", "0 524288 65536\n", 15, 0600), 0);
+	assert_int_equal(idalloc_acquire_in(&f, "/x/a", 65536, &a, &err), -ENOSPC);
+	assert_non_null(strstr(err.text, "lxmgr.features = nesting"));
+	assert_int_equal(write_file_replace(tmp, "map", "0 524288 262144\n", 16, 0600), 0);
+	/* A user of the guest has some; a range of root's that is not there does not count. */
+	assert_int_equal(write_file_replace(tmp, "subuid",
+					    "joe:100000:65536\nroot:524288:9999999\n", 37, 0600),
+			 0);
+	assert_int_equal(idalloc_acquire_in(&f, "/x/a", 65536, &a, NULL), 0);
+	assert_int_equal(a, 196608);
+	assert_int_equal(idalloc_acquire_in(&f, "/x/b", 65536, &a, NULL), -ENOSPC);
+	close(tmp);
+	tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(remove_tree_at(tmp, dir + strlen("/tmp/")), 0);
+	close(tmp);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_idalloc_nested),
 		cmocka_unit_test(test_state),
 		cmocka_unit_test(test_errors_agree),
 		cmocka_unit_test(test_idalloc),

@@ -20,7 +20,8 @@
 #define FILE_LIMIT  (16 << 20)
 #define MAX_RANGES  64
 
-const struct idalloc_files idalloc_default = { "/etc/subuid", "/etc/subgid", STATEDIR };
+const struct idalloc_files idalloc_default = { "/etc/subuid", "/etc/subgid", STATEDIR,
+					       "/proc/self/uid_map", "/proc/self/gid_map" };
 
 struct range {
 	uint64_t first, count;
@@ -73,6 +74,42 @@ static bool contains(const struct ranges *r, uint64_t first, uint64_t count)
 	return false;
 }
 
+/* "INSIDE OUTSIDE COUNT" lines: the ids that exist in this user namespace. */
+static int read_map(const char *file, struct ranges *ret)
+{
+	cleanup_strlist struct strlist lines = { 0 };
+	cleanup_free char *text = NULL;
+	int r = read_file_at(AT_FDCWD, file, FILE_LIMIT, &text, NULL);
+
+	if (r < 0 || strlist_split(&lines, text, "\n") < 0)
+		return r < 0 ? r : -ENOMEM;
+	for (size_t i = 0; i < lines.n && ret->n < MAX_RANGES; i++) {
+		unsigned long long inside, count;
+
+		if (sscanf(lines.v[i], "%llu %*u %llu", &inside, &count) == 2)
+			ret->v[ret->n++] = (struct range){ inside, count };
+	}
+	return 0;
+}
+
+/* What is in both. */
+static void intersect(struct ranges *r, const struct ranges *with)
+{
+	struct ranges out = { .n = 0 };
+
+	for (size_t i = 0; i < r->n; i++)
+		for (size_t k = 0; k < with->n && out.n < MAX_RANGES; k++) {
+			const struct range *a = &r->v[i], *b = &with->v[k];
+			uint64_t first = a->first > b->first ? a->first : b->first;
+			uint64_t end_a = a->first + a->count, end_b = b->first + b->count;
+			uint64_t end = end_a < end_b ? end_a : end_b;
+
+			if (first + BLOCK <= end)
+				out.v[out.n++] = (struct range){ first, end - first };
+		}
+	*r = out;
+}
+
 static int append(const char *file, uint64_t first, uint64_t last, struct lxmgr_err *err)
 {
 	cleanup_fd int fd = open(file, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0644);
@@ -90,29 +127,44 @@ static int append(const char *file, uint64_t first, uint64_t last, struct lxmgr_
 	return write_all(fd, b.s, b.len) < 0 ? err_set(err, -EIO, "write '%s'", file) : 0;
 }
 
-/* The largest part of our range that nobody else registered, from its end downwards. */
+/* The largest part of our range that nobody else registered, from its end downwards. mapped: the
+ * ids that there are. */
 static int register_range(const struct idalloc_files *f, const struct ranges *others,
-			  struct ranges *root_uid, struct ranges *root_gid, struct lxmgr_err *err)
+			  const struct ranges *mapped, struct ranges *root_uid,
+			  struct ranges *root_gid, struct lxmgr_err *err)
 {
-	uint64_t first = RANGE_FIRST;
+	struct ranges ours = { .n = 1, .v = { { RANGE_FIRST, RANGE_LAST + 1ULL - RANGE_FIRST } } };
+	uint64_t first, last;
 	int r;
+
+	/* In a container: all behind an ordinary container's ids. */
+	if (!contains(mapped, RANGE_FIRST, RANGE_LAST - RANGE_FIRST)) {
+		ours.v[0].first = BLOCK;
+		intersect(&ours, mapped);
+		if (!ours.n)
+			return err_msg(err, -ENOSPC,
+				       "this container has no ids to give to containers in it; "
+				       "on its host set lxmgr.features = nesting and restart it");
+	}
+	first = ours.v[0].first;
+	last = first + ours.v[0].count - 1;
 
 	for (size_t i = 0; i < others->n; i++) {
 		uint64_t end = others->v[i].first + others->v[i].count;
 
-		if (others->v[i].first <= RANGE_LAST && end > first)
+		if (others->v[i].first <= last && end > first)
 			first = (end + BLOCK - 1) / BLOCK * BLOCK;
 	}
-	if (first + BLOCK > RANGE_LAST)
+	if (first + BLOCK - 1 > last)
 		return err_msg(err, -ERANGE,
-			       "no subordinate ids are left for root below %u in %s and %s",
-			       RANGE_LAST, f->subuid, f->subgid);
-	r = append(f->subuid, first, RANGE_LAST, err);
+			       "no subordinate ids are left for root below %llu in %s and %s",
+			       (unsigned long long)last, f->subuid, f->subgid);
+	r = append(f->subuid, first, last, err);
 	if (r == 0)
-		r = append(f->subgid, first, RANGE_LAST, err);
+		r = append(f->subgid, first, last, err);
 	if (r == 0) {
-		root_uid->v[root_uid->n++] = (struct range){ first, RANGE_LAST - first + 1 };
-		root_gid->v[root_gid->n++] = (struct range){ first, RANGE_LAST - first + 1 };
+		root_uid->v[root_uid->n++] = (struct range){ first, last - first + 1 };
+		root_gid->v[root_gid->n++] = (struct range){ first, last - first + 1 };
 	}
 	return r;
 }
@@ -224,6 +276,7 @@ int idalloc_acquire_in(const struct idalloc_files *f, const char *id, uint32_t c
 {
 	struct table t __attribute__((cleanup(table_close))) = { .dir = -EBADF, .lock = -EBADF };
 	struct ranges uid = { .n = 0 }, gid = { .n = 0 }, others = { .n = 0 };
+	struct ranges mapped = { .n = 0 }, mapped_gid = { .n = 0 };
 	cleanup_strbuf struct strbuf b = { 0 };
 	int r = table_open(&t, f->state_dir, false, err);
 
@@ -239,8 +292,13 @@ int idalloc_acquire_in(const struct idalloc_files *f, const char *id, uint32_t c
 		return r;
 	if (read_sub(f->subuid, &uid, &others) < 0 || read_sub(f->subgid, &gid, &others) < 0)
 		return err_msg(err, -EIO, "cannot read '%s' or '%s'", f->subuid, f->subgid);
+	if (read_map(f->uid_map, &mapped) < 0 || read_map(f->gid_map, &mapped_gid) < 0)
+		return err_msg(err, -EIO, "cannot read '%s' or '%s'", f->uid_map, f->gid_map);
+	intersect(&mapped, &mapped_gid);
+	intersect(&uid, &mapped);
+	intersect(&gid, &mapped);
 	if (!uid.n || !gid.n) {
-		r = register_range(f, &others, &uid, &gid, err);
+		r = register_range(f, &others, &mapped, &uid, &gid, err);
 		if (r < 0)
 			return r;
 	}

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * The id-block allocator. Blocks come from root's ranges in /etc/subuid and /etc/subgid; where
- * there is none, 524288..1879048191 is registered there, less what others have. Who has which
- * block stands in STATEDIR/idmap.
+ * there is none, 524288..1879048191 is registered there, less what others have. In a container it
+ * is what the container has beyond the ids of an ordinary one. Who has which block stands in
+ * STATEDIR/idmap.
  */
 #ifndef LXMGR_CONTAINER_IDALLOC_H
 #define LXMGR_CONTAINER_IDALLOC_H
@@ -14,6 +15,7 @@ struct lxmgr_err;
 /* The files, for tests; idalloc_default is the system's. */
 struct idalloc_files {
 	const char *subuid, *subgid, *state_dir;
+	const char *uid_map, *gid_map; /* of this process: which ids there are at all */
 };
 extern const struct idalloc_files idalloc_default;
 
