@@ -90,6 +90,7 @@ struct lxmgr_create_opts {
 	int timeout_ms; /* of the template; 0: an hour */
 	void (*progress)(const char *text, int permille, void *arg);
 	void *progress_arg;
+	char **ret_notice; /* one line on what had to be other than asked, to be freed; or NULL */
 };
 /* What a template says of its own options, to be freed. */
 int lxmgr_template_help(const char *template_name, char **ret, struct lxmgr_err *err);

@@ -100,6 +100,7 @@ static const char *take_password(char *arg)
 int main(int argc, char **argv)
 {
 	struct lxmgr_err err = { 0 };
+	char *notice = NULL;
 	int rest = tool_parse(&tool, argc, argv);
 
 	if (unsupported)
@@ -133,12 +134,16 @@ int main(int argc, char **argv)
 	if (timeout > 2000000)
 		tool_usage_error("--timeout %d is too long", timeout);
 	o.timeout_ms = timeout * 1000;
+	o.ret_notice = &notice;
 	if (lxmgr_container_create(common.path, common.name, &o, &err) < 0)
 		return tool_exit(tool_error(&err));
 	tool_progress_end();
 	if (o.privileged && !common.quiet)
 		fprintf(stderr, "%s: warning: '%s' is privileged: its root is the host's root\n",
 			tool.name, common.name);
+	if (notice && !common.quiet)
+		fprintf(stderr, "%s: notice: %s\n", tool.name, notice);
+	free(notice);
 	if (!common.quiet)
 		printf("Created %s. Start it with: lxmgr-start %s\n", common.name, common.name);
 	return tool_exit(0);

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # Helpers of the system tests. A test file sources this, checks, and ends with `finish`. Containers
-# are made below a directory of the test's own.
+# are made below a directory of the test's own. LXMGR_TEST_FEATURES: lxmgr.features of busybox containers.
 set -u
 
 TREE=${TREE:-$(mktemp -d /var/lib/lxmgr-test.XXXXXX)}
@@ -91,7 +91,7 @@ need() {
 busybox() { # busybox NAME [OPTIONS]
 	local name=$1
 	shift
-	lx create -q -t busybox -n "$name" "$@"
+	lx create -q -t busybox -n "$name" ${LXMGR_TEST_FEATURES:+-s "lxmgr.features=$LXMGR_TEST_FEATURES"} "$@"
 }
 
 # eventually COMMAND...: try for up to a minute: an emulated machine with others beside it is slow.

@@ -83,6 +83,7 @@ static const struct sample {
 	{ "seccomp.allow_nesting", "1", "x" },
 	{ "seccomp.notify.proxy", NULL, "unix:/x" },
 	{ "seccomp.notify.cookie", NULL, "x" },
+	{ "features", "nesting tun", "moon", "nesting\ntun" },
 	{ "no_new_privs", "1", "x" },
 	{ "hook.version", "1", "one" },
 	{ "hook.pre-start", "/bin/a b  c" },

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container/features.h"
 #include "container/start.h"
 #include "kernel/sys.h"
 #include "kernel/tty.h"
@@ -110,10 +111,16 @@ int childfs_api(struct start *s, struct lxmgr_err *err)
 
 	if (proc < 0)
 		return err_hint(err, "a /proc of the container's own is refused where something "
-				     "is mounted over the host's /proc"),
+				     "is mounted over the host's /proc; in a container, it needs "
+				     "lxmgr.features = nesting"),
 		       proc;
 	r = write_sysctls(s, proc, err);
-	return r < 0 ? r : api_mount(&s->c->config.api, &t, err);
+	if (r == 0)
+		r = api_mount(&s->c->config.api, &t, err);
+	/* Without a user namespace they would be the host's. */
+	if (r == 0 && s->plan.map.n_uid && features_nesting(&s->c->config))
+		r = api_mount_bare(&t, err);
+	return r;
 }
 
 /* Made here and not staged, as the masks: see api_mount(). */

@@ -131,6 +131,7 @@ struct config {
 	bool seccomp_allow_nesting;
 	char *seccomp_notify_proxy, *seccomp_notify_cookie;
 	bool no_new_privs;
+	struct strlist features; /* names, each in features.c's table */
 
 	/* hooks, environment, log */
 	uint32_t hook_version;

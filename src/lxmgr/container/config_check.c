@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "container/config_value.h"
+#include "container/features.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -246,5 +247,6 @@ int config_check(struct config *c, const char *name, struct lxmgr_err *err)
 		return blame(c, "tty.max", r, err);
 	}
 	c->storage.checkpoint = c->checkpoint;
+	c->lsm.apparmor_nesting |= features_nesting(c);
 	return r;
 }

@@ -94,6 +94,7 @@ const struct config_key config_keys[] = {
 	{ "seccomp.allow_nesting", &value_bool, C(seccomp_allow_nesting), "load it beside an inherited filter" },
 	{ "seccomp.notify.proxy", &value_refused, 0, "user notification has no receiver yet" },
 	{ "seccomp.notify.cookie", &value_refused, 0, "user notification has no receiver yet" },
+	{ "features", &value_features, C(features), "what it may have beyond the default", NULL, KEY_OURS },
 	{ "no_new_privs", &value_bool, C(no_new_privs), "no privileges are gained by exec" },
 	/* hooks, environment, log */
 	{ "hook.version", &value_u32, C(hook_version), "0: by arguments, 1: by environment" },

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "container/config_value.h"
+#include "container/features.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -373,6 +374,11 @@ static int set_names(const struct value_ctx *v, const char *value, struct lxmgr_
 	return r < 0 ? err_set(err, -ENOMEM, "config") : 0;
 }
 
+static int set_features(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	return features_parse(value, v->field, err);
+}
+
 static int set_env(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
 	const char *eq = strchr(value, '=');
@@ -411,6 +417,7 @@ static void print_list(const struct value_ctx *v, struct strbuf *out)
 const struct value_type value_list = { "list", set_list, clear_list, print_list, true };
 const struct value_type value_words = { "words", set_words, clear_list, print_list, true };
 const struct value_type value_names = { "names", set_names, clear_list, print_list, true };
+const struct value_type value_features = { "features", set_features, clear_list, print_list, true };
 const struct value_type value_env = { "NAME=VALUE", set_env, clear_list, print_list, true };
 
 static int set_enum(const struct value_ctx *v, const char *value, struct lxmgr_err *err)

@@ -49,7 +49,7 @@ extern const struct value_type value_string, value_bool, value_u32, value_size, 
 extern const struct value_type value_idmap, value_mount, value_api, value_ns_mask, value_ns_share,
 	value_groups, value_pairs_proc, value_pairs_sysctl, value_rlimit, value_cgroup2,
 	value_cgroup1, value_time_boot, value_time_monotonic, value_rootfs, value_rootfs_options,
-	value_refused, value_true_only;
+	value_refused, value_true_only, value_features;
 extern const struct value_type value_net_type, value_net_flags, value_mac, value_addr4, value_addr6,
 	value_gw4, value_gw6, value_route4, value_route6, value_vlan_none, value_vlan_tagged,
 	value_vlan_id, value_mtu;

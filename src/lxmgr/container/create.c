@@ -11,6 +11,7 @@
 
 #include "container/autostart.h"
 #include "container/container.h"
+#include "container/features.h"
 #include "container/idalloc.h"
 #include "container/personalize.h"
 #include "container/units.h"
@@ -33,7 +34,8 @@ struct create {
 	const struct lxmgr_create_opts *o;
 	struct config config; /* of the new container, checked */
 	bool has_config, has_ids, has_address;
-	char *text; /* its config file */
+	uint32_t ids; /* first of its block */
+	char *text;   /* its config file */
 	struct image image;
 };
 
@@ -86,6 +88,43 @@ static int add_define(struct create *c, const char *define, struct lxmgr_err *er
 	return set_line(c, key, value, err);
 }
 
+/* What default.conf limits and nothing can limit here, as inside a container on a host with cgroup
+ * v1: with such a line no start would succeed. */
+static int drop_limits(struct create *c, struct lxmgr_err *err)
+{
+	static const struct {
+		const char *key;
+		size_t offset;
+	} limits[] = {
+		{ "lxmgr.limit.memory", offsetof(struct cgroup_spec, memory) },
+		{ "lxmgr.limit.swap", offsetof(struct cgroup_spec, swap) },
+		{ "lxmgr.limit.cpus", offsetof(struct cgroup_spec, cpus_milli) },
+		{ "lxmgr.limit.cpu.weight", offsetof(struct cgroup_spec, cpu_weight) },
+		{ "lxmgr.limit.pids", offsetof(struct cgroup_spec, pids) },
+	};
+	cleanup_strbuf struct strbuf dropped = { 0 };
+	struct config plain;
+	int r = 0;
+
+	config_init(&plain);
+	for (size_t i = 0; i < ARRAY_SIZE(limits) && r == 0; i++) {
+		struct cgroup_spec one = plain.cgroup;
+		uint64_t *to = (uint64_t *)((char *)&one + limits[i].offset);
+
+		*to = *(const uint64_t *)((const char *)&c->config.cgroup + limits[i].offset);
+		if (*to == LIMIT_UNSET || cgroup_check(&one, NULL) == 0)
+			continue;
+		strbuf_addf(&dropped, "%s%s", dropped.len ? ", " : "", limits[i].key);
+		r = set_line(c, limits[i].key, NULL, err);
+	}
+	config_free(&plain);
+	if (r == 0 && dropped.len && c->o->ret_notice)
+		*c->o->ret_notice =
+			str_printf("nothing can limit containers here: left away %s of %s",
+				   dropped.s, SYSCONFDIR "/default.conf");
+	return r;
+}
+
 /* The text of the config file: default.conf or -f, and what the options say. */
 static int make_config(struct create *c, struct lxmgr_err *err)
 {
@@ -101,6 +140,8 @@ static int make_config(struct create *c, struct lxmgr_err *err)
 	config_init(&c->config);
 	c->has_config = true;
 	r = config_read_text(&c->config, c->text, strlen(c->text), display, err);
+	if (r == 0 && !c->o->config)
+		r = drop_limits(c, err);
 	if (r == 0 && c->o->template_name && !str_eq(c->o->template_name, "none"))
 		r = set_line(c, "lxmgr.template", c->o->template_name, err);
 	if (r == 0 && c->o->privileged) {
@@ -275,6 +316,7 @@ static int add_image_config(struct create *c, struct lxmgr_err *err)
 static int make_root(struct create *c, struct lxmgr_err *err)
 {
 	const struct storage_spec *spec = &c->config.storage;
+	bool map = c->config.idmap_policy == IDMAP_AUTO || spec->idmap_container;
 	struct storage st;
 	int r;
 
@@ -287,10 +329,10 @@ static int make_root(struct create *c, struct lxmgr_err *err)
 		return 0;
 	}
 	if (c->image.root_fd < 0 && (!c->o->backend || str_eq(c->o->backend, "best")))
-		r = storage_create(&st, "dir", c->dir_fd, NULL, -1, err);
+		r = storage_create(&st, "dir", c->dir_fd, NULL, -1, map, err);
 	else
 		r = storage_create(&st, c->o->backend, c->dir_fd, c->image.digest, c->image.root_fd,
-				   err);
+				   map, err);
 	if (r == 0)
 		storage_close(&st);
 	return r;
@@ -300,13 +342,13 @@ static int reserve(struct create *c, struct lxmgr_err *err)
 {
 	struct bridge_conf bridge;
 	struct ipam_lease lease;
-	uint32_t base;
+	uint32_t count;
 	int r = 0;
 
 	if (c->config.idmap_policy == IDMAP_AUTO) {
 		/* Before: it may fail with the entry written, at the fsync. */
 		c->has_ids = true;
-		r = idalloc_acquire(c->id, 65536, &base, err);
+		r = features_acquire_ids(&c->config, c->id, &c->ids, &count, err);
 	}
 	for (size_t i = 0; r == 0 && i < c->config.n_nets; i++) {
 		if (!c->config.nets[i].managed)
@@ -316,6 +358,24 @@ static int reserve(struct create *c, struct lxmgr_err *err)
 		if (r == 0)
 			r = ipam_acquire(&bridge, c->id, c->config.nets[i].index, &lease, err);
 	}
+	return r;
+}
+
+/* The ids on disk are mapped at start. Where the kernel does not do that, they are changed now. */
+static int shift_root(struct create *c, struct lxmgr_err *err)
+{
+	const struct storage_spec *spec = &c->config.storage;
+	struct storage st;
+	int r;
+
+	if (c->config.idmap_policy != IDMAP_AUTO || (spec->path && *spec->path) ||
+	    storage_can_map(c->dir_fd, NULL) == 0)
+		return 0;
+	r = storage_open(&st, c->dir_fd, spec, err);
+	if (r < 0)
+		return r;
+	r = storage_shift(&st, c->ids, err);
+	storage_close(&st);
 	return r;
 }
 
@@ -366,6 +426,8 @@ static int build(struct create *c, struct lxmgr_err *err)
 	p.hostname = c->config.uts_name ? c->config.uts_name : c->name;
 	if (r == 0 && c->image.root_fd >= 0)
 		r = personalize_root(c->dir_fd, tmp, &c->config.storage, &p, err);
+	if (r == 0)
+		r = shift_root(c, err);
 	return r < 0 ? r : publish(c, err);
 }
 

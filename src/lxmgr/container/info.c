@@ -115,7 +115,9 @@ static void add_host_side(const struct state *s, struct lxmgr_info *info)
 			if (!nl && netlink_open(&nl, NULL) < 0)
 				continue;
 			snprintf(l->antispoof, sizeof(l->antispoof), "%s",
-				 antispoof_is_on(nl, s->net[k].host_index) ? "on" : "off");
+				 antispoof_is_on(nl, s->net[k].host_index) ? "on"
+				 : ns_is_nested()			   ? "not enforceable"
+									   : "off");
 		}
 	netlink_close(nl);
 }

@@ -20,7 +20,7 @@
 
 static const int share_order[4] = { NS_NET, NS_IPC, NS_UTS, NS_PID };
 
-static int plan_idmap(const struct config *cfg, uint32_t base, struct plan *p,
+static int plan_idmap(const struct config *cfg, uint32_t base, uint32_t count, struct plan *p,
 		      struct lxmgr_err *err)
 {
 	switch (cfg->idmap_policy) {
@@ -28,7 +28,7 @@ static int plan_idmap(const struct config *cfg, uint32_t base, struct plan *p,
 		return 0;
 	case IDMAP_AUTO:
 		p->map_storage = !cfg->storage.ids_shifted;
-		return idmap_add_both(&p->map, 0, base, 65536);
+		return idmap_add_both(&p->map, 0, base, count);
 	case IDMAP_EXPLICIT:
 		p->map = cfg->idmap;
 		/* LXC's meaning: without idmap=container the ids on disk are shifted already. */
@@ -183,13 +183,13 @@ static int plan_personality(const struct config *cfg, struct plan *p, struct lxm
 }
 
 int plan_make(const struct lxmgr_container *c, const struct lxmgr_start_opts *opts, uint32_t base,
-	      struct plan *p, struct lxmgr_err *err)
+	      uint32_t count, struct plan *p, struct lxmgr_err *err)
 {
 	const struct config *cfg = &c->config;
 	int r;
 
 	memset(p, 0, sizeof(*p));
-	r = plan_idmap(cfg, base, p, err);
+	r = plan_idmap(cfg, base, count, p, err);
 	if (r == 0)
 		r = plan_namespaces(cfg, opts, p, err);
 	if (r == 0)

@@ -30,10 +30,10 @@ struct plan {
 	unsigned long personality; /* 0xffffffff: leave */
 };
 
-/* Decide everything from the config. base is the first host id of the allocated block, used when
- * the config leaves the map to the allocator. */
+/* Decide everything from the config. base is the first host id of the allocated block of count ids,
+ * used when the config leaves the map to the allocator. */
 int plan_make(const struct lxmgr_container *c, const struct lxmgr_start_opts *opts, uint32_t base,
-	      struct plan *p, struct lxmgr_err *err);
+	      uint32_t count, struct plan *p, struct lxmgr_err *err);
 void plan_free(struct plan *p);
 /* The plan as text, one "key: value" a line, malloc'ed. */
 int plan_print(const struct lxmgr_container *c, const struct plan *p, char **ret);

@@ -17,6 +17,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "container/features.h"
 #include "container/lxcfs.h"
 #include "container/start.h"
 #include "kernel/fsids.h"
@@ -270,6 +271,14 @@ int stage_root(struct start *s, struct lxmgr_err *err)
 	if (r < 0)
 		return r;
 	s->storage_open = true;
+	if (s->storage.ids && p->map_storage) {
+		if (s->storage.ids != p->root_uid)
+			return err_msg(err, -EINVAL,
+				       "the root has the ids from %u on, but the container those "
+				       "from %u on",
+				       s->storage.ids, p->root_uid);
+		stage.userns_fd = -1;
+	}
 	s->root_fd = storage_mount(&s->storage, &stage, err);
 	if (s->root_fd < 0)
 		return s->root_fd;
@@ -296,10 +305,9 @@ static const struct {
 	{ "core", "/proc/kcore" },	 { "ptmx", "pts/ptmx" },
 };
 
-/* A bind mount of the host's node: mknod is not for user namespaces, and CRIU restores binds. */
-static int bind_node(int dev, const char *name, dev_t want, struct lxmgr_err *err)
+static int open_node(const char *name, dev_t want, struct lxmgr_err *err)
 {
-	cleanup_fd int host = -EBADF, target = -EBADF, mnt = -EBADF;
+	cleanup_fd int host = -EBADF;
 	char path[32];
 	struct stat st;
 
@@ -310,11 +318,51 @@ static int bind_node(int dev, const char *name, dev_t want, struct lxmgr_err *er
 	if (!S_ISCHR(st.st_mode) || st.st_rdev != want)
 		return err_msg(err, -ENODEV, "'%s' of the host is not the device it should be",
 			       path);
+	return take_fd(&host);
+}
+
+/* A bind mount of the host's node: mknod is not for user namespaces, and CRIU restores binds. */
+static int bind_node(int dev, const char *name, dev_t want, struct lxmgr_err *err)
+{
+	cleanup_fd int host = open_node(name, want, err), target = -EBADF, mnt = -EBADF;
+
+	if (host < 0)
+		return host;
 	target = openat(dev, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0666);
 	if (target < 0)
 		return err_set(err, -errno, "make /dev/%s", name);
 	mnt = mount_clone(host, "", false, err);
-	return mnt < 0 ? mnt : mount_attach(mnt, target, path, err);
+	return mnt < 0 ? mnt : mount_attach(mnt, target, name, err);
+}
+
+/* One that the host may keep for its own root: a node of the container's, where a node can be made.
+ */
+static int add_node(int dev, const char *name, dev_t want, struct lxmgr_err *err)
+{
+	cleanup_fd int host = open_node(name, want, err);
+	int r = host;
+
+	if (r < 0)
+		return r;
+	if (mknodat(dev, name, S_IFCHR | 0666, want) == 0 && fchmodat(dev, name, 0666, 0) == 0)
+		return 0;
+	return errno == EPERM ? bind_node(dev, name, want, err)
+			      : err_set(err, -errno, "make /dev/%s", name);
+}
+
+static int bind_features(const struct config *cfg, int dev, struct lxmgr_err *err)
+{
+	const struct feature *f;
+
+	for (size_t i = 0; (f = features_get(cfg, i)); i++) {
+		int r = f->device ? add_node(dev, f->device, makedev(f->major, f->minor), err) : 0;
+
+		if (r < 0)
+			return err_hint(err, "lxmgr.features = %s: %s", f->name,
+					r == -ENOENT ? "load the kernel's module" : f->help),
+			       r;
+	}
+	return 0;
 }
 
 /* Owned by the container's root, who alone may write to it. */
@@ -360,6 +408,8 @@ int stage_dev(struct start *s, struct lxmgr_err *err)
 	if (r == 0 && (mkdirat(dev, "pts", 0755) < 0 || mkdirat(dev, "shm", 0755) < 0 ||
 		       mkdirat(dev, "mqueue", 0755) < 0 || mkdirat(dev, "net", 0755) < 0))
 		r = err_set(err, -errno, "fill /dev");
+	if (r == 0)
+		r = bind_features(cfg, dev, err);
 	if (r == 0 && cfg->start_ready == START_READY_INIT)
 		r = make_ready_socket(s, dev, err);
 	return r;

@@ -14,7 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "container/idalloc.h"
+#include "container/features.h"
 #include "container/lxcfs.h"
 #include "container/service.h"
 #include "container/slots.h"
@@ -131,17 +131,17 @@ static int resolve_share(struct lxmgr_container *c, struct plan *p, int type, st
 static int make_plan(struct start *s, struct lxmgr_err *err)
 {
 	struct lxmgr_container *c = s->c;
-	uint32_t base = 0;
+	uint32_t base = 0, count = 0;
 	int r = 0;
 
 	if (c->config.idmap_policy == IDMAP_AUTO) {
 		char id[sizeof(c->path) + sizeof(c->name) + 2];
 
 		snprintf(id, sizeof(id), "%s/%s", c->path, c->name);
-		r = idalloc_acquire(id, 65536, &base, err);
+		r = features_acquire_ids(&c->config, id, &base, &count, err);
 	}
 	if (r == 0)
-		r = plan_make(c, s->opts, base, &s->plan, err);
+		r = plan_make(c, s->opts, base, count, &s->plan, err);
 	for (int i = 0; r == 0 && i < NS_COUNT; i++)
 		r = resolve_share(c, &s->plan, i, err);
 	return r;

@@ -198,6 +198,28 @@ static int mount_cgroup(const struct api_spec *spec, const struct api_targets *t
 	return target < 0 ? target : mount_attach(mnt, target, "sys/fs/cgroup", err);
 }
 
+int api_mount_bare(const struct api_targets *t, struct lxmgr_err *err)
+{
+	static const char *const fs[][2] = { { "proc", "dev/.lxmgr/proc" },
+					     { "sysfs", "dev/.lxmgr/sys" } };
+	cleanup_fd int dir = mkdir_in(t->rootfd, "dev/.lxmgr", 0700, (uid_t)-1, (gid_t)-1);
+
+	if (dir < 0)
+		return err_set(err, dir, "make '/dev/.lxmgr'");
+	for (size_t i = 0; i < ARRAY_SIZE(fs); i++) {
+		cleanup_fd int mnt = -EBADF;
+		int r;
+
+		if (i == 1 && !t->own_net)
+			break;
+		mnt = mount_new_fs(fs[i][0], fs[i][0], NULL, API_ATTR, err);
+		r = mnt < 0 ? mnt : attach_at(t, fs[i][1], mnt, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 int api_mount(const struct api_spec *spec, const struct api_targets *t, struct lxmgr_err *err)
 {
 	int r = 0;

@@ -39,4 +39,12 @@ struct api_targets {
 };
 int api_mount(const struct api_spec *spec, const struct api_targets *t, struct lxmgr_err *err);
 
+/*
+ * For containers in the container: a /proc and a /sys with nothing laid over them, in
+ * /dev/.lxmgr, for its root alone. A namespace inside may mount its own only where it sees such
+ * ones. In a user namespace they give nothing: what is masked elsewhere is the host root's there.
+ * Namespaces here: all of the container's; the host's tree is still there.
+ */
+int api_mount_bare(const struct api_targets *t, struct lxmgr_err *err);
+
 #endif

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "kernel/cgroup_tree.h"
+#include "kernel/ns.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -184,7 +185,13 @@ int cgroup_check(const struct cgroup_spec *spec, struct lxmgr_err *err)
 	struct cgroup_spec full;
 	int r = ops ? resolve_devices(spec, &full, &rules, err) : -ENODEV;
 
-	return r < 0 ? r : ops->check(&full, err);
+	if (r < 0)
+		return r;
+	if (spec->n_devices && ns_is_nested())
+		return err_msg(err, -EOPNOTSUPP,
+			       "lxmgr.cgroup2.devices.* cannot act in a container: the kernel lets "
+			       "only the host's root filter devices");
+	return ops->check(&full, err);
 }
 
 int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)

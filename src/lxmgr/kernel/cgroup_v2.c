@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "kernel/cgroup_tree.h"
+#include "kernel/ns.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -64,6 +65,33 @@ static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
 				       "only (use lxmgr.limit.* or lxmgr.cgroup2.*)",
 				       s->raw[i].file);
 	return 0;
+}
+
+/* In a container whose init does not manage groups, the processes are in the topmost one, which so
+ * cannot hand controllers on: they move into a group beside ours. Those that come from the host
+ * (attach) are in no pid namespace of ours and stay. */
+static void make_room(int root)
+{
+	cleanup_fd int dir = -EBADF;
+	char type[32];
+
+	if (read_small(root, "cgroup.type", type, sizeof(type)) < 0)
+		return;
+	for (int round = 0; round < 10; round++) {
+		cleanup_strlist struct strlist pids = { 0 };
+		cleanup_free char *text = NULL;
+
+		if (read_file_at(root, "cgroup.procs", 1 << 20, &text, NULL) < 0 || !*text ||
+		    strlist_split(&pids, text, "\n") < 0)
+			return;
+		if (dir < 0) {
+			if (mkdirat(root, "lxmgr.guest", 0755) < 0 && errno != EEXIST)
+				return;
+			dir = openat(root, "lxmgr.guest", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		}
+		for (size_t i = 0; i < pids.n; i++)
+			write_small(dir, "cgroup.procs", pids.v[i]);
+	}
 }
 
 /* Hand every controller that is there on to the children. One write per controller: one that
@@ -154,6 +182,16 @@ static int monitor_dir(struct lxmgr_err *err)
 	return fd < 0 ? err_set(err, -errno, "open the cgroup 'lxmgr.monitor'") : fd;
 }
 
+static bool has_limits(const struct cgroup_spec *s)
+{
+	const uint64_t all[] = { s->memory, s->swap, s->cpus_milli, s->cpu_weight, s->pids };
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (all[i] < LIMIT_MAX)
+			return true;
+	return s->n_raw > 0;
+}
+
 static int create(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
 {
 	cleanup_fd int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -164,6 +202,8 @@ static int create(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmg
 	r = base_path(spec, cg, err);
 	if (r < 0)
 		return r;
+	if (ns_is_nested() && has_limits(spec))
+		make_room(root);
 	enable_controllers(root);
 	cg->fd[0] = cgroup_tree_make(root, cg->path, enable_controllers, err);
 	if (cg->fd[0] < 0)

@@ -79,3 +79,11 @@ bool ns_is_ours(pid_t pid, enum ns_type type)
 	return stat(path, &a) == 0 && stat(self, &b) == 0 && a.st_ino == b.st_ino &&
 	       a.st_dev == b.st_dev;
 }
+
+bool ns_is_nested(void)
+{
+	struct stat st;
+
+	/* The number of the first one is fixed: PROC_USER_INIT_INO. */
+	return stat("/proc/self/ns/user", &st) == 0 && st.st_ino != 0xEFFFFFFDU;
+}

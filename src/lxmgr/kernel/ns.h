@@ -27,6 +27,9 @@ int ns_parse(const char *name);
 int ns_parse_mask(const char *text, int *ret_flags, struct lxmgr_err *err);
 /* Open /proc/PID/ns/TYPE through a directory fd of /proc/PID. */
 int ns_open(pid_t pid, enum ns_type type);
+/* This process is in a container's user namespace, not in the machine's first one: it is root only
+ * over what that namespace owns. */
+bool ns_is_nested(void);
 /* True if the process shares this namespace with us (same inode). */
 bool ns_is_ours(pid_t pid, enum ns_type type);
 

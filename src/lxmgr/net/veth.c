@@ -6,6 +6,7 @@
 #include <sys/random.h>
 
 #include "kernel/antispoof.h"
+#include "kernel/ns.h"
 #include "net/net_types.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -189,6 +190,14 @@ static int antispoof(const struct net_spec *n, const struct net_live *live, stru
 
 	if (n->antispoof && !n->program) {
 		loaded = preload(n, err);
+		/* The kernel takes such programs from the host's root only. */
+		if (loaded == -EPERM && ns_is_nested()) {
+			log_notice("%s: nothing keeps the container from sending with other "
+				   "addresses (lxmgr.net.%u.antispoof): the kernel does not let a "
+				   "container filter its containers, ignoring",
+				   live->host_name, n->index);
+			return 0;
+		}
 		if (loaded < 0)
 			return loaded;
 	}

@@ -5,11 +5,13 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/magic.h>
 #include <linux/mount.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/vfs.h>
 #include <unistd.h>
 
 #include "kernel/fsids.h"
@@ -200,6 +202,24 @@ static int overlay_mount(struct storage *st, const struct storage_stage *stage,
 	return r < 0 ? r : mnt;
 }
 
+static int probe(int dirfd, bool map, struct lxmgr_err *err)
+{
+	struct statfs st;
+	int r;
+
+	if (fstatfs(dirfd, &st) < 0)
+		return err_set(err, -errno, "look at the file system");
+	if (st.f_type == OVERLAYFS_SUPER_MAGIC)
+		return err_msg(err, -EOPNOTSUPP,
+			       "backend overlay cannot write to a file system that is an overlay "
+			       "itself; use -B dir");
+	r = map ? storage_can_map(dirfd, err) : 0;
+	if (r < 0)
+		err_hint(err, "backend overlay needs id-mapped mounts, which the kernel refuses "
+			      "here; use -B dir");
+	return r;
+}
+
 static int create(struct storage *st, int image_root_fd, struct lxmgr_err *err)
 {
 	cleanup_fd int dir = -EBADF, upper = -EBADF;
@@ -269,6 +289,7 @@ static int usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err)
 
 const struct storage_ops storage_overlay = {
 	.name = "overlay",
+	.probe = probe,
 	.create = create,
 	.check = check,
 	.mount = overlay_mount,

@@ -5,10 +5,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "kernel/idmap.h"
+#include "kernel/mount.h"
 #include "storage/storage.h"
+#include "storage/tree.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
+#include "util/parse.h"
 #include "util/str.h"
 
 const struct storage_ops *const storage_backends[] = { &storage_overlay, &storage_dir, NULL };
@@ -63,6 +67,9 @@ static int read_file(struct storage *st, struct lxmgr_err *err)
 		}
 		if ((v = str_after(lines.v[i], "base = ")))
 			snprintf(st->base, sizeof(st->base), "%s", v);
+		if ((v = str_after(lines.v[i], "ids = ")) && parse_u32(v, &st->ids) < 0)
+			return err_msg(err, -EINVAL, "the container's 'storage' file says '%.40s'",
+				       lines.v[i]);
 	}
 	return st->ops ? 0
 		       : err_msg(err, -EINVAL, "the container's 'storage' file names no backend");
@@ -104,42 +111,75 @@ static int lacks(const struct storage *st, const char *what, struct lxmgr_err *e
 			  what, st->ops->name);
 }
 
-static const struct storage_ops *best(int ct_fd)
+static const struct storage_ops *best(int ct_fd, bool map)
 {
 	for (size_t i = 0; storage_backends[i]; i++)
-		if (!storage_backends[i]->probe || storage_backends[i]->probe(ct_fd, NULL) == 0)
+		if (!storage_backends[i]->probe ||
+		    storage_backends[i]->probe(ct_fd, map, NULL) == 0)
 			return storage_backends[i];
 	return &storage_dir;
 }
 
+int storage_can_map(int dirfd, struct lxmgr_err *err)
+{
+	struct idmap map = { .n_uid = 0 };
+	cleanup_fd int mnt = -EBADF, ns = -EBADF;
+
+	/* Any map will do: of an id that there is in a container, too. */
+	idmap_add_both(&map, 0, 1, 1);
+	ns = idmap_userns_fd(&map, err);
+	if (ns < 0)
+		return ns;
+	mnt = mount_clone(dirfd, "", false, err);
+	return mnt < 0 ? mnt : mount_set(mnt, 0, 0, 0, false, ns, err);
+}
+
+static int write_file(const struct storage *st, struct lxmgr_err *err)
+{
+	char text[256], ids[32] = "";
+	int r;
+
+	if (st->ids)
+		snprintf(ids, sizeof(ids), "ids = %u\n", st->ids);
+	snprintf(text, sizeof(text), "version = 1\nbackend = %s\n%s%s%s%s", st->ops->name,
+		 *st->base ? "base = " : "", st->base, *st->base ? "\n" : "", ids);
+	r = write_file_replace(st->ct_fd, "storage", text, strlen(text), 0600);
+	return r < 0 ? err_set(err, r, "write the container's 'storage' file") : 0;
+}
+
 int storage_create(struct storage *st, const char *backend, int ct_fd, const char *image_digest,
-		   int image_root_fd, struct lxmgr_err *err)
+		   int image_root_fd, bool map, struct lxmgr_err *err)
 {
 	static const struct storage_spec none;
-	char text[256];
 	int r;
 
 	memset(st, 0, sizeof(*st));
 	st->spec = &none;
 	st->ct_fd = ct_fd;
 	snprintf(st->base, sizeof(st->base), "%s", image_digest ? image_digest : "");
-	st->ops = !backend || str_eq(backend, "best") ? best(ct_fd) : find(backend);
+	st->ops = !backend || str_eq(backend, "best") ? best(ct_fd, map) : find(backend);
 	if (!st->ops)
 		return unknown(backend, err);
 	if (!st->ops->create)
 		return lacks(st, "create", err);
 	if (st->ops->probe) {
-		r = st->ops->probe(ct_fd, err);
+		r = st->ops->probe(ct_fd, map, err);
 		if (r < 0)
 			return r;
 	}
 	r = st->ops->create(st, image_root_fd, err);
+	return r < 0 ? r : write_file(st, err);
+}
+
+int storage_shift(struct storage *st, uint32_t first, struct lxmgr_err *err)
+{
+	cleanup_fd int root = storage_open_root(st, err);
+	int r = root < 0 ? root : tree_shift(root, first, err);
+
 	if (r < 0)
 		return r;
-	snprintf(text, sizeof(text), "version = 1\nbackend = %s\n%s%s%s", st->ops->name,
-		 *st->base ? "base = " : "", st->base, *st->base ? "\n" : "");
-	r = write_file_replace(ct_fd, "storage", text, strlen(text), 0600);
-	return r < 0 ? err_set(err, r, "write the container's 'storage' file") : 0;
+	st->ids = first;
+	return write_file(st, err);
 }
 
 int storage_check(struct storage *st, struct lxmgr_err *err)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Root file systems behind storage_ops, one backend a file. Ids on disk are 0..65535 unless the
- * config says otherwise; mapping happens at start with idmapped mounts.
+ * config says otherwise; mapping happens at start with idmapped mounts. Where the kernel refuses
+ * these, as to containers that hold containers, the ids on disk are those of the container's block.
  *
  * Layout, version 1, below /var/lib/lxmgr/NAME/ (0700 root):
- *	storage		"version = 1", "backend = overlay", "base = <digest>", ...
+ *	storage		"version = 1", "backend = overlay", "base = <digest>", "ids = <first>", ...
  *	rootfs/		dir: the root; overlay: upper/ and work/ live in overlay/
  *	overlay/upper, overlay/work
  * and the golden images below /var/cache/lxmgr/images/<digest>/rootfs.
@@ -51,13 +52,15 @@ struct storage {
 	const struct storage_spec *spec;
 	int ct_fd;	/* /var/lib/lxmgr/NAME, or -1 for a root outside */
 	char base[128]; /* image digest, "" if none */
+	uint32_t ids;	/* 0: ids on disk begin at 0; else at this one, and are not mapped */
 	void *priv;
 };
 
 struct storage_ops {
 	const char *name;
-	/* Can this host do it, for a container below dirfd? 0, or why not in err. */
-	int (*probe)(int dirfd, struct lxmgr_err *err);
+	/* Can this host do it, for a container below dirfd whose ids are to be mapped? 0, or why
+	 * not in err. */
+	int (*probe)(int dirfd, bool map, struct lxmgr_err *err);
 	/* Make an empty storage in st->ct_fd over the golden image image_root_fd (-1: none: an
 	 * empty root). */
 	int (*create)(struct storage *st, int image_root_fd, struct lxmgr_err *err);
@@ -83,9 +86,14 @@ extern const struct storage_ops *const storage_backends[];
 int storage_open(struct storage *st, int ct_fd, const struct storage_spec *spec,
 		 struct lxmgr_err *err);
 void storage_close(struct storage *st);
+/* Can ids be mapped on the file system of this directory? Tries it: 0, or why not in err. */
+int storage_can_map(int dirfd, struct lxmgr_err *err);
 /* Dispatchers: a NULL entry is one "not supported by BACKEND". */
 int storage_create(struct storage *st, const char *backend, int ct_fd, const char *image_digest,
-		   int image_root_fd, struct lxmgr_err *err);
+		   int image_root_fd, bool map, struct lxmgr_err *err);
+/* Give what a container has on disk the ids of the block that begins at `first`, and record it:
+ * where they cannot be mapped. */
+int storage_shift(struct storage *st, uint32_t first, struct lxmgr_err *err);
 int storage_check(struct storage *st, struct lxmgr_err *err);
 int storage_mount(struct storage *st, const struct storage_stage *stage, struct lxmgr_err *err);
 int storage_open_root(struct storage *st, struct lxmgr_err *err);

@@ -9,4 +9,8 @@ struct lxmgr_err;
 /* Bytes that the tree below dir_fd takes on disk, on its own file system. */
 int tree_usage(int dir_fd, uint64_t *ret_bytes, struct lxmgr_err *err);
 
+/* Add `first` (65536 or more) to the ids below 65536 in the tree below dir_fd, which nobody else
+ * can reach: owners, capabilities of files, access control lists. What has been shifted stays. */
+int tree_shift(int dir_fd, uint32_t first, struct lxmgr_err *err);
+
 #endif
