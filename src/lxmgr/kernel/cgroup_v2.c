@@ -263,12 +263,15 @@ static int join(struct cgroup *cg, struct lxmgr_err *err)
 static int open_attach(struct cgroup *cg, struct lxmgr_err *err)
 {
 	cleanup_fd int inner = openat(cg->fd[0], cg->inner, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	char controllers[256] = "";
+	char controllers[256] = "", type[32] = "";
 
 	if (inner < 0)
 		return err_set(err, -errno, "open the cgroup '%s/%s'", cg->path, cg->inner);
 	read_small(inner, "cgroup.subtree_control", controllers, sizeof(controllers));
-	if (!*controllers) {
+	read_small(inner, "cgroup.type", type, sizeof(type));
+	/* Docker beside an init that manages no groups makes it the root of a threaded tree: such a
+	 * group takes processes, and those below it do not. */
+	if (!*controllers || str_eq(type, "domain threaded")) {
 		cg->into_fd = take_fd(&inner);
 		return 0;
 	}
