@@ -3,10 +3,13 @@
  * systemd and machined over D-Bus, in a program of its own: a start on another host does not pay
  * for libsystemd. Not for users. What went wrong is printed as one line.
  *
- *	lxmgr-systemd start UNIT		start it and wait; 100: there is no such unit, else
- *the status of its main process lxmgr-systemd scope UNIT PID TEXT	a delegated scope with this
- *process in it lxmgr-systemd reload			read the unit files again lxmgr-systemd
- *register NAME PID [IFINDEX...]	tell machined of a machine lxmgr-systemd unregister NAME
+ *	lxmgr-systemd start UNIT		start it and wait
+ *	lxmgr-systemd scope UNIT PID TEXT	a delegated scope with this process in it
+ *	lxmgr-systemd reload			read the unit files again
+ *	lxmgr-systemd register NAME PID [IFINDEX...]	tell machined of a machine
+ *	lxmgr-systemd unregister NAME
+ *
+ * The status of start is that of the unit's main process, or 100: there is no such unit.
  */
 #include <errno.h>
 #include <signal.h>
