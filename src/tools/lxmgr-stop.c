@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 static struct lxmgr_stop_opts o = { .timeout_ms = -1 };
@@ -14,7 +15,7 @@ static const struct opt opts[] = {
 	{ 'W', "nowait", OPT_FLAG, &o.nowait, NULL, "do not wait for it" },
 	{ 0, "nokill", OPT_FLAG, &o.nokill, NULL, "fail instead of killing when the time is over" },
 	{ 0, "if-running", OPT_FLAG, &o.if_running, NULL,
-	  "a container that does not run is no error" },
+	  "a container that does not run, or exist, is no error" },
 	{ 0, "cleanup", OPT_FLAG, &o.cleanup, NULL,
 	  "stop nothing: only take back what a run that is over left behind" },
 	{ 0, "nolock", OPT_FLAG, &o.nolock, NULL, "do not take the container's lock" },
@@ -44,7 +45,12 @@ int main(int argc, char **argv)
 		tool_usage_error("-t %d is too long", timeout);
 	if (timeout >= 0)
 		o.timeout_ms = timeout * 1000;
-	c = tool_open();
+	r = lxmgr_container_open(common.path, common.name, common.rcfile, &c, &err);
+	/* Its unit asks also when it was destroyed under it. */
+	if (r == -ENOENT && (o.if_running || o.cleanup))
+		return tool_exit(0);
+	if (r < 0)
+		return tool_exit(tool_error(&err));
 	r = lxmgr_container_stop(c, &o, &err);
 	lxmgr_container_close(c);
 	return tool_exit(r < 0 ? tool_error(&err) : 0);

@@ -173,6 +173,9 @@ is 'a stop' 'by its own teardown' cat "$TREE/halted"
 lx config a 'init.cmd=/bin/cat /asked'
 is asked 'its init was asked to halt' lx start -F a
 is RUNNING 'one with a unit is not its matter' lxmgr-info -s -H "$ct"
-lxmgr-destroy -q -f "$ct"
+ok 'destroy while it runs' lxmgr-destroy -q -f "$ct"
+# Its stop commands find no container any more.
+systemctl stop "lxmgr@$ct.service"
+is '' 'which is no failure of its unit' systemctl --failed --no-legend "lxmgr@$ct.service"
 lx destroy -q a
 finish
