@@ -163,8 +163,9 @@ printf '#!/bin/sh\necho "$LXC_NAME $LXC_TARGET" >%s/halted\n' "$TREE" >"$TREE/ho
 chmod +x "$TREE/hook"
 lx stop -k a
 lx config a "hook.post-stop=$TREE/hook"
-lx config a 'init.cmd=/bin/sh -c "trap \"echo asked >/asked; exit 0\" PWR; while :; do sleep 0.1; done"'
+lx config a "init.cmd=/bin/sh -c \"trap 'echo asked >/asked; exit 0' PWR; echo >/up; while :; do sleep 0.1; done\""
 lx start a
+eventually lx attach a -- test -e /up
 ok 'which ends' systemctl stop lxmgr-guests.service
 is STOPPED 'the container without a unit' lx info -s -H a
 is 'a stop' 'by its own teardown' cat "$TREE/halted"
