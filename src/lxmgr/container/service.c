@@ -20,6 +20,7 @@
 #define NO_SUCH_UNIT 100
 #define TIMEOUT_MS   30000
 #define MACHINE_MS   10000
+#define RELOAD_MS    200000
 
 bool service_is_host(void)
 {
@@ -79,6 +80,19 @@ int service_start_unit(const struct lxmgr_container *c, struct lxmgr_err *err)
 	return r > 0 ? -EIO : r;
 }
 
+int service_stop_unit(const struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	char unit[sizeof(c->name) + 32];
+	const char *const args[] = { HELPER, "stop", unit, NULL };
+	int r;
+
+	if (!service_is_host() || !str_eq(c->tag, c->name))
+		return 0;
+	snprintf(unit, sizeof(unit), "lxmgr@%s.service", c->name);
+	r = run(args, TIMEOUT_MS, err);
+	return r > 0 ? -EIO : r;
+}
+
 int service_make_scope(const struct lxmgr_container *c, pid_t pid, struct lxmgr_err *err)
 {
 	char unit[sizeof(c->tag) + 32], number[16], text[sizeof(c->path) + 96];
@@ -96,7 +110,7 @@ int service_make_scope(const struct lxmgr_container *c, pid_t pid, struct lxmgr_
 int service_reload(struct lxmgr_err *err)
 {
 	static const char *const args[] = { HELPER, "reload", NULL };
-	int r = run(args, TIMEOUT_MS, err);
+	int r = run(args, RELOAD_MS, err);
 
 	return r > 0 ? -EIO : r;
 }

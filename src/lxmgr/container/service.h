@@ -18,6 +18,8 @@ bool service_has_unit(const struct lxmgr_container *c, const struct lxmgr_start_
 /* Start the unit and wait until it is up. A failed start is told as by the start itself. -ENOENT:
  * the unit is not installed. */
 int service_start_unit(const struct lxmgr_container *c, struct lxmgr_err *err);
+/* Ask for the unit's stop, where it has one, and do not wait: it is not to be restarted. */
+int service_stop_unit(const struct lxmgr_container *c, struct lxmgr_err *err);
 /* Put a process, and what it will fork, in a delegated scope named after the container. */
 int service_make_scope(const struct lxmgr_container *c, pid_t pid, struct lxmgr_err *err);
 /* Let systemd read its unit files again. */

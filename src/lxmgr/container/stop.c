@@ -118,6 +118,16 @@ static int clean_up(struct lxmgr_container *c, const struct target *t, struct lx
 	return r > 0 ? 0 : r;
 }
 
+/* systemd would take the end of a monitor that was killed for a failure, which it may answer with a
+ * restart. */
+static void forbid_unit_restart(const struct lxmgr_container *c)
+{
+	struct lxmgr_err why = { 0 };
+
+	if (service_stop_unit(c, &why) < 0)
+		log_warn("%s: %s, ignoring", c->name, why.text);
+}
+
 /* A start that is not done: its monitor may hang in a hook, and answers nobody. With the monitor
  * gone, what it had got to is read again: init may have been born meanwhile. */
 static void end_start(const struct lxmgr_container *c, struct target *t, int *ret_init)
@@ -125,6 +135,7 @@ static void end_start(const struct lxmgr_container *c, struct target *t, int *re
 	struct pollfd p = { .fd = t->monitor, .events = POLLIN };
 	bool stale;
 
+	forbid_unit_restart(c);
 	sys_pidfd_send_signal(t->monitor, SIGKILL);
 	poll(&p, 1, KILL_WAIT_MS);
 	if (state_read(c, &t->state, &stale, NULL) == 0)
@@ -140,6 +151,7 @@ static int end_finish(struct lxmgr_container *c, const struct target *t, struct 
 	int r;
 
 	log_warn("%s: its monitor hangs and is killed; no more hooks are run", c->name);
+	forbid_unit_restart(c);
 	sys_pidfd_send_signal(t->monitor, SIGKILL);
 	poll(&p, 1, KILL_WAIT_MS);
 	r = state_read(c, &s, &stale, err);
@@ -228,6 +240,8 @@ static int stop_locked(struct lxmgr_container *c, struct target *t, const struct
 					     : 60000;
 	int r;
 
+	if (!o->reboot && t->monitor < 0)
+		forbid_unit_restart(c);
 	if (o->kill || t->init < 0)
 		return kill_all(c, t, err);
 	if (o->reboot && t->monitor < 0)
