@@ -13,6 +13,7 @@
 #include "util/file.h"
 #include "util/paths.h"
 #include "util/str.h"
+#include "util/table.h"
 
 #define BLOCK	    65536U
 #define RANGE_FIRST 524288U
@@ -169,36 +170,11 @@ static int register_range(const struct idalloc_files *f, const struct ranges *ot
 	return r;
 }
 
-struct table {
-	int dir, lock;
-	char *text;
-};
-
-static void table_close(struct table *t)
+static int open_table(struct table *t, const char *state_dir, bool lock, struct lxmgr_err *err)
 {
-	fd_close(&t->dir);
-	fd_close(&t->lock);
-	free(t->text);
-}
+	int r = table_open(t, state_dir, "idmap", lock);
 
-static int table_open(struct table *t, const char *state_dir, bool lock, struct lxmgr_err *err)
-{
-	int r = mkdir_p(state_dir, 0711);
-
-	t->lock = -EBADF;
-	t->text = NULL;
-	t->dir = r < 0 ? r : open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (t->dir < 0)
-		return err_set(err, r < 0 ? r : -errno, "open '%s'", state_dir);
-	if (lock) {
-		t->lock = lock_at(t->dir, ".idmap.lock", true, 10000, NULL);
-		if (t->lock < 0)
-			return err_set(err, t->lock, "lock '%s/idmap'", state_dir);
-	}
-	r = read_file_at(t->dir, "idmap", FILE_LIMIT, &t->text, NULL);
-	if (r == -ENOENT && (t->text = strdup("")))
-		r = 0;
-	return r < 0 ? err_set(err, r, "read '%s/idmap'", state_dir) : 0;
+	return r < 0 ? err_set(err, r, "open the table '%s/idmap'", state_dir) : 0;
 }
 
 /* The next line "FIRST COUNT ID". */
@@ -274,11 +250,11 @@ static int choose(const struct table *t, const struct ranges *uid, const struct 
 int idalloc_acquire_in(const struct idalloc_files *f, const char *id, uint32_t count,
 		       uint32_t *ret_base, struct lxmgr_err *err)
 {
-	struct table t __attribute__((cleanup(table_close))) = { .dir = -EBADF, .lock = -EBADF };
+	cleanup_table struct table t = TABLE_INIT;
 	struct ranges uid = { .n = 0 }, gid = { .n = 0 }, others = { .n = 0 };
 	struct ranges mapped = { .n = 0 }, mapped_gid = { .n = 0 };
 	cleanup_strbuf struct strbuf b = { 0 };
-	int r = table_open(&t, f->state_dir, false, err);
+	int r = open_table(&t, f->state_dir, false, err);
 
 	if (r < 0)
 		return r;
@@ -287,7 +263,7 @@ int idalloc_acquire_in(const struct idalloc_files *f, const char *id, uint32_t c
 	table_close(&t);
 	if (strchr(id, '\n'))
 		return err_msg(err, -EINVAL, "a path with a line break cannot be recorded");
-	r = table_open(&t, f->state_dir, true, err);
+	r = open_table(&t, f->state_dir, true, err);
 	if (r < 0)
 		return r;
 	if (read_sub(f->subuid, &uid, &others) < 0 || read_sub(f->subgid, &gid, &others) < 0)
@@ -309,21 +285,19 @@ int idalloc_acquire_in(const struct idalloc_files *f, const char *id, uint32_t c
 			"no block of %u ids is left in root's ranges (%s, %s); add one there",
 			count, f->subuid, f->subgid);
 	strbuf_addf(&b, "%s%u %u %s\n", t.text, *ret_base, count, id);
-	if (b.failed)
-		return err_set(err, -ENOMEM, "ids");
-	r = write_file_atomic(t.dir, "idmap", b.s, b.len, 0600);
+	r = table_replace(&t, &b, true);
 	return r < 0 ? err_set(err, r, "write '%s/idmap'", f->state_dir) : 0;
 }
 
 int idalloc_release_in(const struct idalloc_files *f, const char *id, struct lxmgr_err *err)
 {
-	struct table t __attribute__((cleanup(table_close))) = { .dir = -EBADF, .lock = -EBADF };
+	cleanup_table struct table t = TABLE_INIT;
 	cleanup_strbuf struct strbuf b = { 0 };
 	const char *p, *line, *have;
 	struct range range;
 	bool any = false;
 	size_t n;
-	int r = table_open(&t, f->state_dir, true, err);
+	int r = open_table(&t, f->state_dir, true, err);
 
 	if (r < 0)
 		return r;
@@ -335,9 +309,7 @@ int idalloc_release_in(const struct idalloc_files *f, const char *id, struct lxm
 	}
 	if (!any)
 		return 0;
-	if (b.failed)
-		return err_set(err, -ENOMEM, "ids");
-	r = write_file_replace(t.dir, "idmap", b.s ? b.s : "", b.len, 0600);
+	r = table_replace(&t, &b, false);
 	return r < 0 ? err_set(err, r, "write '%s/idmap'", f->state_dir) : 0;
 }
 

@@ -5,11 +5,9 @@
  * replaced as a whole under a lock.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "net/net.h"
 #include "util/cleanup.h"
@@ -17,40 +15,15 @@
 #include "util/file.h"
 #include "util/paths.h"
 #include "util/str.h"
+#include "util/table.h"
 
 #define FILE_NAME "leases"
-#define LIMIT	  (16 << 20)
 
-struct leases {
-	int dir, lock;
-	char *text;
-};
-
-static void leases_close(struct leases *l)
+static int leases_open(struct table *l, bool lock, struct lxmgr_err *err)
 {
-	fd_close(&l->dir);
-	fd_close(&l->lock);
-	free(l->text);
-}
+	int r = table_open(l, STATEDIR, FILE_NAME, lock);
 
-static int leases_open(struct leases *l, bool exclusive, struct lxmgr_err *err)
-{
-	int r = mkdir_p(STATEDIR, 0711);
-
-	l->lock = -EBADF;
-	l->text = NULL;
-	l->dir = r < 0 ? r : open(STATEDIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (l->dir < 0)
-		return err_set(err, r < 0 ? r : -errno, "open '%s'", STATEDIR);
-	if (exclusive) {
-		l->lock = lock_at(l->dir, ".leases.lock", true, 10000, NULL);
-		if (l->lock < 0)
-			return err_set(err, l->lock, "lock '%s/%s'", STATEDIR, FILE_NAME);
-	}
-	r = read_file_at(l->dir, FILE_NAME, LIMIT, &l->text, NULL);
-	if (r == -ENOENT && (l->text = strdup("")))
-		r = 0;
-	return r < 0 ? err_set(err, r, "read '%s/%s'", STATEDIR, FILE_NAME) : 0;
+	return r < 0 ? err_set(err, r, "open the table '%s/%s'", STATEDIR, FILE_NAME) : 0;
 }
 
 /* Parse the part behind the tab. */
@@ -95,7 +68,7 @@ static bool id_is(const char *id, size_t n, const char *want)
 	return strlen(want) == n && !memcmp(id, want, n);
 }
 
-static int find(const struct leases *l, const char *id, unsigned int index, struct ipam_lease *ret)
+static int find(const struct table *l, const char *id, unsigned int index, struct ipam_lease *ret)
 {
 	const char *p = l->text, *have, *rest;
 	unsigned int i;
@@ -109,7 +82,7 @@ static int find(const struct leases *l, const char *id, unsigned int index, stru
 
 int ipam_lookup(const char *id, unsigned int net_index, struct ipam_lease *ret)
 {
-	struct leases l __attribute__((cleanup(leases_close))) = { .dir = -EBADF, .lock = -EBADF };
+	cleanup_table struct table l = TABLE_INIT;
 	int r = leases_open(&l, false, NULL);
 
 	return r < 0 ? r : find(&l, id, net_index, ret);
@@ -140,7 +113,7 @@ static void mark_address(const struct bridge_conf *c, const struct net_addr *a, 
 }
 
 /* The first offset nobody has: 0 is the network, 1 the bridge, the last the broadcast. */
-static int choose(const struct bridge_conf *c, const struct leases *l, uint32_t *ret)
+static int choose(const struct bridge_conf *c, const struct table *l, uint32_t *ret)
 {
 	uint32_t size = 0xffffffffU >> c->v4.prefix;
 	cleanup_free uint8_t *used = calloc(size / 8 + 1, 1);
@@ -185,8 +158,8 @@ static void make_lease(const struct bridge_conf *c, uint32_t o, struct ipam_leas
 }
 
 /* All lines but those of the interface, leases or static addresses. */
-static void copy_others(struct strbuf *b, const struct leases *l, const char *id,
-			unsigned int index, bool leases)
+static void copy_others(struct strbuf *b, const struct table *l, const char *id, unsigned int index,
+			bool leases)
 {
 	const char *p, *line, *have, *rest;
 	struct ipam_lease lease;
@@ -203,20 +176,17 @@ static void copy_others(struct strbuf *b, const struct leases *l, const char *id
 	}
 }
 
-static int replace_leases(const struct leases *l, const struct strbuf *b, struct lxmgr_err *err)
+static int replace_leases(struct table *l, const struct strbuf *b, bool sync, struct lxmgr_err *err)
 {
-	int r;
+	int r = table_replace(l, b, sync);
 
-	if (b->failed)
-		return err_set(err, -ENOMEM, "address");
-	r = write_file_atomic(l->dir, FILE_NAME, b->s ? b->s : "", b->len, 0600);
 	return r < 0 ? err_set(err, r, "write '%s/%s'", STATEDIR, FILE_NAME) : 0;
 }
 
 int ipam_acquire(const struct bridge_conf *conf, const char *id, unsigned int net_index,
 		 struct ipam_lease *ret, struct lxmgr_err *err)
 {
-	struct leases l __attribute__((cleanup(leases_close))) = { .dir = -EBADF, .lock = -EBADF };
+	cleanup_table struct table l = TABLE_INIT;
 	char v4[INET6_ADDRSTRLEN + 4], v6[INET6_ADDRSTRLEN + 4], mac[18];
 	cleanup_strbuf struct strbuf b = { 0 };
 	uint32_t o;
@@ -238,7 +208,7 @@ int ipam_acquire(const struct bridge_conf *conf, const char *id, unsigned int ne
 	copy_others(&b, &l, id, net_index, true);
 	strbuf_addf(&b, "%s\t%u %s %s %s\n", id, net_index, net_addr_print(&ret->v4, false, v4),
 		    net_addr_print(&ret->v6, false, v6), mac_print(ret->mac, mac));
-	return replace_leases(&l, &b, err);
+	return replace_leases(&l, &b, true, err);
 }
 
 struct wish {
@@ -289,7 +259,7 @@ static bool is_wished(const struct wish *w, const struct net_addr *a, char *text
 }
 
 /* Compare the wishes with what is noted. -EEXIST if another container has one of them. */
-static int compare(const struct leases *l, const char *id, unsigned int index, struct wish *w,
+static int compare(const struct table *l, const char *id, unsigned int index, struct wish *w,
 		   struct lxmgr_err *err)
 {
 	const char *p = l->text, *have, *rest, *name;
@@ -331,8 +301,7 @@ int ipam_reserve(const struct bridge_conf *conf, const char *id, unsigned int ne
 			w.addr[w.n++] = host_of(addr[i]);
 	/* First without the lock: nearly always nothing is to be changed. */
 	for (int locked = 0; locked < 2; locked++) {
-		struct leases l
-			__attribute__((cleanup(leases_close))) = { .dir = -EBADF, .lock = -EBADF };
+		cleanup_table struct table l = TABLE_INIT;
 
 		memset(w.noted, 0, sizeof(w.noted));
 		w.n_noted = 0;
@@ -350,14 +319,14 @@ int ipam_reserve(const struct bridge_conf *conf, const char *id, unsigned int ne
 		for (size_t i = 0; i < w.n; i++)
 			strbuf_addf(&b, "%s\t%u =%s\n", id, net_index,
 				    net_addr_print(&w.addr[i], false, text));
-		return replace_leases(&l, &b, err);
+		return replace_leases(&l, &b, true, err);
 	}
 	return 0;
 }
 
 int ipam_release(const char *id, struct lxmgr_err *err)
 {
-	struct leases l __attribute__((cleanup(leases_close))) = { .dir = -EBADF, .lock = -EBADF };
+	cleanup_table struct table l = TABLE_INIT;
 	cleanup_strbuf struct strbuf b = { 0 };
 	const char *p, *line, *have, *rest;
 	bool any = false;
@@ -374,10 +343,7 @@ int ipam_release(const char *id, struct lxmgr_err *err)
 	}
 	if (!any)
 		return 0;
-	if (b.failed)
-		return err_set(err, -ENOMEM, "address");
-	r = write_file_replace(l.dir, FILE_NAME, b.s ? b.s : "", b.len, 0600);
-	return r < 0 ? err_set(err, r, "write '%s/%s'", STATEDIR, FILE_NAME) : 0;
+	return replace_leases(&l, &b, false, err);
 }
 
 int ipam_usage(const struct bridge_conf *conf, uint64_t *ret_used, uint64_t *ret_total,
