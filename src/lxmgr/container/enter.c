@@ -110,6 +110,12 @@ static int set_session(const struct enter_spec *s, struct lxmgr_err *err)
 	}
 	if (!s->new_keyring)
 		return 0;
+	if (s->lsm) {
+		int r = lsm_apply_keyring(s->lsm, s->proc_fd, err);
+
+		if (r < 0)
+			return r;
+	}
 	key = sys_keyctl(KEYCTL_JOIN_SESSION_KEYRING, 0, 0, 0, 0);
 	/* ENOSYS: a kernel without keys, or a policy that denies them. */
 	if (key < 0 && key != -ENOSYS)

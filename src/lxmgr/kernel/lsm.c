@@ -12,8 +12,7 @@
 #include "util/file.h"
 #include "util/str.h"
 
-/* Write the label for the next exec through a procfs that the guest has not shaped. */
-static int write_exec_label(int proc_fd, const char *file, const char *label, struct lxmgr_err *err)
+int lsm_write_attr(int proc_fd, const char *file, const char *label, struct lxmgr_err *err)
 {
 	cleanup_fd int fd = open_in(proc_fd, "thread-self", OPEN_IN_ROOT, O_PATH | O_DIRECTORY, 0);
 	cleanup_fd int attr = fd < 0 ? -EBADF : openat(fd, file, O_WRONLY | O_CLOEXEC);
@@ -28,7 +27,7 @@ static int write_exec_label(int proc_fd, const char *file, const char *label, st
 /* What the host has, found out once, before anything is entered: inside, /sys is the guest's, who
  * could cover it to get rid of the label. */
 enum known { UNKNOWN, OFF, ON };
-static enum known apparmor_known, selinux_known;
+static enum known apparmor_known;
 
 static bool apparmor_is_enabled(void)
 {
@@ -88,7 +87,7 @@ static int apparmor_apply(const struct lsm_spec *s, const char *name, int proc_f
 	if (r < 0 || apparmor_known == OFF)
 		return r;
 	snprintf(label, sizeof(label), "exec %s", s->apparmor);
-	return write_exec_label(proc_fd, "attr/apparmor/exec", label, err);
+	return lsm_write_attr(proc_fd, "attr/apparmor/exec", label, err);
 }
 
 static const struct lsm_ops apparmor = {
@@ -98,45 +97,7 @@ static const struct lsm_ops apparmor = {
 	.apply = apparmor_apply,
 };
 
-static bool selinux_is_enabled(void)
-{
-	if (selinux_known == UNKNOWN)
-		selinux_known = access("/sys/fs/selinux/enforce", F_OK) == 0 ? ON : OFF;
-	return selinux_known == ON;
-}
-
-static int selinux_check(const struct lsm_spec *s, const char **ret_notice, struct lxmgr_err *err)
-{
-	const char *value = s->selinux ? s->selinux : s->selinux_keyring;
-
-	if (!value || selinux_is_enabled())
-		return 0;
-	return err_status(err, STATUS_REFUSED, -EOPNOTSUPP,
-			  "lxmgr.selinux.context = %s: this kernel runs without SELinux", value);
-}
-
-static int selinux_apply(const struct lsm_spec *s, const char *name, int proc_fd,
-			 struct lxmgr_err *err)
-{
-	int r = s->selinux || s->selinux_keyring ? check_known(selinux_known, "SELinux", err) : 0;
-
-	if (r < 0 || selinux_known != ON)
-		return r;
-	if (s->selinux_keyring)
-		r = write_exec_label(proc_fd, "attr/keycreate", s->selinux_keyring, err);
-	if (r < 0 || !s->selinux)
-		return r;
-	return write_exec_label(proc_fd, "attr/exec", s->selinux, err);
-}
-
-static const struct lsm_ops selinux = {
-	.name = "selinux",
-	.is_enabled = selinux_is_enabled,
-	.check = selinux_check,
-	.apply = selinux_apply,
-};
-
-const struct lsm_ops *const lsm_backends[] = { &apparmor, &selinux, NULL };
+const struct lsm_ops *const lsm_backends[] = { &apparmor, &lsm_selinux, NULL };
 
 int lsm_check(const struct lsm_spec *s, const char **ret_notice, struct lxmgr_err *err)
 {
@@ -156,6 +117,19 @@ int lsm_prepare(const struct lsm_spec *s, const char *name, struct lxmgr_err *er
 {
 	for (size_t i = 0; lsm_backends[i]; i++) {
 		int r = lsm_backends[i]->prepare ? lsm_backends[i]->prepare(s, name, err) : 0;
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+int lsm_apply_keyring(const struct lsm_spec *s, int proc_fd, struct lxmgr_err *err)
+{
+	for (size_t i = 0; lsm_backends[i]; i++) {
+		int r = lsm_backends[i]->apply_keyring
+				? lsm_backends[i]->apply_keyring(s, proc_fd, err)
+				: 0;
 
 		if (r < 0)
 			return r;

@@ -14,6 +14,7 @@ struct lsm_spec {
 	char **apparmor_raw; /* NULL-terminated or NULL */
 	char *selinux;	     /* context or NULL */
 	char *selinux_keyring;
+	char *selinux_file; /* context of the container's files or NULL */
 };
 
 struct lsm_ops {
@@ -25,6 +26,9 @@ struct lsm_ops {
 	int (*check)(const struct lsm_spec *spec, const char **ret_notice, struct lxmgr_err *err);
 	/* Host side, before clone: find or load what the label needs. */
 	int (*prepare)(const struct lsm_spec *spec, const char *name, struct lxmgr_err *err);
+	/* In the child or in attach, before a session keyring is made: set the label of new keys.
+	 */
+	int (*apply_keyring)(const struct lsm_spec *spec, int proc_fd, struct lxmgr_err *err);
 	/* In the child or in attach, just before exec: set the label for the next exec. proc_fd is
 	 * an fd of a procfs that the container has not shaped: the host's. */
 	int (*apply)(const struct lsm_spec *spec, const char *name, int proc_fd,
@@ -32,13 +36,18 @@ struct lsm_ops {
 	void (*release)(const struct lsm_spec *spec, const char *name);
 };
 
+extern const struct lsm_ops lsm_selinux;
 /* All backends, NULL-terminated. */
 extern const struct lsm_ops *const lsm_backends[];
 
 /* Also finds out what the host has: to be called there, before lsm_apply() inside. */
 int lsm_check(const struct lsm_spec *spec, const char **ret_notice, struct lxmgr_err *err);
 int lsm_prepare(const struct lsm_spec *spec, const char *name, struct lxmgr_err *err);
+int lsm_apply_keyring(const struct lsm_spec *spec, int proc_fd, struct lxmgr_err *err);
 int lsm_apply(const struct lsm_spec *spec, const char *name, int proc_fd, struct lxmgr_err *err);
 void lsm_release(const struct lsm_spec *spec, const char *name);
+/* For the backends: write a label to a file of the calling thread's, "attr/exec", through a procfs
+ * that the guest has not shaped. */
+int lsm_write_attr(int proc_fd, const char *file, const char *label, struct lxmgr_err *err);
 
 #endif

@@ -44,24 +44,45 @@ static int set_option(int fs, const char *fstype, char *option, struct lxmgr_err
 	return 0;
 }
 
+/* The next option of *rest, which is cut up: a comma in double quotes belongs to the value, the
+ * quotes do not. */
+static char *next_option(char **rest)
+{
+	char *begin = *rest, *in = begin, *out = begin;
+	bool quoted = false;
+
+	if (!*begin)
+		return NULL;
+	for (; *in && (quoted || *in != ','); in++) {
+		if (*in == '"')
+			quoted = !quoted;
+		else
+			*out++ = *in;
+	}
+	*rest = *in ? in + 1 : in;
+	*out = '\0';
+	return begin;
+}
+
 int mount_new_fs(const char *fstype, const char *source, const char *options, uint64_t attr,
 		 struct lxmgr_err *err)
 {
 	cleanup_fd int fs = sys_fsopen(fstype);
-	cleanup_strlist struct strlist list = { 0 };
+	cleanup_free char *copy = strdup(options ? options : "");
+	char *rest = copy, *option;
 	int r;
 
 	if (fs < 0)
 		return err_set(err, fs, "open file system type '%s'", fstype);
-	if (options && strlist_split(&list, options, ",") < 0)
+	if (!copy)
 		return err_set(err, -ENOMEM, "mount %s", fstype);
 	if (source) {
 		r = sys_fsconfig(fs, FSCONFIG_SET_STRING, "source", source, 0);
 		if (r < 0)
 			return err_set(err, r, "%s: source '%s'", fstype, source);
 	}
-	for (size_t i = 0; i < list.n; i++) {
-		r = set_option(fs, fstype, list.v[i], err);
+	while ((option = next_option(&rest))) {
+		r = *option ? set_option(fs, fstype, option, err) : 0;
 		if (r < 0)
 			return r;
 	}

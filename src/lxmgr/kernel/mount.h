@@ -13,6 +13,9 @@
 struct lxmgr_err;
 struct idmap;
 
+/* On a host with SELinux: label the source for the container, or for all of them. */
+enum mount_relabel { RELABEL_NONE, RELABEL_PRIVATE, RELABEL_SHARED };
+
 enum mount_create { MOUNT_CREATE_NONE, MOUNT_CREATE_DIR, MOUNT_CREATE_FILE };
 
 /* One mount entry: "source target type options freq passno" (fstab(5) with LXC's additions). */
@@ -30,6 +33,7 @@ struct mount_spec {
 	bool optional;		    /* a missing source or target is no error */
 	bool relative;		    /* source is relative to the container's root */
 	enum mount_create create;
+	enum mount_relabel relabel;
 	char *idmap; /* NULL, "container", or a path of a user namespace */
 };
 
@@ -40,7 +44,8 @@ int mount_spec_parse(const char *line, struct mount_spec *ret, struct lxmgr_err 
 char *mount_spec_print(const struct mount_spec *m);
 void mount_spec_free(struct mount_spec *m);
 
-/* A new file system as a detached mount: options is "a=b,c" or NULL. The kernel's own message
+/* A new file system as a detached mount: options is "a=b,c" or NULL; a value with a comma stands in
+ * double quotes. The kernel's own message
  * (from the fs context) is put into err. */
 int mount_new_fs(const char *fstype, const char *source, const char *options, uint64_t attr,
 		 struct lxmgr_err *err);

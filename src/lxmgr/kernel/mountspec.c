@@ -90,6 +90,10 @@ static int lxc_option(const char *word, struct mount_spec *m, struct lxmgr_err *
 		m->optional = true;
 	} else if (str_eq(word, "relative")) {
 		m->relative = true;
+	} else if (str_eq(word, "relabel")) {
+		m->relabel = RELABEL_PRIVATE;
+	} else if (str_eq(word, "relabel=shared")) {
+		m->relabel = RELABEL_SHARED;
 	} else if ((v = str_after(word, "create="))) {
 		if (!str_eq(v, "dir") && !str_eq(v, "file"))
 			return err_msg(err, -EINVAL, "create=%s: it is dir or file", v);
@@ -171,6 +175,8 @@ static int check_spec(const struct mount_spec *m, struct lxmgr_err *err)
 		return err_msg(err, -EINVAL, "move goes without bind and other options");
 	if (m->bind && m->data)
 		return err_msg(err, -EINVAL, "unknown option in '%s' for a bind mount", m->data);
+	if (m->relabel && (!m->bind || m->relative))
+		return err_msg(err, -EINVAL, "relabel needs a bind mount of the host's");
 	if (m->relative && !m->bind)
 		return err_msg(err, -EINVAL, "relative needs a bind mount");
 	if (!m->bind && !m->move && str_eq(m->fstype, "none"))
@@ -275,6 +281,8 @@ char *mount_spec_print(const struct mount_spec *m)
 		strbuf_addf(&o, ",optional");
 	if (m->relative)
 		strbuf_addf(&o, ",relative");
+	if (m->relabel)
+		strbuf_addf(&o, ",relabel%s", m->relabel == RELABEL_SHARED ? "=shared" : "");
 	if (m->create)
 		strbuf_addf(&o, ",create=%s", m->create == MOUNT_CREATE_DIR ? "dir" : "file");
 	if (m->idmap)

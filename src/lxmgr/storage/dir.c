@@ -119,6 +119,7 @@ const struct storage_ops storage_dir = {
 	.check = check,
 	.mount = dir_mount,
 	.open_root = dir_open_root,
+	.open_labelled = dir_open_root,
 	.destroy = destroy,
 	.usage = usage,
 };

@@ -166,10 +166,12 @@ static int new_overlay(const struct storage *st, const struct layers *l,
 	for (size_t i = 0; i < l->n; i++)
 		n += (size_t)snprintf(options + n, sizeof(options) - n, "%s%s/%zu", i ? ":" : "",
 				      stage->dir_path, i);
-	snprintf(options + n, sizeof(options) - n,
-		 ",upperdir=%s/w/%s,workdir=%s/w/work,redirect_dir=on,metacopy=off%s",
-		 stage->dir_path, l->upper, stage->dir_path,
-		 st->spec->checkpoint ? ",index=on,nfs_export=on" : ",index=off");
+	n += (size_t)snprintf(options + n, sizeof(options) - n,
+			      ",upperdir=%s/w/%s,workdir=%s/w/work,redirect_dir=on,metacopy=off%s",
+			      stage->dir_path, l->upper, stage->dir_path,
+			      st->spec->checkpoint ? ",index=on,nfs_export=on" : ",index=off");
+	if (stage->label)
+		snprintf(options + n, sizeof(options) - n, ",context=\"%s\"", stage->label);
 	return mount_new_fs("overlay", "overlay", options, attrs, err);
 }
 

@@ -197,6 +197,11 @@ int storage_open_root(struct storage *st, struct lxmgr_err *err)
 	return st->ops->open_root ? st->ops->open_root(st, err) : lacks(st, "open_root", err);
 }
 
+int storage_open_labelled(struct storage *st, struct lxmgr_err *err)
+{
+	return st->ops->open_labelled ? st->ops->open_labelled(st, err) : -EOPNOTSUPP;
+}
+
 int storage_destroy(struct storage *st, struct lxmgr_err *err)
 {
 	return st->ops->destroy ? st->ops->destroy(st, err) : lacks(st, "destroy", err);

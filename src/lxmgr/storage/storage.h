@@ -44,6 +44,8 @@ struct storage_stage {
 	int userns_fd;	      /* map with this namespace, or -1 */
 	uid_t root_uid;	      /* host ids of the container's root */
 	gid_t root_gid;
+	const char
+		*label; /* SELinux context of all files, for a mount that takes one; NULL: none */
 };
 
 /* One in-progress or opened storage. */
@@ -72,6 +74,9 @@ struct storage_ops {
 	/* Open the root for the host while the container is stopped, unmapped, writable:
 	 * for guest files. Called in a private mount namespace. */
 	int (*open_root)(struct storage *st, struct lxmgr_err *err);
+	/* The directory whose files have the SELinux labels that the container sees (O_PATH). NULL
+	 * where mount() takes the label. */
+	int (*open_labelled)(struct storage *st, struct lxmgr_err *err);
 	/* Delete all that create made. Idempotent. */
 	int (*destroy)(struct storage *st, struct lxmgr_err *err);
 	int (*usage)(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err);
@@ -97,6 +102,8 @@ int storage_shift(struct storage *st, uint32_t first, struct lxmgr_err *err);
 int storage_check(struct storage *st, struct lxmgr_err *err);
 int storage_mount(struct storage *st, const struct storage_stage *stage, struct lxmgr_err *err);
 int storage_open_root(struct storage *st, struct lxmgr_err *err);
+/* -EOPNOTSUPP, without a message: the backend's mount has the label. */
+int storage_open_labelled(struct storage *st, struct lxmgr_err *err);
 int storage_destroy(struct storage *st, struct lxmgr_err *err);
 int storage_usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err);
 
