@@ -114,6 +114,9 @@ struct lxmgr_start_opts {
 	uid_t uid;		    /* execute -u, -g; (uid_t)-1: unset */
 	gid_t gid;
 	int *ret_status; /* foreground: wait status of init */
+	void (*progress)(const char *text, int permille, void *arg); /* long work before it */
+	void (*warn)(const char *text, void *arg);		     /* it starts, but less safe */
+	void *progress_arg;
 };
 int lxmgr_container_start(struct lxmgr_container *c, const struct lxmgr_start_opts *opts,
 			  struct lxmgr_err *err);
@@ -163,6 +166,7 @@ struct lxmgr_info {
 	bool unprivileged, autostart, monitor_alive;
 	uint32_t id_base, id_count; /* first host id of the block */
 	char *groups;		    /* comma separated, "" if none */
+	char *selinux;		    /* context of init, "" if it has none of its own */
 	char *backend, *image;	    /* storage backend, base image digest or "" */
 	struct lxmgr_info_addr *addrs;
 	size_t n_addrs;

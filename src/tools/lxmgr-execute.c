@@ -49,6 +49,8 @@ int main(int argc, char **argv)
 		tool_error(&err);
 		return tool_exit(125);
 	}
+	o.progress = tool_progress;
+	o.warn = tool_warn;
 	r = lxmgr_container_start(c, &o, &err);
 	lxmgr_container_close(c);
 	if (r < 0) {

@@ -118,6 +118,8 @@ static void print_text(struct lxmgr_container *c, const struct lxmgr_info *f)
 	} else if (all && f->init_pid && !f->unprivileged) {
 		item("Host ids:", "privileged: its root is the host's root");
 	}
+	if (all && *f->selinux)
+		item("SELinux:", f->selinux);
 	if (all && *f->backend) {
 		snprintf(buf, sizeof(buf), "%s%s%.12s", f->backend, *f->image ? ", image " : "",
 			 f->image);
@@ -182,6 +184,7 @@ static void print_json(struct lxmgr_container *c, const struct lxmgr_info *f)
 			      report_number(f->id_base), "id_count", report_number(f->id_count),
 			      "backend", report_text(f->backend), "image", report_text(f->image));
 
+	json_object_set_new(o, "selinux", *f->selinux ? report_text(f->selinux) : json_null());
 	json_object_set_new(o, "groups", report_text(f->groups));
 	json_object_set_new(o, "started", f->started ? report_number(f->started) : json_null());
 	json_object_set_new(o, "cpu_ns", report_number(f->cpu_ns));

@@ -60,6 +60,8 @@ int main(int argc, char **argv)
 	o.dry_run = dry_run;
 	o.ret_plan = &plan;
 	o.ret_status = &status;
+	o.progress = tool_progress;
+	o.warn = tool_warn;
 	r = lxmgr_container_start(c, &o, &err);
 	if (r == 0 && dry_run)
 		fputs(plan, stdout);

@@ -515,6 +515,15 @@ void tool_progress(const char *text, int permille, void *arg)
 	(void)arg;
 }
 
+void tool_warn(const char *text, void *arg)
+{
+	tool_progress_end();
+	if (!common.quiet)
+		fprintf(stderr, "%s: %s: warning: %s\n", tool_name(), tool_text(common.name),
+			tool_text(text));
+	(void)arg;
+}
+
 void tool_progress_end(void)
 {
 	if (progress_shown)

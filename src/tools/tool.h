@@ -87,6 +87,8 @@ const char *tool_size(uint64_t bytes);
 /* Progress on a terminal: for lxmgr_create_opts.progress. */
 void tool_progress(const char *text, int permille, void *arg);
 void tool_progress_end(void);
+/* A line to standard error that is no failure: for lxmgr_start_opts.warn. */
+void tool_warn(const char *text, void *arg);
 void strings_add(struct strings *s, const char *v);
 
 #endif

@@ -11,6 +11,9 @@
 
 #include "container/container.h"
 #include "container/idalloc.h"
+#include "container/label.h"
+#include "container/mcsalloc.h"
+#include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
 
@@ -107,13 +110,60 @@ static void test_idalloc_nested(void **state)
 	close(tmp);
 }
 
+static void test_mcsalloc(void **state)
+{
+	char dir[] = "/tmp/lxmgr-test-XXXXXX";
+	char a[MCS_LEVEL_SIZE], b[MCS_LEVEL_SIZE], again[MCS_LEVEL_SIZE];
+	unsigned int c1 = 0, c2 = 0;
+	cleanup_fd int tmp = -EBADF;
+	char *text = NULL;
+
+	assert_non_null(mkdtemp(dir));
+	assert_int_equal(mcs_acquire_in(dir, "/x/a", a, NULL), 0);
+	assert_int_equal(mcs_acquire_in(dir, "/x/b", b, NULL), 0);
+	assert_string_not_equal(a, b);
+	assert_int_equal(sscanf(a, "s0:c%u,c%u", &c1, &c2), 2);
+	assert_true(c1 < c2 && c2 < 1024);
+	assert_int_equal(mcs_acquire_in(dir, "/x/a", again, NULL), 0);
+	assert_string_equal(again, a);
+	/* It is of the path: given back and taken again it is the same, unless another has it. */
+	assert_int_equal(mcs_release_in(dir, "/x/a", NULL), 0);
+	assert_int_equal(mcs_acquire_in(dir, "/x/a", again, NULL), 0);
+	assert_string_equal(again, a);
+	assert_int_equal(mcs_release_in(dir, "/x/a", NULL), 0);
+	tmp = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	text = str_printf("%u %u /x/other\n", c1, c2);
+	assert_int_equal(write_file_replace(tmp, "mcs", text, strlen(text), 0600), 0);
+	free(text);
+	assert_int_equal(mcs_acquire_in(dir, "/x/a", again, NULL), 0);
+	assert_string_not_equal(again, a);
+	fd_close(&tmp);
+	tmp = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(remove_tree_at(tmp, dir + strlen("/tmp/")), 0);
+}
+
+static void test_label_mount(void **state)
+{
+	static const char label[] = "u:r:t:s0:c1,c2";
+	char *o = strdup("mode=1");
+
+	assert_int_equal(label_mount(label, "tmpfs", &o), 0);
+	assert_string_equal(o, "mode=1,context=\"u:r:t:s0:c1,c2\"");
+	/* Not twice, nor where the file system takes none. */
+	assert_int_equal(label_mount(label, "tmpfs", &o), 0);
+	assert_string_equal(o, "mode=1,context=\"u:r:t:s0:c1,c2\"");
+	free(take_ptr(o));
+	assert_int_equal(label_mount(label, "proc", &o), 0);
+	assert_int_equal(label_mount("", "tmpfs", &o), 0);
+	assert_null(o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_idalloc_nested),
-		cmocka_unit_test(test_state),
-		cmocka_unit_test(test_errors_agree),
-		cmocka_unit_test(test_idalloc),
+		cmocka_unit_test(test_idalloc_nested), cmocka_unit_test(test_state),
+		cmocka_unit_test(test_errors_agree),   cmocka_unit_test(test_idalloc),
+		cmocka_unit_test(test_mcsalloc),       cmocka_unit_test(test_label_mount),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

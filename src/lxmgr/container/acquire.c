@@ -137,9 +137,12 @@ static int step_seccomp(struct start *s, struct lxmgr_err *err)
 
 static int step_lsm(struct start *s, struct lxmgr_err *err)
 {
+	const struct label *l = &s->plan.label;
 	int r = state_add(s->state_fd, "lsm %s", s->plan.lsm_name);
 
-	return r < 0 ? record(s, r, err) : lsm_prepare(&s->c->config.lsm, s->plan.lsm_name, err);
+	if (r == 0 && *l->process)
+		r = state_add(s->state_fd, "selinux %s", l->process);
+	return r < 0 ? record(s, r, err) : lsm_prepare(&s->plan.lsm, s->plan.lsm_name, err);
 }
 
 static int step_control(struct start *s, struct lxmgr_err *err)
@@ -184,7 +187,11 @@ static int step_init(struct start *s, struct lxmgr_err *err)
 	if (r == 0 && fcntl(s->init_fd, F_ADD_SEALS,
 			    F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
 		r = -errno;
-	return r < 0 ? err_set(err, r, "copy lxmgr-init") : 0;
+	if (r < 0)
+		return err_set(err, r, "copy lxmgr-init");
+	return *s->plan.label.file
+		       ? selinux_label_fd(s->init_fd, s->plan.label.file, "lxmgr-init", err)
+		       : 0;
 }
 
 /* The namespace that is shared, from a PID or a path (NAME was resolved by the verb). */

@@ -114,7 +114,9 @@ static int prepare(struct attach *a, struct lxmgr_err *err)
 		a->caps = CAPS_ALL;
 	if (r == 0 && !o->elevated_lsm)
 		r = enter_seccomp(cfg, &a->seccomp, err);
+	/* What init got, whatever the config says or the policy has by now. */
 	a->lsm = cfg->lsm;
+	a->lsm.selinux = *a->state.selinux ? a->state.selinux : NULL;
 	if (o->selinux_context)
 		a->lsm.selinux = (char *)o->selinux_context;
 	if (r == 0)

@@ -190,7 +190,7 @@ static int child_exec(struct start *s, struct lxmgr_err *err)
 		.caps_keep = s->plan.caps,
 		.no_new_privs = cfg->no_new_privs,
 		.seccomp = &s->seccomp,
-		.lsm = &cfg->lsm,
+		.lsm = &s->plan.lsm,
 		.lsm_name = s->plan.lsm_name,
 		.report_fd = s->sock,
 		.stdio = { -1, -1, -1 },

@@ -191,7 +191,8 @@ int childfs_pts(struct start *s, struct lxmgr_err *err)
 
 	snprintf(options, sizeof(options), "newinstance,ptmxmode=0666,mode=0620%s,max=%u",
 		 has_tty_gid ? ",gid=5" : "", cfg->pty_max ? cfg->pty_max : 1024);
-	pts = mount_new_fs("devpts", "devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
+	pts = stage_new_fs(s, "devpts", "devpts", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC,
+			   err);
 	if (pts < 0)
 		return pts;
 	r = mount_at(s->root_fd, "dev/pts", pts, err);
@@ -206,7 +207,8 @@ int childfs_pts(struct start *s, struct lxmgr_err *err)
 	}
 	if (r < 0 || !cfg->autodev)
 		return r;
-	shm = mount_new_fs("tmpfs", "none", "mode=1777", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV, err);
+	shm = stage_new_fs(s, "tmpfs", "none", "mode=1777", MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV,
+			   err);
 	r = shm < 0 ? shm : mount_at(s->root_fd, "dev/shm", shm, err);
 	if (r < 0 || !(s->plan.ns_new & CLONE_NEWIPC))
 		return r;
@@ -232,7 +234,7 @@ static int child_source(const struct start *s, size_t i, struct lxmgr_err *err)
 			return err_set(err, src, "open '%s' in the container", m->source);
 		mnt = mount_clone(src, "", m->rbind, err);
 	} else {
-		mnt = mount_new_fs(m->fstype, m->source, m->data, 0, err);
+		mnt = stage_new_fs(s, m->fstype, m->source, m->data, 0, err);
 	}
 	if (mnt < 0)
 		return mnt;

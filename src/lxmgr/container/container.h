@@ -55,6 +55,7 @@ struct state {
 	unsigned int net_index[CONFIG_MAX_NETS];
 	size_t n_net;
 	char lsm_name[128];
+	char selinux[256]; /* context of init, "" if it has the monitor's */
 	bool privileged;
 	bool hooks_started;	       /* pre-start ran: post-stop must */
 	bool machine;		       /* machined was told of it */

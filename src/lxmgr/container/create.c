@@ -13,6 +13,8 @@
 #include "container/container.h"
 #include "container/features.h"
 #include "container/idalloc.h"
+#include "container/label.h"
+#include "container/mcsalloc.h"
 #include "container/personalize.h"
 #include "container/units.h"
 #include "image/image.h"
@@ -33,7 +35,7 @@ struct create {
 	int path_fd, dir_fd, lock;
 	const struct lxmgr_create_opts *o;
 	struct config config; /* of the new container, checked */
-	bool has_config, has_ids, has_address;
+	bool has_config, has_ids, has_address, has_level;
 	uint32_t ids; /* first of its block */
 	char *text;   /* its config file */
 	struct image image;
@@ -182,7 +184,8 @@ static void release_stale(const struct create *c, const char *entry)
 	if (!name_is_valid(name) || faccessat(c->path_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
 		return;
 	snprintf(id, sizeof(id), "%s/%s", c->path, name);
-	if (ipam_release(id, &why) < 0 || idalloc_release(id, &why) < 0)
+	if (ipam_release(id, &why) < 0 || idalloc_release(id, &why) < 0 ||
+	    mcs_release(id, &why) < 0)
 		log_warn("%s, ignoring", why.text);
 }
 
@@ -338,6 +341,23 @@ static int make_root(struct create *c, struct lxmgr_err *err)
 	return r;
 }
 
+/* The categories, and for a root that keeps labels these too: here it is waited for anyway. */
+static int label(struct create *c, struct lxmgr_err *err)
+{
+	struct label_progress p = { c->o->progress, c->o->progress_arg };
+	char level[MCS_LEVEL_SIZE];
+	struct label l;
+	int r;
+
+	if (!label_is_ours(&c->config))
+		return 0;
+	c->has_level = true;
+	r = mcs_acquire(c->id, level, err);
+	if (r == 0)
+		r = label_make(&c->config, level, &l, err);
+	return r < 0 ? r : label_root(&c->config, c->dir_fd, l.file, &p, err);
+}
+
 static int reserve(struct create *c, struct lxmgr_err *err)
 {
 	struct bridge_conf bridge;
@@ -428,6 +448,8 @@ static int build(struct create *c, struct lxmgr_err *err)
 		r = personalize_root(c->dir_fd, tmp, &c->config.storage, &p, err);
 	if (r == 0)
 		r = shift_root(c, err);
+	if (r == 0)
+		r = label(c, err);
 	return r < 0 ? r : publish(c, err);
 }
 
@@ -438,6 +460,8 @@ static void give_up(struct create *c)
 	if (c->has_ids && idalloc_release(c->id, &why) < 0)
 		log_warn("%s, ignoring", why.text);
 	if (c->has_address && ipam_release(c->id, &why) < 0)
+		log_warn("%s, ignoring", why.text);
+	if (c->has_level && mcs_release(c->id, &why) < 0)
 		log_warn("%s, ignoring", why.text);
 	if (*c->tmp && remove_tree_at(c->path_fd, c->tmp) < 0)
 		log_warn("cannot remove the unfinished container, ignoring");

@@ -10,6 +10,7 @@
 #include "container/hooks.h"
 #include "container/idalloc.h"
 #include "container/finish.h"
+#include "container/mcsalloc.h"
 #include "container/teardown.h"
 #include "container/units.h"
 #include "util/cleanup.h"
@@ -35,6 +36,8 @@ static int remove_container(struct lxmgr_container *c, struct lxmgr_err *err)
 	r = ipam_release(id, err);
 	if (r == 0)
 		r = idalloc_release(id, err);
+	if (r == 0)
+		r = mcs_release(id, err);
 	if (r == 0) {
 		r = remove_tree_at(path, dead);
 		if (r < 0)

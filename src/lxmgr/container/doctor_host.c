@@ -11,6 +11,7 @@
 #include "container/doctor.h"
 #include "kernel/cgroup.h"
 #include "kernel/lsm.h"
+#include "kernel/selinux.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "util/paths.h"
@@ -107,10 +108,29 @@ void doctor_disk(struct doctor *d)
 			   inodes, STATEDIR);
 }
 
+/* Without the module containers are not confined; permissive, it only writes to the log. */
+static void doctor_selinux(struct doctor *d)
+{
+	if (selinux_check_context("system_u:system_r:lxmgr_container_t:s0") < 0)
+		doctor_say(d, DOCTOR_NOTICE,
+			   "enabled, but it does not confine containers: lxmgr's policy module is "
+			   "not loaded\tsemodule -i " DATADIR "/selinux/lxmgr.cil");
+	else if (!selinux_is_enforcing())
+		doctor_say(d, DOCTOR_NOTICE,
+			   "lxmgr's policy module is loaded, but SELinux is permissive\tsetenforce "
+			   "1");
+	else
+		doctor_say(d, DOCTOR_OK, "enforcing, lxmgr's policy module is loaded");
+}
+
 void doctor_lsm(struct doctor *d)
 {
 	for (size_t i = 0; lsm_backends[i]; i++) {
 		d->name = lsm_backends[i]->name;
+		if (lsm_backends[i] == &lsm_selinux && selinux_is_enabled()) {
+			doctor_selinux(d);
+			continue;
+		}
 		doctor_say(d, DOCTOR_OK, "%s",
 			   lsm_backends[i]->is_enabled() ? "enabled"
 							 : "not enabled on this kernel");

@@ -197,6 +197,7 @@ static void init_unknown(struct lxmgr_info *i)
 	i->cpu_ns = i->memory = i->memory_limit = i->kmem = i->swap = LXMGR_UNKNOWN;
 	i->pids = i->pids_limit = i->io_read = i->io_write = LXMGR_UNKNOWN;
 	i->groups = strdup("");
+	i->selinux = strdup("");
 	i->backend = strdup("");
 	i->image = strdup("");
 }
@@ -223,6 +224,8 @@ static void add_running(const struct state *s, unsigned int what, struct lxmgr_i
 	info->monitor_pid = s->monitor_alive ? s->monitor_pid : 0;
 	info->started = (uint64_t)s->started;
 	info->unprivileged = !s->privileged;
+	free(info->selinux);
+	info->selinux = strdup(s->selinux);
 	if (s->idmap.n_uid) {
 		info->id_base = s->idmap.uid[0].outside;
 		info->id_count = s->idmap.uid[0].count;
@@ -270,6 +273,7 @@ void lxmgr_info_free(struct lxmgr_info *info)
 	if (!info)
 		return;
 	free(info->groups);
+	free(info->selinux);
 	free(info->backend);
 	free(info->image);
 	free(info->addrs);

@@ -183,7 +183,7 @@ static int plan_personality(const struct config *cfg, struct plan *p, struct lxm
 }
 
 int plan_make(const struct lxmgr_container *c, const struct lxmgr_start_opts *opts, uint32_t base,
-	      uint32_t count, struct plan *p, struct lxmgr_err *err)
+	      uint32_t count, const char *level, struct plan *p, struct lxmgr_err *err)
 {
 	const struct config *cfg = &c->config;
 	int r;
@@ -199,7 +199,11 @@ int plan_make(const struct lxmgr_container *c, const struct lxmgr_start_opts *op
 	if (r == 0)
 		r = enter_caps(cfg, &p->caps, err);
 	if (r == 0)
-		r = lsm_check(&cfg->lsm, &p->lsm_notice, err);
+		r = label_make(cfg, level, &p->label, err);
+	if (r == 0) {
+		p->lsm = label_apply(cfg, &p->label);
+		r = lsm_check(&p->lsm, &p->lsm_notice, err);
+	}
 	if (r == 0 && plan_env(c, p) < 0)
 		r = err_set(err, -ENOMEM, "environment");
 	if (r < 0) {
@@ -293,8 +297,14 @@ int plan_print(const struct lxmgr_container *c, const struct plan *p, char **ret
 		if (p->caps >> i & 1)
 			strbuf_addf(&b, " %s", caps_name(i));
 	strbuf_addf(&b, "\nseccomp: %s\n", cfg->seccomp_profile ? cfg->seccomp_profile : "default");
+	if (*p->label.process)
+		strbuf_addf(&b, "selinux: %s\n", p->label.process);
 	if (p->lsm_notice)
 		strbuf_addf(&b, "notice: %s\n", p->lsm_notice);
+	if (p->label.notice)
+		strbuf_addf(&b, "notice: %s\n", p->label.notice);
+	if (p->label.warning)
+		strbuf_addf(&b, "warning: %s\n", p->label.warning);
 	print_list(&b, "argv", &p->argv);
 	print_list(&b, "env", &p->env);
 	*ret = strbuf_take(&b);

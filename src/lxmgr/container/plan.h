@@ -8,6 +8,7 @@
 #include <sys/types.h>
 
 #include "container/container.h"
+#include "container/label.h"
 #include "kernel/lsm.h"
 
 /* Where init says that it is up (lxmgr.start.ready = init): in the container's own /dev. */
@@ -25,15 +26,18 @@ struct plan {
 	char mountpoint[256]; /* where the root is staged, and hooks see it */
 	struct strlist argv, env;
 	const char *lsm_notice; /* static, or NULL */
+	struct label label;
+	struct lsm_spec lsm; /* the config's, with that label; its strings belong to the two */
 	char lsm_name[128];
 	char share[NS_COUNT][256]; /* "" or what is shared: a PID as text or a path */
 	unsigned long personality; /* 0xffffffff: leave */
 };
 
 /* Decide everything from the config. base is the first host id of the allocated block of count ids,
- * used when the config leaves the map to the allocator. */
+ * used when the config leaves the map to the allocator; level the same for SELinux (label_make()).
+ */
 int plan_make(const struct lxmgr_container *c, const struct lxmgr_start_opts *opts, uint32_t base,
-	      uint32_t count, struct plan *p, struct lxmgr_err *err);
+	      uint32_t count, const char *level, struct plan *p, struct lxmgr_err *err);
 void plan_free(struct plan *p);
 /* The plan as text, one "key: value" a line, malloc'ed. */
 int plan_print(const struct lxmgr_container *c, const struct plan *p, char **ret);

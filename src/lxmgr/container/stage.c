@@ -76,6 +76,16 @@ static int make_stage_dir(struct lxmgr_err *err)
 	return r < 0 ? err_set(err, r, "make '%s'", STAGEDIR) : 0;
 }
 
+int stage_new_fs(const struct start *s, const char *fstype, const char *source, const char *options,
+		 uint64_t attr, struct lxmgr_err *err)
+{
+	cleanup_free char *text = options ? strdup(options) : NULL;
+
+	if ((options && !text) || label_mount(s->plan.label.file, fstype, &text) < 0)
+		return err_set(err, -ENOMEM, "mount %s", fstype);
+	return mount_new_fs(fstype, source, text, attr, err);
+}
+
 int stage_enter(struct start *s, struct lxmgr_err *err)
 {
 	cleanup_fd int root = -EBADF, tmp = -EBADF, dir = -EBADF;
@@ -96,7 +106,8 @@ int stage_enter(struct start *s, struct lxmgr_err *err)
 	r = mount_set(root, 0, 0, MS_SLAVE_FLAG, true, -1, err);
 	if (r < 0)
 		return r;
-	tmp = mount_new_fs("tmpfs", "lxmgr", "mode=0755,size=64k,nr_inodes=64",
+	/* Labelled: the masks are of it. */
+	tmp = stage_new_fs(s, "tmpfs", "lxmgr", "mode=0755,size=64k,nr_inodes=64",
 			   MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC | MOUNT_ATTR_NODEV, err);
 	if (tmp < 0)
 		return tmp;
@@ -163,9 +174,9 @@ static int make_entry(const struct start *s, const struct mount_spec *m, struct 
 	} else if (s->plan.map.n_uid && str_eq(m->fstype, "tmpfs")) {
 		snprintf(options, sizeof(options), "uid=%u,gid=%u%s%s", s->plan.root_uid,
 			 s->plan.root_gid, m->data ? "," : "", m->data ? m->data : "");
-		mnt = mount_new_fs(m->fstype, m->source, options, 0, err);
+		mnt = stage_new_fs(s, m->fstype, m->source, options, 0, err);
 	} else {
-		mnt = mount_new_fs(m->fstype, m->source, m->data, 0, err);
+		mnt = stage_new_fs(s, m->fstype, m->source, m->data, 0, err);
 	}
 	if (mnt < 0)
 		return mnt;
@@ -256,6 +267,7 @@ int stage_root(struct start *s, struct lxmgr_err *err)
 		.userns_fd = p->map_storage ? s->userns_fd : -1,
 		.root_uid = p->root_uid,
 		.root_gid = p->root_gid,
+		.label = *p->label.file ? p->label.file : NULL,
 	};
 	cleanup_fd int target = -EBADF;
 	char path[sizeof(s->c->path) + sizeof(s->c->name) + 2];
@@ -369,12 +381,16 @@ static int bind_features(const struct config *cfg, int dev, struct lxmgr_err *er
 static int make_ready_socket(struct start *s, int dev, struct lxmgr_err *err)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	const char *context = s->plan.label.process;
 
+	/* The container's own, or it might not send to it. */
+	if (*context && selinux_label_new(SELINUX_SOCKETS, context, err) < 0)
+		return -EPERM;
 	s->ready_fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	snprintf(a.sun_path, sizeof(a.sun_path), "/proc/self/fd/%d/" START_READY_NAME, dev);
 	if (s->ready_fd < 0 || bind(s->ready_fd, (const struct sockaddr *)&a, sizeof(a)) < 0)
 		return err_set(err, -errno, "make the socket '%s'", START_READY_SOCKET);
-	return 0;
+	return *context ? selinux_label_new(SELINUX_SOCKETS, NULL, err) : 0;
 }
 
 int stage_dev(struct start *s, struct lxmgr_err *err)
@@ -395,7 +411,7 @@ int stage_dev(struct start *s, struct lxmgr_err *err)
 	target = mount_open_target(s->root_fd, "dev", MOUNT_CREATE_DIR, true, err);
 	if (target < 0)
 		return target;
-	dev = mount_new_fs("tmpfs", "none", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
+	dev = stage_new_fs(s, "tmpfs", "none", options, MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, err);
 	if (dev < 0)
 		return dev;
 	r = mount_attach(dev, target, "/dev", err);
@@ -482,15 +498,21 @@ static int write_guest(struct start *s, const char *want, struct lxmgr_err *err)
 		.n_nets = s->n_nets,
 		.nameservers = cfg->nameservers.v,
 	};
+	const char *label = s->plan.label.file;
 	struct bridge_conf bridge;
 	int r;
 
 	for (size_t i = 0; i < s->n_nets; i++)
 		if (s->nets[i].managed && !g.bridge && bridge_conf_get(&bridge, err) == 0)
 			g.bridge = &bridge;
+	/* Files that lie in the container's own tree are not for others either. */
+	if (*label && selinux_label_new(SELINUX_FILES, label, err) < 0)
+		return -EPERM;
 	r = fsids_set(s->plan.root_uid, s->plan.root_gid, err);
 	if (r == 0)
 		r = guest_write_network(s->root_fd, &g, err);
+	if (*label && selinux_label_new(SELINUX_FILES, NULL, r < 0 ? NULL : err) < 0 && r == 0)
+		r = -EPERM;
 	if (fsids_set(0, 0, r < 0 ? NULL : err) < 0)
 		return r < 0 ? r : -EPERM;
 	if (r == 0) {

@@ -16,6 +16,7 @@
 
 #include "container/features.h"
 #include "container/lxcfs.h"
+#include "container/mcsalloc.h"
 #include "container/service.h"
 #include "container/slots.h"
 #include "container/start.h"
@@ -131,17 +132,17 @@ static int resolve_share(struct lxmgr_container *c, struct plan *p, int type, st
 static int make_plan(struct start *s, struct lxmgr_err *err)
 {
 	struct lxmgr_container *c = s->c;
+	char id[sizeof(c->path) + sizeof(c->name) + 2], level[MCS_LEVEL_SIZE] = "";
 	uint32_t base = 0, count = 0;
 	int r = 0;
 
-	if (c->config.idmap_policy == IDMAP_AUTO) {
-		char id[sizeof(c->path) + sizeof(c->name) + 2];
-
-		snprintf(id, sizeof(id), "%s/%s", c->path, c->name);
+	snprintf(id, sizeof(id), "%s/%s", c->path, c->name);
+	if (c->config.idmap_policy == IDMAP_AUTO)
 		r = features_acquire_ids(&c->config, id, &base, &count, err);
-	}
+	if (r == 0 && label_is_ours(&c->config))
+		r = mcs_acquire(id, level, err);
 	if (r == 0)
-		r = plan_make(c, s->opts, base, count, &s->plan, err);
+		r = plan_make(c, s->opts, base, count, level, &s->plan, err);
 	for (int i = 0; r == 0 && i < NS_COUNT; i++)
 		r = resolve_share(c, &s->plan, i, err);
 	return r;
@@ -163,6 +164,21 @@ static int check(struct start *s, struct lxmgr_err *err)
 		return r;
 	r = storage_check(&st, err);
 	storage_close(&st);
+	return r;
+}
+
+/* What the labels of the plan ask of the host's files, and what the user must know about them. */
+static int label(struct start *s, struct lxmgr_err *err)
+{
+	const struct lxmgr_start_opts *o = s->opts;
+	const struct label *l = &s->plan.label;
+	struct label_progress p = { o ? o->progress : NULL, o ? o->progress_arg : NULL };
+	int r = label_root(&s->c->config, s->c->dir_fd, l->file, &p, err);
+
+	if (r == 0)
+		r = label_volumes(&s->c->config, l->file, &p, err);
+	if (r == 0 && l->warning && o && o->warn)
+		o->warn(l->warning, o->progress_arg);
 	return r;
 }
 
@@ -220,8 +236,16 @@ int start_in_monitor(struct start *s, struct lxmgr_err *err)
 
 	if (!s->plan.argv.n)
 		r = make_plan(s, err);
-	if (s->plan.lsm_notice)
-		log_notice("%s", s->plan.lsm_notice);
+	/* A reboot: the config may have changed. */
+	if (r == 0 && !s->opts)
+		r = label(s, err);
+	for (int i = 0; i < 3; i++) {
+		const char *said[] = { s->plan.lsm_notice, s->plan.label.notice,
+				       s->plan.label.warning };
+
+		if (said[i])
+			log_notice("%s", said[i]);
+	}
 	if (r == 0)
 		r = start_acquire(s, err);
 	if (r == 0) {
@@ -469,6 +493,8 @@ static int start_direct(struct start *s, struct lxmgr_err *err)
 	if (r == 0)
 		r = check(s, err);
 	if (r == 0)
+		r = label(s, err);
+	if (r == 0)
 		r = s->opts->service ? launch_here(s, err) : launch(s, &lock, err);
 	log_to_fd(-1, LOG_L_DEBUG, NULL);
 	return r;
@@ -487,6 +513,10 @@ static int start_by_unit(struct start *s, bool *ret_no_unit, struct lxmgr_err *e
 		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 				  "container '%s' is already running", s->c->name);
 	r = check(s, err);
+	if (r == 0)
+		r = make_plan(s, err);
+	if (r == 0)
+		r = label(s, err);
 	if (r < 0)
 		return r;
 	r = service_start_unit(s->c, err);

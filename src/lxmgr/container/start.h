@@ -113,6 +113,9 @@ int stage_entries(struct start *s, struct lxmgr_err *err); /* send the child its
 int stage_lxcfs(struct start *s, struct lxmgr_err *err);   /* and lxcfs' files, where it runs */
 int stage_guest(struct start *s, struct lxmgr_err *err);
 int stage_leave(struct start *s, struct lxmgr_err *err); /* back to the host's namespace */
+/* mount_new_fs() with the container's SELinux label, where the file system takes one. */
+int stage_new_fs(const struct start *s, const char *fstype, const char *source, const char *options,
+		 uint64_t attr, struct lxmgr_err *err);
 /* Attach an entry's mount at its target below root. */
 int stage_attach(int root, int mnt, const struct mount_spec *m, struct lxmgr_err *err);
 /* True if the entry is made by the child: its file system belongs to the container. */

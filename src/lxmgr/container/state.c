@@ -184,6 +184,11 @@ static void parse_path(const char *v, struct state *s)
 		snprintf(s->path, sizeof(s->path), "%s", v);
 }
 
+static void parse_selinux(const char *v, struct state *s)
+{
+	snprintf(s->selinux, sizeof(s->selinux), "%s", v);
+}
+
 static void parse_flag(const char *v, struct state *s)
 {
 	if (str_eq(v, "privileged"))
@@ -250,6 +255,7 @@ void state_parse(const char *text, struct state *ret)
 		{ "cgroup ", parse_cgroup },
 		{ "cgroup-inner ", parse_cgroup_inner },
 		{ "lsm ", parse_lsm },
+		{ "selinux ", parse_selinux },
 		{ "flag ", parse_flag },
 		{ "name ", parse_name },
 		{ "path ", parse_path },
