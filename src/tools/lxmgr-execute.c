@@ -52,6 +52,7 @@ int main(int argc, char **argv)
 	o.progress = tool_progress;
 	o.warn = tool_warn;
 	r = lxmgr_container_start(c, &o, &err);
+	tool_progress_end();
 	lxmgr_container_close(c);
 	if (r < 0) {
 		tool_error(&err);

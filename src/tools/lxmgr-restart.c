@@ -21,6 +21,7 @@ static const struct tool tool = {
 
 int main(int argc, char **argv)
 {
+	struct lxmgr_start_opts start = { .progress = tool_progress, .warn = tool_warn };
 	struct lxmgr_container *c;
 	struct lxmgr_err err = { 0 };
 	int rest = tool_parse(&tool, argc, argv), r;
@@ -38,7 +39,8 @@ int main(int argc, char **argv)
 		return tool_exit(tool_error(&err));
 	/* Opened anew: the stop read the running config, the start reads the saved one. */
 	c = tool_open();
-	r = lxmgr_container_start(c, NULL, &err);
+	r = lxmgr_container_start(c, &start, &err);
 	lxmgr_container_close(c);
+	tool_progress_end();
 	return tool_exit(r < 0 ? tool_error(&err) : 0);
 }

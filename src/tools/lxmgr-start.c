@@ -63,6 +63,7 @@ int main(int argc, char **argv)
 	o.progress = tool_progress;
 	o.warn = tool_warn;
 	r = lxmgr_container_start(c, &o, &err);
+	tool_progress_end();
 	if (r == 0 && dry_run)
 		fputs(plan, stdout);
 	free(plan);

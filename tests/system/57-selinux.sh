@@ -21,7 +21,7 @@ if ! module_is_loaded; then
 	says 'warning: SELinux does not confine.*semodule -i /' 'without the module a start says so' lx start w
 	is RUNNING 'but it starts' lx info -s -H w
 	is null 'without a context' sh -c "lxmgr-info -P $TREE --json w | jq -r .selinux"
-	says 'semodule -i' 'what asks for confinement is refused' lx restart -s lxmgr.selinux.context=generated w
+	says 'semodule -i' 'what asks for confinement is refused' sh -c "lxmgr-stop -P $TREE -k w; lxmgr-start -P $TREE -s lxmgr.selinux.context=generated w"
 	says 'semodule -i' 'doctor says so too' lxmgr-doctor
 	lx destroy -q -f w
 	load_module

@@ -518,6 +518,7 @@ static int start_by_unit(struct start *s, bool *ret_no_unit, struct lxmgr_err *e
 		r = make_plan(s, err);
 		if (r == 0)
 			r = label(s, err);
+		plan_free(&s->plan);
 	}
 	if (r < 0)
 		return r;
