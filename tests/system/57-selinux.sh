@@ -16,6 +16,7 @@ if ! has_selinux; then
 	finish
 	exit
 fi
+semodule -r lxmgr >/dev/null 2>&1
 if ! module_is_loaded; then
 	busybox w
 	says 'warning: SELinux does not confine.*semodule -i /' 'without the module a start says so' lx start w
