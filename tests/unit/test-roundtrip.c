@@ -78,6 +78,7 @@ static const struct sample {
 	{ "apparmor.raw", NULL, "deny /x r," },
 	{ "selinux.context", "a_u:b_r:c_t:s0" },
 	{ "selinux.context.keyring", "a_u:b_r:c_t:s1" },
+	{ "selinux.file", "a_u:b_r:c_t:s0:c1,c2" },
 	{ "keyring.session", "0", "x" },
 	{ "seccomp.profile", "/etc/p" },
 	{ "seccomp.allow_nesting", "1", "x" },
