@@ -349,7 +349,7 @@ int ipam_release(const char *id, struct lxmgr_err *err)
 int ipam_usage(const struct bridge_conf *conf, uint64_t *ret_used, uint64_t *ret_total,
 	       struct lxmgr_err *err)
 {
-	struct leases l __attribute__((cleanup(leases_close))) = { .dir = -EBADF, .lock = -EBADF };
+	cleanup_table struct table l = TABLE_INIT;
 	const char *p, *id, *rest;
 	size_t n;
 	int r = leases_open(&l, false, err);
