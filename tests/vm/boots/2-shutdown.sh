@@ -40,7 +40,10 @@ stopped_in_order() {
 		done
 	done
 }
-clean() { ! shutdown_log | grep -E 'timed out|SIGKILL|Killing|[Ff]ailed'; }
+clean() {
+	shutdown_log | grep -q '^Stopped lxmgr@web.service' || { echo 'no word of it in the journal'; return 1; }
+	! shutdown_log | grep -E 'timed out|SIGKILL|Killing|[Ff]ailed'
+}
 
 ok 'this is another boot' test "$(cat "$KEPT/boot")" != "$(cat /proc/sys/kernel/random/boot_id)"
 ok 'all are active' all_active
@@ -48,7 +51,7 @@ ok 'with the addresses they had' same_addresses
 ok 'the guest is up' patiently guest_up
 ok 'it answers' ping -c 1 -W 10 "$(cat "$KEPT/web")"
 says 'poweroff.target|halt.target|reboot.target|shutdown.target' 'its own init saw the halt' lxmgr-attach web -- cat /var/log/witness
-says 'shutdown|Shutdown|[Pp]ower' 'its journal tells of it' lxmgr-attach web -- journalctl -q -b -1 -o cat _PID=1
+says 'shutdown|Shutdown|[Pp]ower' 'its journal tells of it' lxmgr-attach web -- sh -c 'journalctl -q -b -1 -o cat _PID=1 | tail -n 20'
 ok 'no container had to be killed' clean
 ok 'the ten came up in order' in_order
 ok 'and in parallel where nothing forbids it' in_parallel
