@@ -282,12 +282,9 @@ static const struct {
 	bool manager; /* systemd itself: there also without a bus daemon */
 	int (*run)(char **args, int n);
 } verbs[] = {
-	{ "start", 1, 1, true, do_start },
-	{ "stop", 1, 1, true, do_stop },
-	{ "scope", 3, 3, true, do_scope },
-	{ "reload", 0, 0, true, do_reload },
-	{ "register", 2, 1024, false, do_register },
-	{ "unregister", 1, 1, false, do_unregister },
+	{ "start", 1, 1, true, do_start },	     { "stop", 1, 1, true, do_stop },
+	{ "scope", 3, 3, true, do_scope },	     { "reload", 0, 0, true, do_reload },
+	{ "register", 2, 1024, false, do_register }, { "unregister", 1, 1, false, do_unregister },
 };
 
 /* The bus, or systemd's own socket where no bus runs. */
