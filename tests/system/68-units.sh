@@ -86,7 +86,8 @@ ok 'and before lower ones' before up uu-slow begin uu-late
 at() { systemctl show -p "$2" --value "$1" --timestamp=unix | tr -d @; }
 ok 'which waited for the delay' test \
 	$(($(at lxmgr@uu-late.service InactiveExitTimestamp) - $(at lxmgr@uu-slow.service ActiveEnterTimestamp))) -ge 3
-ok 'stop the target' systemctl stop lxmgr.target
+# Of the target alone it would not be waited for the containers, whose stop follows from it.
+ok 'stop the target' systemctl stop lxmgr.target 'lxmgr@uu-*'
 ok 'all are stopped' all_are STOPPED "${ALL[@]}"
 ok 'in reverse' before stop uu-web stop uu-app
 ok 'through the chain' before stop uu-app stop uu-db
