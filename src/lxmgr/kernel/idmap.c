@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -166,9 +167,14 @@ int idmap_userns_fd(const struct idmap *map, struct lxmgr_err *err)
 {
 	struct clone_args args = { .flags = CLONE_NEWUSER, .exit_signal = SIGCHLD };
 	cleanup_fd int fd = -EBADF;
+	pid_t parent = getpid();
 	int pid = sys_clone3(&args), r;
 
 	if (pid == 0) {
+		/* A killed caller takes it along, also one that was gone before this. */
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		if (getppid() != parent)
+			_exit(1);
 		for (;;)
 			pause();
 	}
