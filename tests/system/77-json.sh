@@ -21,7 +21,7 @@ tools=''
 for t in "$(dirname "$(command -v lxmgr-ls)")"/lxmgr-*; do
 	"$t" --help 2>/dev/null | grep -q -- '--json' && tools="$tools ${t##*/lxmgr-}"
 done
-is ' checkconfig config doctor info ls monitor' 'these offer it' echo "$tools"
+is ' autostart checkconfig config doctor info ls monitor' 'these offer it' echo "$tools"
 for when in stopped running frozen; do
 	[ $when != running ] || lx start a
 	[ $when != frozen ] || lx freeze a

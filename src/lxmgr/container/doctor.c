@@ -72,7 +72,7 @@ static const struct {
 	{ "limits", "keys of a user", doctor_keys },
 	{ "limits", "blocks of ids", doctor_ids },
 	{ "limits", "addresses", doctor_addresses },
-	{ "systemd", "units", doctor_units },
+	{ "systemd", "container unit", doctor_units },
 	{ "systemd", "machined", doctor_machined },
 	{ "autostart", "units", doctor_auto_units },
 	{ "autostart", "containers", doctor_autostart },
