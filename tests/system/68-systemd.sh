@@ -163,7 +163,8 @@ printf '#!/bin/sh\necho "$LXC_NAME $LXC_TARGET" >%s/halted\n' "$TREE" >"$TREE/ho
 chmod +x "$TREE/hook"
 lx stop -k a
 lx config a "hook.post-stop=$TREE/hook"
-lx config a "init.cmd=/bin/sh -c \"trap 'echo asked >/asked; exit 0' PWR; echo >/up; while :; do sleep 0.1; done\""
+# USR2 is how the template has its init halted.
+lx config a "init.cmd=/bin/sh -c \"trap 'echo asked >/asked; exit 0' USR2; echo >/up; while :; do sleep 0.1; done\""
 lx start a
 eventually lx attach a -- test -e /up
 ok 'which ends' systemctl stop lxmgr-guests.service
@@ -175,6 +176,6 @@ is RUNNING 'one with a unit is not its matter' lxmgr-info -s -H "$ct"
 ok 'destroy while it runs' lxmgr-destroy -q -f "$ct"
 # Its stop commands find no container any more.
 systemctl stop "lxmgr@$ct.service"
-is '' 'which is no failure of its unit' systemctl --failed --no-legend "lxmgr@$ct.service"
+is '' 'which is no failure of its unit' systemctl list-units --failed --no-legend "lxmgr@$ct.service"
 lx destroy -q a
 finish
