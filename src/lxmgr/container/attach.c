@@ -55,6 +55,10 @@ static int open_target(struct attach *a, struct lxmgr_err *err)
 				  c->name);
 	if (r < 0)
 		return r;
+	/* Until init runs, its namespaces still hold the host's tree. */
+	if (a->state.state == LXMGR_STARTING)
+		return err_status(err, STATUS_WRONG_STATE, -EAGAIN,
+				  "container '%s' is just starting; try again", c->name);
 	a->pidfd = state_init_pidfd(&a->state);
 	if (a->pidfd < 0)
 		return err_status(err, STATUS_WRONG_STATE, a->pidfd,
