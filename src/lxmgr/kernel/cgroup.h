@@ -116,8 +116,8 @@ int cgroup_step_aside(char *ret_base, size_t size, struct lxmgr_err *err);
 int cgroup_check_path(const char *path, struct lxmgr_err *err);
 /* Make the groups (outer, inner). base is what was delegated, or NULL; name is else the default's
  * last component ("web", or "web-1a2b3c4d" in a tree that is not the default one). An existing
- * group that holds processes is refused
- * (-EBUSY), an empty one is made anew, without the limits it had. */
+ * group that holds processes is refused (-EBUSY), an empty one is made anew, without the limits it
+ * had. */
 int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char *base,
 		  const char *name, struct lxmgr_err *err);
 /* Open the groups of a running container by the path that was recorded. */
