@@ -168,6 +168,7 @@ struct lxmgr_info {
 	char *groups;		    /* comma separated, "" if none */
 	char *selinux;		    /* context of init, "" if it has none of its own */
 	char *backend, *image;	    /* storage backend, base image digest or "" */
+	char *apparmor;		    /* the profile that its init was started in, "" if none */
 	struct lxmgr_info_addr *addrs;
 	size_t n_addrs;
 	struct lxmgr_info_link *links;

@@ -93,6 +93,7 @@ static int container_key(char *arg)
 	struct lxmgr_container *c;
 	struct lxmgr_err err = { 0 };
 	char *eq = strchr(arg, '='), *value = NULL;
+	enum lxmgr_state state;
 	int r;
 
 	if (eq && (unset || running))
@@ -108,6 +109,11 @@ static int container_key(char *arg)
 	else
 		r = running ? lxmgr_container_get_running_item(c, arg, &value, &err)
 			    : lxmgr_container_get_item(c, arg, &value, &err);
+	if (r == 0 && (eq || unset) && !common.quiet &&
+	    lxmgr_container_state(c, &state, NULL) == 0 && state != LXMGR_STOPPED &&
+	    state != LXMGR_BROKEN)
+		fprintf(stderr, "%s: '%s' is running: the change acts at its next start\n",
+			tool.name, tool_text(common.name));
 	lxmgr_container_close(c);
 	if (r < 0)
 		return tool_exit(tool_error(&err));

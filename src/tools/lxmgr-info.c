@@ -120,6 +120,8 @@ static void print_text(struct lxmgr_container *c, const struct lxmgr_info *f)
 	}
 	if (all && *f->selinux)
 		item("SELinux:", f->selinux);
+	if (all && *f->apparmor)
+		item("AppArmor:", f->apparmor);
 	if (all && *f->backend) {
 		snprintf(buf, sizeof(buf), "%s%s%.12s", f->backend, *f->image ? ", image " : "",
 			 f->image);
@@ -186,6 +188,7 @@ static void print_json(struct lxmgr_container *c, const struct lxmgr_info *f)
 
 	json_object_set_new(o, "selinux", *f->selinux ? report_text(f->selinux) : json_null());
 	json_object_set_new(o, "groups", report_text(f->groups));
+	json_object_set_new(o, "apparmor", report_text(f->apparmor));
 	json_object_set_new(o, "started", f->started ? report_number(f->started) : json_null());
 	json_object_set_new(o, "cpu_ns", report_number(f->cpu_ns));
 	json_object_set_new(o, "memory", report_number(f->memory));

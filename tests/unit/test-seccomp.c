@@ -53,11 +53,13 @@ static long int80(long nr, long a, long b)
 }
 #endif
 
+static bool deny_mount_api;
+
 static struct seccomp_program compile(const char *text)
 {
 	struct seccomp_program p;
 
-	if (seccomp_compile(text, "test", false, -1, &p, &err) < 0)
+	if (seccomp_compile(text, "test", false, deny_mount_api, -1, &p, &err) < 0)
 		fail_msg("%s", err.text);
 	return p;
 }
@@ -110,7 +112,7 @@ static void test_errors(void **state)
 	struct seccomp_program p;
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-		int r = seccomp_compile(cases[i].text, "some/file", false, -1, &p, &err);
+		int r = seccomp_compile(cases[i].text, "some/file", false, false, -1, &p, &err);
 
 		if (r != -EINVAL)
 			fail_msg("accepted: %s", cases[i].text);
@@ -336,7 +338,7 @@ static void test_cache(void **state)
 
 	assert_non_null(mkdtemp(dir));
 	fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(seccomp_compile(policy, "test", false, fd, &p, &err), 0);
+	assert_int_equal(seccomp_compile(policy, "test", false, false, fd, &p, &err), 0);
 	n = p.n;
 	seccomp_free(&p);
 	d = opendir(dir);
@@ -349,39 +351,72 @@ static void test_cache(void **state)
 	assert_int_equal(st.st_size, n * sizeof(struct sock_filter));
 	/* It is used ... */
 	assert_int_equal(write_file_replace(fd, name, &allow, sizeof(allow), 0600), 0);
-	assert_int_equal(seccomp_compile(policy, "test", false, fd, &p, &err), 0);
+	assert_int_equal(seccomp_compile(policy, "test", false, false, fd, &p, &err), 0);
 	assert_int_equal(p.n, 1);
 	seccomp_free(&p);
 	/* ... unless others could have written it, or it is no program. */
 	assert_int_equal(write_file_replace(fd, name, &allow, sizeof(allow), 0620), 0);
-	assert_int_equal(seccomp_compile(policy, "test", false, fd, &p, &err), 0);
+	assert_int_equal(seccomp_compile(policy, "test", false, false, fd, &p, &err), 0);
 	assert_int_equal(p.n, n);
 	seccomp_free(&p);
 	assert_int_equal(write_file_replace(fd, name, &allow, 7, 0600), 0);
-	assert_int_equal(seccomp_compile(policy, "test", false, fd, &p, &err), 0);
+	assert_int_equal(seccomp_compile(policy, "test", false, false, fd, &p, &err), 0);
 	assert_int_equal(p.n, n);
 	seccomp_free(&p);
 	assert_int_equal(write_file_replace(fd, "x", &allow, sizeof(allow), 0600), 0);
 	assert_int_equal(unlinkat(fd, name, 0), 0);
 	assert_int_equal(symlinkat("x", fd, name), 0);
-	assert_int_equal(seccomp_compile(policy, "test", false, fd, &p, &err), 0);
+	assert_int_equal(seccomp_compile(policy, "test", false, false, fd, &p, &err), 0);
 	assert_int_equal(p.n, n);
 	seccomp_free(&p);
 	/* Another policy is another file. */
 	assert_int_equal(write_file_replace(fd, name, &allow, sizeof(allow), 0600), 0);
-	assert_int_equal(
-		seccomp_compile("2\ndenylist errno 56\ngetppid\n", "test", false, fd, &p, &err), 0);
+	assert_int_equal(seccomp_compile("2\ndenylist errno 56\ngetppid\n", "test", false, false,
+					 fd, &p, &err),
+			 0);
 	assert_true(p.n > 1);
 	seccomp_free(&p);
 	tmp = open("/tmp", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(remove_tree_at(tmp, dir + 5), 0);
 }
 
+static int without_mount_api(void)
+{
+	for (long nr = SYS_open_tree; nr <= SYS_fspick; nr++)
+		EXPECT(native(nr, -1, -1) == -ENOSYS);
+	EXPECT(native(SYS_mount_setattr, -1, -1) == -ENOSYS);
+#ifdef __x86_64__
+	EXPECT(int80(SYS_fsopen, -1, -1) == -ENOSYS);
+	EXPECT(native(X32_BIT | SYS_fsopen, -1, -1) == -ENOSYS);
+#endif
+	return 0;
+}
+
+static int with_mount_api(void)
+{
+	EXPECT(native(SYS_fsopen, -1, -1) != -ENOSYS);
+	EXPECT(native(SYS_fsconfig, -1, -1) != -ENOSYS);
+	return 0;
+}
+
+/* Also where the policy allows them. */
+static void test_mount_api(void **state)
+{
+	assert_int_equal(confined("2\ndenylist errno 1\ngetppid\n", with_mount_api), 0);
+	deny_mount_api = true;
+	assert_int_equal(confined("2\ndenylist errno 1\ngetppid\n", without_mount_api), 0);
+	assert_int_equal(confined("2\ndenylist errno 1\nfsopen errno 5\n", without_mount_api), 0);
+	assert_int_equal(confined("2\nallowlist errno 1\nfsopen\nmount_setattr\nexit_group\n",
+				  without_mount_api),
+			 0);
+	deny_mount_api = false;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_errors),	 cmocka_unit_test(test_policies),
-		cmocka_unit_test(test_cache),
+		cmocka_unit_test(test_errors),	 cmocka_unit_test(test_mount_api),
+		cmocka_unit_test(test_policies), cmocka_unit_test(test_cache),
 #ifdef __x86_64__
 		cmocka_unit_test(test_sections), cmocka_unit_test(test_default_policy),
 		cmocka_unit_test(test_allowed),

@@ -132,7 +132,24 @@ static int step_limits(struct start *s, struct lxmgr_err *err)
 
 static int step_seccomp(struct start *s, struct lxmgr_err *err)
 {
-	return enter_seccomp(&s->c->config, &s->seccomp, err);
+	return enter_seccomp(&s->c->config,
+			     enter_limits_mounts(&s->c->config, !s->plan.map.n_uid,
+						 s->plan.apparmor, s->plan.lsm_name),
+			     &s->seccomp, err);
+}
+
+/* The parser's error names the raw line; where that stands is known here. */
+static int blame_raw(const struct config *c, int r, struct lxmgr_err *err)
+{
+	const struct strlist *raw = &c->lsm.apparmor_raw;
+
+	for (size_t i = 0; r < 0 && i < raw->n; i++) {
+		const char *where = config_where_item(c, "apparmor.raw", raw->n - 1 - i);
+
+		if (where && strstr(err->text, raw->v[i]))
+			return err_hint(err, "%s", where), r;
+	}
+	return r;
 }
 
 static int step_lsm(struct start *s, struct lxmgr_err *err)
@@ -142,7 +159,12 @@ static int step_lsm(struct start *s, struct lxmgr_err *err)
 
 	if (r == 0 && *l->process)
 		r = state_add(s->state_fd, "selinux %s", l->process);
-	return r < 0 ? record(s, r, err) : lsm_prepare(&s->plan.lsm, s->plan.lsm_name, err);
+	if (r == 0 && s->plan.apparmor)
+		r = state_add(s->state_fd, "apparmor %s", s->plan.apparmor);
+	if (r < 0)
+		return record(s, r, err);
+	r = lsm_prepare(&s->c->config.lsm, s->plan.lsm_name, !s->plan.map.n_uid, err);
+	return blame_raw(&s->c->config, r, err);
 }
 
 static int step_control(struct start *s, struct lxmgr_err *err)

@@ -117,9 +117,13 @@ static int prepare(struct attach *a, struct lxmgr_err *err)
 	else
 		a->caps = CAPS_ALL;
 	if (r == 0 && !o->elevated_lsm)
-		r = enter_seccomp(cfg, &a->seccomp, err);
-	/* What init got, whatever the config says or the policy has by now. */
+		r = enter_seccomp(cfg,
+				  enter_limits_mounts(cfg, a->state.privileged, a->state.apparmor,
+						      a->state.lsm_name),
+				  &a->seccomp, err);
+	/* What init got, whatever the config says or the host has by now. */
 	a->lsm = cfg->lsm;
+	a->lsm.apparmor = *a->state.apparmor ? a->state.apparmor : (char *)"unchanged";
 	a->lsm.selinux = *a->state.selinux ? a->state.selinux : NULL;
 	if (o->selinux_context)
 		a->lsm.selinux = (char *)o->selinux_context;

@@ -338,14 +338,19 @@ int config_note(struct config *c, const char *key, const char *where)
 	return v[c->lines->n - 1].name && v[c->lines->n - 1].value ? 0 : -ENOMEM;
 }
 
-const char *config_noted(const struct config *c, const char *key)
+const char *config_where_item(const struct config *c, const char *key, size_t back)
 {
 	if (!c->lines)
 		return NULL;
 	for (size_t i = c->lines->n; i-- > 0;)
-		if (c->lines->v[i].name && str_eq(c->lines->v[i].name, key))
+		if (c->lines->v[i].name && str_eq(c->lines->v[i].name, key) && back-- == 0)
 			return c->lines->v[i].value;
 	return NULL;
+}
+
+const char *config_noted(const struct config *c, const char *key)
+{
+	return config_where_item(c, key, 0);
 }
 
 const char *config_where(const struct config *c, const char *key)

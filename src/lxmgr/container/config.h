@@ -198,6 +198,8 @@ int config_print(const struct config *c, char **ret, struct lxmgr_err *err);
 int config_check(struct config *c, const char *name, struct lxmgr_err *err);
 /* Where a key was set last ("web/config:14") or NULL: for errors found later. */
 const char *config_where(const struct config *c, const char *key);
+/* The same for the element of a list that stands `back` before its last. */
+const char *config_where_item(const struct config *c, const char *key, size_t back);
 
 /*
  * Change the file itself, as `lxmgr-config NAME --set` and create do, keeping its other lines,

@@ -86,7 +86,7 @@ const struct config_key config_keys[] = {
 	{ "apparmor.profile", &value_string, C(lsm.apparmor), "AppArmor profile" },
 	{ "apparmor.allow_incomplete", &value_bool, C(lsm.apparmor_incomplete), "start with incomplete AppArmor support" },
 	{ "apparmor.allow_nesting", &value_bool, C(lsm.apparmor_nesting), "profile allows nested containers" },
-	{ "apparmor.raw", &value_refused, 0, "profiles are not generated yet" },
+	{ "apparmor.raw", &value_apparmor_raw, C(lsm.apparmor_raw), "line of the generated profile" },
 	{ "selinux.context", &value_string, C(lsm.selinux), "SELinux context of init, generated or unchanged" },
 	{ "selinux.context.keyring", &value_string, C(lsm.selinux_keyring), "SELinux context of its keyring" },
 	{ "selinux.file", &value_string, C(lsm.selinux_file), "SELinux context of its files", NULL, KEY_OURS },

@@ -9,6 +9,7 @@
 
 #include "container/config_value.h"
 #include "container/features.h"
+#include "kernel/apparmor.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -354,6 +355,13 @@ static int set_list(const struct value_ctx *v, const char *value, struct lxmgr_e
 	return strlist_add(v->field, value) < 0 ? err_set(err, -ENOMEM, "config") : 0;
 }
 
+static int set_apparmor_raw(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	int r = apparmor_check_raw(value, err);
+
+	return r < 0 ? r : set_list(v, value, err);
+}
+
 static int set_words(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
 	return strlist_split(v->field, value, " \t") < 0 ? err_set(err, -ENOMEM, "config") : 0;
@@ -415,6 +423,8 @@ static void print_list(const struct value_ctx *v, struct strbuf *out)
 }
 
 const struct value_type value_list = { "list", set_list, clear_list, print_list, true };
+const struct value_type value_apparmor_raw = { "list", set_apparmor_raw, clear_list, print_list,
+					       true };
 const struct value_type value_words = { "words", set_words, clear_list, print_list, true };
 const struct value_type value_names = { "names", set_names, clear_list, print_list, true };
 const struct value_type value_features = { "features", set_features, clear_list, print_list, true };

@@ -55,7 +55,8 @@ struct state {
 	unsigned int net_index[CONFIG_MAX_NETS];
 	size_t n_net;
 	char lsm_name[128];
-	char selinux[256]; /* context of init, "" if it has the monitor's */
+	char selinux[256];  /* context of init, "" if it has the monitor's */
+	char apparmor[280]; /* the profile that init was started in, "": none */
 	bool privileged;
 	bool hooks_started;	       /* pre-start ran: post-stop must */
 	bool machine;		       /* machined was told of it */

@@ -123,17 +123,35 @@ static void doctor_selinux(struct doctor *d)
 		doctor_say(d, DOCTOR_OK, "enforcing, lxmgr's policy module is loaded");
 }
 
+/* What a default container would get. */
+static void doctor_apparmor(struct doctor *d)
+{
+	struct lsm_spec spec = { .apparmor = NULL };
+	const char *notice = NULL;
+	struct lxmgr_err err = { 0 };
+
+	if (lsm_check(&spec, &notice, &err) < 0 || lsm_apparmor_try(&err) < 0)
+		doctor_say(d, DOCTOR_MISSING, "%s", err.text);
+	else if (notice)
+		doctor_say(d, DOCTOR_NOTICE,
+			   "enabled, but no policy can be loaded in a container\t"
+			   "containers in it start without a profile of their own");
+	else
+		doctor_say(d, DOCTOR_OK, "enabled, a profile is generated for each container");
+}
+
 void doctor_lsm(struct doctor *d)
 {
 	for (size_t i = 0; lsm_backends[i]; i++) {
 		d->name = lsm_backends[i]->name;
-		if (lsm_backends[i] == &lsm_selinux && selinux_is_enabled()) {
+		if (lsm_backends[i] == &lsm_selinux && selinux_is_enabled())
 			doctor_selinux(d);
-			continue;
-		}
-		doctor_say(d, DOCTOR_OK, "%s",
-			   lsm_backends[i]->is_enabled() ? "enabled"
-							 : "not enabled on this kernel");
+		else if (lsm_backends[i] == &lsm_apparmor && lsm_apparmor.is_enabled())
+			doctor_apparmor(d);
+		else
+			doctor_say(d, DOCTOR_OK, "%s",
+				   lsm_backends[i]->is_enabled() ? "enabled"
+								 : "not enabled on this kernel");
 	}
 }
 

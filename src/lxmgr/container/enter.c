@@ -57,7 +57,14 @@ int enter_caps(const struct config *c, uint64_t *ret, struct lxmgr_err *err)
 	return r;
 }
 
-int enter_seccomp(const struct config *c, struct seccomp_program *ret, struct lxmgr_err *err)
+bool enter_limits_mounts(const struct config *c, bool privileged, const char *label,
+			 const char *lsm_name)
+{
+	return privileged && label && str_eq(label, lsm_name) && !c->lsm.apparmor_nesting;
+}
+
+int enter_seccomp(const struct config *c, bool deny_mount_api, struct seccomp_program *ret,
+		  struct lxmgr_err *err)
 {
 	const char *file = c->seccomp_profile;
 	cleanup_free char *text = NULL;
@@ -65,10 +72,12 @@ int enter_seccomp(const struct config *c, struct seccomp_program *ret, struct lx
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	if (file && str_eq(file, "none"))
+	if (file && str_eq(file, "none") && !deny_mount_api)
 		return 0;
 	if (!file || str_eq(file, "default"))
 		file = DATADIR "/config/default.seccomp";
+	else if (str_eq(file, "none"))
+		file = DATADIR "/config/empty.seccomp";
 	r = read_file_at(AT_FDCWD, file, POLICY_LIMIT, &text, NULL);
 	if (r < 0)
 		return err_set(err, r, "read the seccomp policy '%s' (lxmgr.seccomp.profile)",
@@ -77,7 +86,8 @@ int enter_seccomp(const struct config *c, struct seccomp_program *ret, struct lx
 		cache = open(CACHEDIR "/seccomp", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (cache < 0)
 		log_info("no cache for seccomp programs in %s, ignoring", CACHEDIR);
-	return seccomp_compile(text, file, c->seccomp_allow_nesting, cache, ret, err);
+	return seccomp_compile(text, file, c->seccomp_allow_nesting, deny_mount_api, cache, ret,
+			       err);
 }
 
 /* Put the three descriptors in place. None of the sources is lost on the way. */

@@ -40,8 +40,13 @@ struct enter_spec {
 /* The mask of capabilities that the config leaves: cap.drop or cap.keep. */
 int enter_caps(const struct config *c, uint64_t *ret, struct lxmgr_err *err);
 /* The seccomp program of the config (default, file, none): n == 0 for none. From the cache where
- * it is there. Called before entering. */
-int enter_seccomp(const struct config *c, struct seccomp_program *ret, struct lxmgr_err *err);
+ * it is there. Called before entering. deny_mount_api: see seccomp_compile(). */
+int enter_seccomp(const struct config *c, bool deny_mount_api, struct seccomp_program *ret,
+		  struct lxmgr_err *err);
+/* True if mounts are limited by the generated AppArmor profile, label, alone: then the calls that
+ * it does not see must be denied. */
+bool enter_limits_mounts(const struct config *c, bool privileged, const char *label,
+			 const char *lsm_name);
 /*
  * Do it all and exec. Returns only on error: err->status is 126 (found but cannot be executed),
  * 127 (not found) or 125. Namespaces here: all of the container's; the root is the container's.

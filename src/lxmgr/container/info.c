@@ -200,6 +200,7 @@ static void init_unknown(struct lxmgr_info *i)
 	i->selinux = strdup("");
 	i->backend = strdup("");
 	i->image = strdup("");
+	i->apparmor = strdup("");
 }
 
 static void add_health(const struct lxmgr_container *c, const struct state *s,
@@ -226,6 +227,8 @@ static void add_running(const struct state *s, unsigned int what, struct lxmgr_i
 	info->unprivileged = !s->privileged;
 	free(info->selinux);
 	info->selinux = strdup(s->selinux);
+	free(info->apparmor);
+	info->apparmor = strdup(s->apparmor);
 	if (s->idmap.n_uid) {
 		info->id_base = s->idmap.uid[0].outside;
 		info->id_count = s->idmap.uid[0].count;
@@ -276,6 +279,7 @@ void lxmgr_info_free(struct lxmgr_info *info)
 	free(info->selinux);
 	free(info->backend);
 	free(info->image);
+	free(info->apparmor);
 	free(info->addrs);
 	free(info->links);
 	free(info);

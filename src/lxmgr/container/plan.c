@@ -216,6 +216,8 @@ int plan_make(const struct lxmgr_container *c, const struct lxmgr_start_opts *op
 	snprintf(p->mountpoint, sizeof(p->mountpoint), "%s",
 		 cfg->storage.mountpoint ? cfg->storage.mountpoint : STAGEDIR "/r");
 	snprintf(p->lsm_name, sizeof(p->lsm_name), "lxmgr-%s", c->tag);
+	p->apparmor = lsm_apparmor_label(&cfg->lsm, p->lsm_name);
+	p->lsm.apparmor = (char *)(p->apparmor ? p->apparmor : "unchanged");
 	return 0;
 }
 
@@ -299,6 +301,8 @@ int plan_print(const struct lxmgr_container *c, const struct plan *p, char **ret
 	strbuf_addf(&b, "\nseccomp: %s\n", cfg->seccomp_profile ? cfg->seccomp_profile : "default");
 	if (*p->label.process)
 		strbuf_addf(&b, "selinux: %s\n", p->label.process);
+	if (p->apparmor)
+		strbuf_addf(&b, "apparmor: %s\n", p->apparmor);
 	if (p->lsm_notice)
 		strbuf_addf(&b, "notice: %s\n", p->lsm_notice);
 	if (p->label.notice)

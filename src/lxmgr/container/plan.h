@@ -29,6 +29,8 @@ struct plan {
 	struct label label;
 	struct lsm_spec lsm; /* the config's, with that label; its strings belong to the two */
 	char lsm_name[128];
+	const char
+		*apparmor; /* the label that init gets (lsm_name, or of the config); NULL: none */
 	char share[NS_COUNT][256]; /* "" or what is shared: a PID as text or a path */
 	unsigned long personality; /* 0xffffffff: leave */
 };

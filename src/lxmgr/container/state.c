@@ -189,6 +189,11 @@ static void parse_selinux(const char *v, struct state *s)
 	snprintf(s->selinux, sizeof(s->selinux), "%s", v);
 }
 
+static void parse_apparmor(const char *v, struct state *s)
+{
+	snprintf(s->apparmor, sizeof(s->apparmor), "%s", v);
+}
+
 static void parse_flag(const char *v, struct state *s)
 {
 	if (str_eq(v, "privileged"))
@@ -256,6 +261,7 @@ void state_parse(const char *text, struct state *ret)
 		{ "cgroup-inner ", parse_cgroup_inner },
 		{ "lsm ", parse_lsm },
 		{ "selinux ", parse_selinux },
+		{ "apparmor ", parse_apparmor },
 		{ "flag ", parse_flag },
 		{ "name ", parse_name },
 		{ "path ", parse_path },

@@ -153,7 +153,7 @@ static int teardown_with(struct lxmgr_container *c, const struct state *s, const
 			 const int *ns_fd, int netns_fd, struct lxmgr_err *err)
 {
 	struct lxmgr_err why = { 0 };
-	int first = 0;
+	int first = 0, r;
 
 	note(&first, end_init(s, &why), &why, err);
 	if (s->hooks_started)
@@ -161,9 +161,13 @@ static int teardown_with(struct lxmgr_container *c, const struct state *s, const
 	if (s->machine && service_unregister(c, &why) < 0)
 		log_notice("%s: %s, ignoring", c->name, why.text);
 	note(&first, end_nets(c, s, netns_fd, &why), &why, err);
-	note(&first, end_cgroup(s, &why), &why, err);
+	r = end_cgroup(s, &why);
+	note(&first, r, &why, err);
 	if (c->config_loaded && *s->lsm_name)
 		lsm_release(&c->config.lsm, s->lsm_name);
+	/* Whoever still ran in the profile would be unconfined without it. */
+	if (r == 0 && *s->apparmor && str_eq(s->apparmor, s->lsm_name))
+		lsm_apparmor_unload(s->lsm_name);
 	if (s->hooks_started)
 		note(&first, run_hooks(c, HOOK_POST_STOP, target, NULL, &why), &why, err);
 	note(&first, end_run_dir(c, &why), &why, err);

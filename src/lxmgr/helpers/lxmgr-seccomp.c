@@ -3,7 +3,7 @@
  * The compiler of seccomp policies: LXC's formats (version 1 and 2) on stdin, the BPF program for
  * all ABIs of the machine on stdout. Not for users.
  *
- *	lxmgr-seccomp NAME-FOR-ERRORS <policy >program
+ *	lxmgr-seccomp NAME-FOR-ERRORS [--deny-mount-api] <policy >program
  */
 #include <ctype.h>
 #include <errno.h>
@@ -51,7 +51,14 @@ static struct policy {
 	scmp_filter_ctx ctx[MAX_ARCHES];
 	uint32_t default_action, rule_action;
 	bool in_section[MAX_ARCHES]; /* which architectures the current section is for */
+	bool deny_mount_api;	     /* --deny-mount-api: no line of the policy allows these */
 } policy;
+
+/* The calls that AppArmor does not see (it sees where a new mount goes, not what it is, and nothing
+ * of its attributes). ENOSYS, for then mount(8) and systemd use mount(2). */
+static const char *const mount_api[] = { "fsopen",	  "fspick",	   "fsconfig",
+					 "fsmount",	  "open_tree",	   "move_mount",
+					 "mount_setattr", "open_tree_attr" };
 
 __attribute__((noreturn, format(printf, 1, 2))) static void die(const char *fmt, ...)
 {
@@ -160,6 +167,14 @@ static struct scmp_arg_cmp parse_arg(char *text)
 	die("unknown operator '%s'", f.v[2]);
 }
 
+static bool is_mount_api(const char *name)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(mount_api); i++)
+		if (str_eq(name, mount_api[i]))
+			return true;
+	return false;
+}
+
 static void add_rule(const char *name, uint32_t action, const struct scmp_arg_cmp *args, size_t n)
 {
 	/* The library takes the native number (or a pseudo number of its own for a call that only
@@ -258,7 +273,8 @@ static void parse_line(char *line)
 			die("more than 6 argument filters");
 		args[n++] = parse_arg(w.v[i]);
 	}
-	add_rule(w.v[0], action, args, n);
+	if (!policy.deny_mount_api || !is_mount_api(w.v[0]))
+		add_rule(w.v[0], action, args, n);
 }
 
 /* Version 1: numbers of system calls that are allowed, all others kill. */
@@ -272,6 +288,13 @@ static void parse_line_v1(char *line)
 		return;
 	if (parse_u32(line, &nr) < 0 || nr > 4095)
 		die("'%s' is no system call number", line);
+	if (policy.deny_mount_api) {
+		cleanup_free char *name =
+			seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)nr);
+
+		if (name && is_mount_api(name))
+			return;
+	}
 	r = seccomp_rule_add(policy.ctx[0], SCMP_ACT_ALLOW, (int)nr, 0);
 	if (r < 0)
 		die("%u: %s", nr, strerror(-r));
@@ -317,6 +340,17 @@ static void parse_head_v2(char *line)
 	make_contexts(MAX_ARCHES);
 }
 
+/* By number as in version 1, too: there the default is to kill. */
+static void deny_mount_api(void)
+{
+	policy.deny_mount_api = false;
+	for (size_t i = 0; i < MAX_ARCHES; i++)
+		policy.in_section[i] = policy.ctx[i] != NULL;
+	for (size_t i = 0; i < ARRAY_SIZE(mount_api); i++)
+		if (seccomp_syscall_resolve_name(mount_api[i]) != __NR_SCMP_ERROR)
+			add_rule(mount_api[i], SCMP_ACT_ERRNO(ENOSYS), NULL, 0);
+}
+
 static void finish(void)
 {
 	for (size_t i = 1; i < MAX_ARCHES; i++)
@@ -334,8 +368,9 @@ int main(int argc, char **argv)
 	char *rest;
 	uint32_t version = 0;
 
-	if (argc != 2) {
-		fprintf(stderr, "usage: lxmgr-seccomp NAME <policy >program\n");
+	policy.deny_mount_api = argc == 3 && str_eq(argv[2], "--deny-mount-api");
+	if (argc != (policy.deny_mount_api ? 3 : 2)) {
+		fprintf(stderr, "usage: lxmgr-seccomp NAME [--deny-mount-api] <policy >program\n");
 		return 64;
 	}
 	policy.file = argv[1];
@@ -368,6 +403,8 @@ int main(int argc, char **argv)
 	}
 	if (policy.line < 3 || !policy.ctx[0])
 		die("the policy is too short");
+	if (policy.deny_mount_api)
+		deny_mount_api();
 	finish();
 	return 0;
 }

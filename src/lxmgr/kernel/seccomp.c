@@ -30,7 +30,7 @@
 
 /* The cache is root's own directory and the policy root's own file: the hash need not withstand
  * somebody who looks for collisions. */
-static void cache_name(const char *text, bool allow_nesting, char name[64])
+static void cache_name(const char *text, bool allow_nesting, bool deny_mount_api, char name[64])
 {
 	unsigned long long h = str_hash(text, strlen(text));
 	struct utsname u;
@@ -41,7 +41,8 @@ static void cache_name(const char *text, bool allow_nesting, char name[64])
 	/* A rebuilt compiler or a newer library may know more system calls. */
 	if (stat(COMPILER, &st) == 0)
 		h ^= str_hash(&st.st_mtim, sizeof(st.st_mtim)) * 5;
-	snprintf(name, 64, "%016llx%s.bpf", h, allow_nesting ? "-n" : "");
+	snprintf(name, 64, "%016llx%s%s.bpf", h, allow_nesting ? "-n" : "",
+		 deny_mount_api ? "-m" : "");
 }
 
 static int adopt(char *data, size_t len, struct seccomp_program *ret)
@@ -88,10 +89,10 @@ static void log_lines(int fd)
 }
 
 /* Run the compiler: the policy on its stdin, the program on its stdout, errors on its stderr. */
-static int compile(const char *text, const char *file, char **ret, size_t *ret_len,
-		   struct lxmgr_err *err)
+static int compile(const char *text, const char *file, bool deny_mount_api, char **ret,
+		   size_t *ret_len, struct lxmgr_err *err)
 {
-	const char *argv[] = { COMPILER, file, NULL };
+	const char *argv[] = { COMPILER, file, deny_mount_api ? "--deny-mount-api" : NULL, NULL };
 	struct run_opts o = RUN_OPTS_INIT;
 	cleanup_fd int in = sys_memfd_create("policy", 0), out = sys_memfd_create("program", 0);
 	cleanup_fd int say = sys_memfd_create("errors", 0);
@@ -138,18 +139,18 @@ static void to_cache(int dirfd, const char *name, const char *data, size_t len)
 		log_info("the seccomp program cannot be cached, ignoring");
 }
 
-int seccomp_compile(const char *text, const char *file, bool allow_nesting, int cache_dirfd,
-		    struct seccomp_program *ret, struct lxmgr_err *err)
+int seccomp_compile(const char *text, const char *file, bool allow_nesting, bool deny_mount_api,
+		    int cache_dirfd, struct seccomp_program *ret, struct lxmgr_err *err)
 {
 	char name[64], *data = NULL;
 	size_t len = 0;
 	int r;
 
 	memset(ret, 0, sizeof(*ret));
-	cache_name(text, allow_nesting, name);
+	cache_name(text, allow_nesting, deny_mount_api, name);
 	if (cache_dirfd >= 0 && from_cache(cache_dirfd, name, ret) == 0)
 		return 0;
-	r = compile(text, file, &data, &len, err);
+	r = compile(text, file, deny_mount_api, &data, &len, err);
 	if (r < 0)
 		return r;
 	to_cache(cache_dirfd, name, data, len);

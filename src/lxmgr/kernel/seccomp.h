@@ -17,9 +17,10 @@ struct seccomp_program {
 	size_t n;		   /* instructions, at most BPF_MAXINSNS */
 };
 
-/* Compile (or take from cache_dirfd, -1: no cache) the policy text. `file` names it in errors. */
-int seccomp_compile(const char *text, const char *file, bool allow_nesting, int cache_dirfd,
-		    struct seccomp_program *ret, struct lxmgr_err *err);
+/* Compile (or take from cache_dirfd, -1: no cache) the policy text. `file` names it in errors.
+ * deny_mount_api: the calls of the new mount API fail with ENOSYS, whatever the policy says. */
+int seccomp_compile(const char *text, const char *file, bool allow_nesting, bool deny_mount_api,
+		    int cache_dirfd, struct seccomp_program *ret, struct lxmgr_err *err);
 /* Load it into the calling process. Only system calls; needs CAP_SYS_ADMIN or no_new_privs.
  */
 int seccomp_load(const struct seccomp_program *p, struct lxmgr_err *err);
