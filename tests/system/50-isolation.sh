@@ -18,6 +18,8 @@ done
 is '' '/proc/keys is empty' lx attach a -- cat /proc/keys
 is '' '/sys/firmware is empty' lx attach a -- ls /sys/firmware
 status 1 'no device nodes' lx attach a -- mknod /tmp/sda b 8 0
+is '0 1777' '/dev/mqueue belongs to its root' lx attach a -- stat -c '%u %a' /dev/mqueue
+ok 'who may make a queue' lx attach a -- touch /dev/mqueue/q
 is 'a' 'its own host name' lx attach a -- hostname
 is '0::/' 'its cgroup is the root of its own tree' lx attach a -- grep ^0:: /proc/self/cgroup
 status 1 'no v1 hierarchy is mounted' lx attach a -- grep ' cgroup ' /proc/mounts

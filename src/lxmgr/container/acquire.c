@@ -277,7 +277,7 @@ static int do_clone(struct start *s, struct lxmgr_err *err)
 {
 	struct clone_args args = {
 		.flags = CLONE_PIDFD | (uint64_t)(s->plan.ns_new &
-						  ~(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWTIME)),
+						  ~(CLONE_NEWNS | CLONE_NEWTIME | START_NS_LATE)),
 		.pidfd = (uint64_t)(uintptr_t)&s->pidfd,
 		.exit_signal = SIGCHLD,
 	};

@@ -28,7 +28,7 @@
 #include "util/log.h"
 #include "util/paths.h"
 
-/* Namespaces here: new user, pid, ipc, uts, net; the mount namespace is still the stage. */
+/* Namespaces here: new user, pid, uts, net; the mount namespace is still the stage. */
 static int child_join(struct start *s, struct lxmgr_err *err)
 {
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
@@ -82,13 +82,15 @@ static int child_time(struct start *s, struct lxmgr_err *err)
 	return r < 0 ? err_set(err, r, "enter the time namespace") : 0;
 }
 
-/* The mount namespace last: its copy locks what the stage holds. */
+/* The mount namespace last: its copy locks what the stage holds. The root of /dev/mqueue belongs to
+ * who makes the IPC namespace: made by the clone, that would be an id which the container has not.
+ */
 static int child_unshare(struct start *s, struct lxmgr_err *err)
 {
-	int flags = CLONE_NEWNS | (s->plan.ns_new & CLONE_NEWCGROUP);
+	int flags = CLONE_NEWNS | (s->plan.ns_new & START_NS_LATE);
 	int r = sys_unshare(flags);
 
-	return r < 0 ? err_set(err, r, "make the mount and cgroup namespaces") : 0;
+	return r < 0 ? err_set(err, r, "make the mount, IPC and cgroup namespaces") : 0;
 }
 
 static int child_hostname(struct start *s, struct lxmgr_err *err)
@@ -230,7 +232,7 @@ const struct start_step child_steps[] = {
 };
 const size_t child_n_steps = ARRAY_SIZE(child_steps);
 
-/* Namespaces here: new user, pid, ipc, uts, net; the mount namespace is the stage. */
+/* Namespaces here: new user, pid, uts, net; the mount namespace is the stage. */
 void child_main(struct start *s)
 {
 	struct lxmgr_err err = { 0 };

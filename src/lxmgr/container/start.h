@@ -7,6 +7,7 @@
 #ifndef LXMGR_CONTAINER_START_H
 #define LXMGR_CONTAINER_START_H
 
+#include <sched.h>
 #include <sys/ioctl.h>
 
 #include "container/container.h"
@@ -15,6 +16,8 @@
 #include "kernel/seccomp.h"
 
 #define START_MAX_TTYS 64
+/* What the first process makes itself, as the container's root, when it is one. */
+#define START_NS_LATE (CLONE_NEWIPC | CLONE_NEWCGROUP)
 
 struct start {
 	struct lxmgr_container *c;
