@@ -76,11 +76,11 @@ status 64 'a limit that is no number' create --timeout x
 # The same image by two at once: the second waits, and both have it.
 tmpl 'sleep 0.5; cp /bin/busybox "$r"; echo once >>'"$TREE/.out"
 rm -f "$TREE/.out"
-lxmgr-create -P "$TREE" -q -t "$TREE/.tmpl" -n y >/dev/null 2>&1 &
-create -s lxmgr.limit.pids=9 >/dev/null 2>&1
+lxmgr-create -P "$TREE" -q -t "$TREE/.tmpl" -n y >>"$TREE/.both" 2>&1 &
+create -s lxmgr.limit.pids=9 >>"$TREE/.both" 2>&1
 first=$?
 wait $!
-is '0 0' 'two creates of one image' echo $first $?
+is '0 0' 'two creates of one image' sh -c "echo $first $?; cat '$TREE/.both'; rm '$TREE/.both'"
 is 'once' 'build it once' cat "$TREE/.out"
 lx destroy -q x
 lx destroy -q y

@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -189,6 +190,17 @@ static void release_stale(const struct create *c, const char *entry)
 		log_warn("%s, ignoring", why.text);
 }
 
+/* ".NAME.new-PID", ".NAME.dead-PID" whose maker is gone. A directory that was just made, and is not
+ * locked yet, has a maker. */
+static bool is_stale(const char *entry)
+{
+	const char *pid = strrchr(entry, '-');
+	uint32_t n;
+
+	return *entry == '.' && pid && (strstr(entry, ".new-") || strstr(entry, ".dead-")) &&
+	       parse_u32(pid + 1, &n) == 0 && kill((pid_t)n, 0) < 0 && errno == ESRCH;
+}
+
 /* Left by a create or destroy that was killed: nobody holds its lock. */
 static void clean_stale(const struct create *c)
 {
@@ -199,8 +211,7 @@ static void clean_stale(const struct create *c)
 	while (d && (e = readdir(d))) {
 		cleanup_fd int dir = -EBADF, lock = -EBADF;
 
-		if (e->d_name[0] != '.' ||
-		    (!strstr(e->d_name, ".new-") && !strstr(e->d_name, ".dead-")))
+		if (!is_stale(e->d_name))
 			continue;
 		dir = openat(c->path_fd, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		lock = dir < 0 ? -EBADF : lock_at(dir, "lock", true, 0, NULL);

@@ -10,7 +10,11 @@
 
 int image_cache_open(struct lxmgr_err *err);
 int image_open_in(int cache, const char *digest, struct image *ret);
-/* Remove what killed builds left. */
+/* Whoever builds an image holds its lock from before its directory is there until that is in place.
+ * As lock_at(). */
+int image_build_lock(int cache, const char *digest, int timeout_ms, pid_t *ret_holder);
+void image_build_unlock(int cache, const char *digest, int *lock);
+/* Remove what killed builds and deletions left. */
 void image_clean(int cache);
 
 #endif

@@ -113,7 +113,54 @@ int image_delete(const char *digest, struct lxmgr_err *err)
 	return r < 0 ? err_set(err, r, "delete the image %.12s", digest) : 0;
 }
 
-/* What a killed build left: a temporary directory whose lock nobody holds. */
+static void lock_name(const char *digest, char *buf, size_t size)
+{
+	snprintf(buf, size, ".%.*s.lock", IMAGE_DIGEST_LEN, digest);
+}
+
+int image_build_lock(int cache, const char *digest, int timeout_ms, pid_t *ret_holder)
+{
+	char name[IMAGE_DIGEST_LEN + 16];
+
+	lock_name(digest, name, sizeof(name));
+	return lock_at(cache, name, true, timeout_ms, ret_holder);
+}
+
+void image_build_unlock(int cache, const char *digest, int *lock)
+{
+	char name[IMAGE_DIGEST_LEN + 16];
+
+	lock_name(digest, name, sizeof(name));
+	unlinkat(cache, name, 0);
+	fd_close(lock);
+}
+
+static void clean_entry(int cache, const char *entry)
+{
+	if (remove_tree_at(cache, entry) < 0)
+		log_warn("cannot remove %s, ignoring", entry);
+}
+
+/* Nobody builds it any more when its lock is free. */
+static void clean_build(int cache, const char *entry)
+{
+	int lock = image_build_lock(cache, entry + 1, 0, NULL);
+
+	if (lock < 0)
+		return;
+	clean_entry(cache, entry);
+	image_build_unlock(cache, entry + 1, &lock);
+}
+
+static void clean_deleted(int cache, const char *entry)
+{
+	cleanup_fd int dir = openat(cache, entry, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_fd int lock = dir < 0 ? -EBADF : lock_at(dir, "lock", true, 0, NULL);
+
+	if (lock >= 0)
+		clean_entry(cache, entry);
+}
+
 void image_clean(int cache)
 {
 	int fd = dup(cache);
@@ -121,19 +168,11 @@ void image_clean(int cache)
 	struct dirent *e;
 
 	while (d && (e = readdir(d))) {
-		cleanup_fd int dir = -EBADF, lock = -EBADF;
-
-		if (e->d_name[0] != '.' ||
-		    (!str_has_suffix(e->d_name, ".new") && !str_has_suffix(e->d_name, ".dead")))
+		if (e->d_name[0] != '.')
 			continue;
-		dir = openat(cache, e->d_name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (dir < 0)
-			continue;
-		lock = lock_at(dir, "lock", true, 0, NULL);
-		if (lock < 0)
-			continue;
-		log_info("removing the unfinished image %s", e->d_name);
-		if (remove_tree_at(cache, e->d_name) < 0)
-			log_warn("cannot remove %s, ignoring", e->d_name);
+		if (str_has_suffix(e->d_name, ".new"))
+			clean_build(cache, e->d_name);
+		else if (str_has_suffix(e->d_name, ".dead"))
+			clean_deleted(cache, e->d_name);
 	}
 }

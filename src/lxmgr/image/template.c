@@ -248,15 +248,12 @@ static int build_in(int cache, const char *tmp, const char *path, const struct t
 		    int cancel_fd, struct lxmgr_err *err)
 {
 	cleanup_fd int dir = openat(cache, tmp, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	cleanup_fd int lock = -EBADF, root = -EBADF;
+	cleanup_fd int root = -EBADF;
 	char full[300];
 	int r;
 
 	if (dir < 0)
 		return err_set(err, -errno, "open the new image");
-	lock = lock_at(dir, "lock", true, 0, NULL);
-	if (lock < 0)
-		return err_set(err, lock, "lock the new image");
 	if (mkdirat(dir, "rootfs", 0755) < 0)
 		return err_set(err, -errno, "make the image's root");
 	snprintf(full, sizeof(full), "%s/%s", IMAGE_CACHE, tmp);
@@ -329,7 +326,7 @@ static int build_interruptible(int cache, const char *path, const char *digest,
 int image_from_template(const struct template_run *t, struct image *ret, struct lxmgr_err *err)
 {
 	cleanup_fd int cache = -EBADF, lock = -EBADF;
-	char path[512], digest[65], lock_name[96];
+	char path[512], digest[65];
 	pid_t holder = 0;
 	int r;
 
@@ -344,26 +341,23 @@ int image_from_template(const struct template_run *t, struct image *ret, struct 
 		return cache;
 	if (!t->flush_cache && image_open_in(cache, digest, ret) == 0)
 		return 0;
-	snprintf(lock_name, sizeof(lock_name), ".%s.lock", digest);
-	lock = lock_at(cache, lock_name, true, t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT,
-		       &holder);
+	lock = image_build_lock(cache, digest, t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT,
+				&holder);
 	if (lock < 0)
 		return err_status(err, STATUS_LOCKED, lock,
 				  "another process (%d) still builds this image", holder);
 	image_clean(cache);
-	if (t->flush_cache) {
+	if (t->flush_cache)
 		r = image_delete(digest, err);
-		if (r < 0)
-			return r;
-	} else if (image_open_in(cache, digest, ret) == 0) {
-		return 0;
+	/* Another may have built it meanwhile. */
+	if (r == 0 && (t->flush_cache || image_open_in(cache, digest, ret) < 0)) {
+		r = build_interruptible(cache, path, digest, t, err);
+		if (r == 0) {
+			r = image_open_in(cache, digest, ret);
+			if (r < 0)
+				err_set(err, r, "open the new image");
+		}
 	}
-	r = build_interruptible(cache, path, digest, t, err);
-	if (r == 0) {
-		r = image_open_in(cache, digest, ret);
-		if (r < 0)
-			err_set(err, r, "open the new image");
-	}
-	unlinkat(cache, lock_name, 0);
+	image_build_unlock(cache, digest, &lock);
 	return r;
 }
