@@ -24,7 +24,7 @@ all_are() { # all_are STATE NAME...
 restarted() { # restarted NAME OLDPID
 	local p
 	p=$(pid "$1")
-	[ -n "$p" ] && [ "$p" != "$2" ]
+	[ -n "$p" ] && [ "$p" != "$2" ] && [ "$(state "$1")" = RUNNING ]
 }
 before() { # before WHAT WHICH WHAT WHICH: that line of the log stands before this one
 	local a b

@@ -20,6 +20,7 @@
 
 #define UNITS	     "/etc/systemd/system"
 #define DROP_IN	     "10-lxmgr.conf"
+#define WANTS	     "lxmgr.target.wants"
 #define NAME_SIZE    160
 #define LIMIT	     65536
 #define LOCK_TIME_MS 30000
@@ -79,8 +80,8 @@ static int put_link(struct sync *s, const char *unit, bool want)
 	struct stat st;
 	bool have;
 
-	snprintf(link, sizeof(link), "lxmgr.target.wants/%s", unit);
-	snprintf(tmp, sizeof(tmp), "lxmgr.target.wants/.%s.tmp", unit);
+	snprintf(link, sizeof(link), WANTS "/%s", unit);
+	snprintf(tmp, sizeof(tmp), WANTS "/.%s.tmp", unit);
 	have = fstatat(s->dir, link, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	if (have == want)
 		return 0;
@@ -91,8 +92,8 @@ static int put_link(struct sync *s, const char *unit, bool want)
 		return unlinkat(s->dir, link, 0) < 0
 			       ? err_set(s->err, -errno, "remove '%s/%s'", UNITS, link)
 			       : 1;
-	if (mkdirat(s->dir, "lxmgr.target.wants", 0755) < 0 && errno != EEXIST)
-		return err_set(s->err, -errno, "make '%s/lxmgr.target.wants'", UNITS);
+	if (mkdirat(s->dir, WANTS, 0755) < 0 && errno != EEXIST)
+		return err_set(s->err, -errno, "make '%s/%s'", UNITS, WANTS);
 	unlinkat(s->dir, tmp, 0);
 	if (symlinkat(UNITDIR "/lxmgr@.service", s->dir, tmp) < 0 ||
 	    renameat(s->dir, tmp, s->dir, link) < 0)
@@ -343,24 +344,31 @@ static int sync_one(struct all *a, const char *name)
 	return note_change(a, name, r);
 }
 
-/* Units of containers that are gone. */
-static int sync_orphans(struct all *a)
+/* Units of containers that are gone: what "PREFIX@NAME.SUFFIX" in a directory tells of. A link by
+ * systemctl enable is taken away, too: it would fail at each boot. */
+static int sync_orphans_in(struct all *a, const char *where, const char *suffix)
 {
-	int fd = openat(a->s.dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC), r = 0;
+	int fd = openat(a->s.dir, where, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
 	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
+	if (fd < 0 && errno == ENOENT)
+		return 0;
 	while (d && r == 0 && (e = readdir(d))) {
-		char name[NAME_SIZE], file[NAME_SIZE * 2];
+		char name[NAME_SIZE];
 
-		if (!instance_of(e->d_name, "lxmgr@", ".service.d", name, sizeof(name)) ||
-		    strlist_has(&a->names, name))
-			continue;
-		snprintf(file, sizeof(file), "%s/" DROP_IN, e->d_name);
-		if (faccessat(a->s.dir, file, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		if (instance_of(e->d_name, "lxmgr@", suffix, name, sizeof(name)) &&
+		    !strlist_has(&a->names, name))
 			r = note_change(a, name, put_container(&a->s, name, NULL));
 	}
-	return d ? r : err_set(a->s.err, -errno, "read '%s'", UNITS);
+	return d ? r : err_set(a->s.err, -errno, "read '%s/%s'", UNITS, where);
+}
+
+static int sync_orphans(struct all *a)
+{
+	int r = sync_orphans_in(a, ".", ".service.d");
+
+	return r < 0 ? r : sync_orphans_in(a, WANTS, ".service");
 }
 
 static int sync_levels(struct all *a)
