@@ -145,7 +145,7 @@ ok 'stop from a session' session lxmgr-stop -k -P "$TREE" a
 ok 'start by a service that ends' systemd-run -q --wait -p Type=oneshot -E "PATH=$PATH" -- lxmgr-start -P "$TREE" a
 is RUNNING 'the container runs' lx info -s -H a
 ok 'and so does its monitor' monitor
-is '0::/lxmgr.monitor' 'in a group of its own' sh -c "cat /proc/$(lx info --json a | jq .monitor_pid)/cgroup"
+says '^0::/machine.slice/lxmgr-a-.*scope/supervisor$' 'in a group of its own' sh -c "cat /proc/$(lx info --json a | jq .monitor_pid)/cgroup"
 before=$(lx info -p -H a)
 other_init() {
 	local p

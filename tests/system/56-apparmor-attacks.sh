@@ -37,7 +37,7 @@ attacks() {
 		a piece of /proc elsewhere|mount -o bind /proc/sys /m && echo yes
 		a piece of /sys elsewhere|mount -o bind /sys/kernel /m && echo yes
 		the whole tree elsewhere|mount -o rbind / /m && echo yes
-		to a copy of a copy of the tree|d=/run/systemd; mkdir -p \$d/unit-root \$d/mount-rootfs; mount -o rbind / \$d/unit-root; mount -o rbind / \$d/mount-rootfs; umount \$d/mount-rootfs\$d/unit-root/proc/sys; $(same /run/systemd/mount-rootfs/run/systemd/unit-root/proc/sys/kernel/core_pattern)
+		to a copy of a copy of the tree|d=/run/systemd; mkdir -p \$d/unit-root \$d/mount-rootfs; mount -o rbind / \$d/unit-root; mount -o rbind / \$d/mount-rootfs; for m in /net ''; do umount \$d/mount-rootfs\$d/unit-root/proc/sys\$m; done; $(same /run/systemd/mount-rootfs/run/systemd/unit-root/proc/sys/kernel/core_pattern)
 		/proc moved elsewhere|mount -t proc none /proc; mount -o move /proc /m && echo yes
 		a remount of the root file system|mount -o remount,rw / && echo yes
 		debugfs|mount -t debugfs none /m && echo yes
