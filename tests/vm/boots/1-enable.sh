@@ -5,6 +5,7 @@
 mkdir -p "$KEPT" /var/log/journal
 rm -f /etc/systemd/journald.conf.d/lxmgr-vm.conf
 systemctl restart systemd-journald
+journalctl --flush
 
 ok 'create a systemd guest' lxmgr-create -q -t /srv/guests/ready -n web
 for c in $TEN; do
