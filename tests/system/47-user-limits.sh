@@ -27,7 +27,7 @@ in_c a "$(watchers 80)" >"$TREE/.a" 2>&1
 eventually grep -q "$refused" "$TREE/.a"
 says "$refused" 'a container uses up its watchers' cat "$TREE/.a"
 is 16 'it had as many as a user may have' grep -c "$refused" "$TREE/.a"
-says "inotify instances of a user +64 of 64 by container 'a-.*nearly used up" 'doctor names it' lxmgr-doctor
+says "inotify instances of a user +64 of 64 by container 'a'.*nearly used up" 'doctor names it' lxmgr-doctor
 status 1 'it has none left' has_watcher in_c a "$watch"
 ok 'another container has' has_watcher in_c b "$watch"
 ok 'the host has' has_watcher sh -c "$watch"

@@ -74,9 +74,9 @@ ok 'what is dead is taken away' lxmgr-lxcfs --detach
 is "$(host_total)" 'the kernel'"'"'s own shows' field a MemTotal
 up
 out=$(lxmgr-lxcfs -t 5 2>&1)
-says '^a-' 'is given to a' printf '%s\n' "$out"
-says '^b-' 'and b' printf '%s\n' "$out"
-status 1 'not to who wants none' grep -q '^off-' <<<"$out"
+says '^a$' 'is given to a' printf '%s\n' "$out"
+says '^b$' 'and b' printf '%s\n' "$out"
+status 1 'not to who wants none' grep -q '^off$' <<<"$out"
 is 65536 'the limit shows again' field a MemTotal
 is 131072 'in b, too' field b MemTotal
 is "$(host_total)" '0: the host shows' field off MemTotal

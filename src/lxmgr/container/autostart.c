@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Which containers lxmgr-autostart works on, and in which order. */
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -219,46 +217,23 @@ static int pick_needed(struct picking *p, struct lxmgr_err *err)
 	return 0;
 }
 
-/* A container that runs, by the name of its run directory. */
-static struct lxmgr_container *open_running(const char *tag, struct state *ret)
+static int add_running(struct lxmgr_container *c, const struct state *s, void *data)
 {
-	cleanup_fd int base = open(RUNDIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct lxmgr_container *c = NULL;
-	bool stale;
+	struct picking *p = data;
 
-	if (base < 0 || state_peek(base, tag, ret) < 0 || !*ret->name)
-		return NULL;
-	/* "": it may have no directory, as one of lxmgr-execute's. */
-	if (lxmgr_container_open(ret->path, ret->name, "", &c, NULL) < 0)
-		return NULL;
-	if (str_eq(c->tag, tag) && state_read(c, ret, &stale, NULL) == 0 && !stale) {
-		if (container_load_running_config(c, NULL) < 0) {
-			config_init(&c->config);
-			c->config_loaded = true;
-		}
-		return c;
+	if (p->o->no_units && s->unit)
+		return 0;
+	if (container_load_running_config(c, NULL) < 0) {
+		config_init(&c->config);
+		c->config_loaded = true;
 	}
-	lxmgr_container_close(c);
-	return NULL;
+	return add_entry(p, c, 0, s->state);
 }
 
 static int pick_running(struct picking *p, struct lxmgr_err *err)
 {
-	cleanup_dir DIR *d = opendir(RUNDIR);
-	struct dirent *e;
-	int r = 0;
+	int r = container_each_running(add_running, p, err);
 
-	if (!d && errno != ENOENT)
-		return err_set(err, -errno, "open '%s'", RUNDIR);
-	while (d && r == 0 && (e = readdir(d))) {
-		struct lxmgr_container *c;
-		struct state s;
-
-		c = *e->d_name == '.' ? NULL : open_running(e->d_name, &s);
-		if (c && !(p->o->no_units && s.unit))
-			r = add_entry(p, c, 0, s.state);
-		lxmgr_container_close(c);
-	}
 	return r < 0 ? err_set(err, r, "pick the containers") : 0;
 }
 

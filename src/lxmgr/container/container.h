@@ -86,6 +86,10 @@ int state_set(const struct lxmgr_container *c, enum lxmgr_state state);
 void state_parse(const char *text, struct state *ret);
 /* The config as it was at start (with -s), RUNDIR/TAG/config; c's own where there is none. */
 int container_load_running_config(struct lxmgr_container *c, struct lxmgr_err *err);
+/* fn with every container that runs or starts, by what stands in the run directory: those of all
+ * trees, and of none. It must load the config itself. The first error of fn ends it. */
+int container_each_running(int (*fn)(struct lxmgr_container *c, const struct state *s, void *data),
+			   void *data, struct lxmgr_err *err);
 /* A pidfd of init, verified by start time and boot id. -ESRCH: gone. */
 int state_init_pidfd(const struct state *s);
 int state_monitor_pidfd(const struct state *s);

@@ -29,26 +29,28 @@ static bool has_uid(const struct idmap *m, uint32_t uid)
 	return false;
 }
 
+struct owner {
+	uint32_t uid;
+	char *buf;
+	size_t size;
+};
+
+static int name_if_owner(struct lxmgr_container *c, const struct state *s, void *data)
+{
+	const struct owner *o = data;
+
+	if (has_uid(&s->idmap, o->uid))
+		snprintf(o->buf, o->size, "container '%s'", c->name);
+	return 0;
+}
+
 /* "container 'web'", or "uid 1000". */
 static void name_owner(uint32_t uid, char *buf, size_t size)
 {
-	cleanup_dir DIR *d = opendir(RUNDIR);
-	struct dirent *e;
+	struct owner o = { uid, buf, size };
 
 	snprintf(buf, size, "uid %u", uid);
-	while (d && (e = readdir(d))) {
-		cleanup_free struct state *s = calloc(1, sizeof(*s));
-		cleanup_free char *text = NULL;
-		char file[300];
-
-		snprintf(file, sizeof(file), "%s/state", e->d_name);
-		if (!s || *e->d_name == '.' ||
-		    read_file_at(dirfd(d), file, 1 << 20, &text, NULL) < 0)
-			continue;
-		state_parse(text, s);
-		if (has_uid(&s->idmap, uid))
-			snprintf(buf, size, "container '%s'", e->d_name);
-	}
+	container_each_running(name_if_owner, &o, NULL);
 }
 
 /* Users, or user namespaces, and what they have. */

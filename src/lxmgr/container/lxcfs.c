@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -119,39 +118,19 @@ struct round {
 	int failed;
 };
 
-static void renew_one(struct round *o, struct lxmgr_container *c)
+static int renew_one(struct lxmgr_container *c, const struct state *seen, void *data)
 {
+	struct round *o = data;
 	struct lxmgr_err why = { 0 };
-	int r = renew(c, o->attach, &why);
+	int r;
+
+	(void)seen; /* it may have gone on since */
+	r = renew(c, o->attach, &why);
 
 	if (r < 0)
 		o->failed++;
 	if (r != 0)
 		o->fn(c->name, r < 0 ? &why : NULL, o->arg);
-}
-
-/* By what stands in the run directory: also those of other directories of containers. */
-static int renew_all(struct round *o, struct lxmgr_err *err)
-{
-	cleanup_dir DIR *d = opendir(RUNDIR);
-	struct dirent *e;
-
-	if (!d)
-		return errno == ENOENT ? 0 : err_set(err, -errno, "open '%s'", RUNDIR);
-	while ((e = readdir(d))) {
-		cleanup_free struct lxmgr_container *c = calloc(1, sizeof(*c));
-
-		if (!c)
-			return err_set(err, -ENOMEM, "containers");
-		if (*e->d_name == '.' || strlen(e->d_name) >= sizeof(c->tag))
-			continue;
-		c->dir_fd = -EBADF;
-		snprintf(c->tag, sizeof(c->tag), "%s", e->d_name);
-		snprintf(c->name, sizeof(c->name), "%.63s", e->d_name);
-		renew_one(o, c);
-		if (c->config_loaded)
-			config_free(&c->config);
-	}
 	return 0;
 }
 
@@ -198,9 +177,9 @@ int lxmgr_lxcfs(const char *path, const char *name, bool attach, int wait_ms,
 	if (r == 0 && attach)
 		r = wait_for_lxcfs(wait_ms, err);
 	if (r == 0 && name)
-		renew_one(&o, c);
+		r = renew_one(c, NULL, &o);
 	else if (r == 0)
-		r = renew_all(&o, err);
+		r = container_each_running(renew_one, &o, err);
 	lxmgr_container_close(c);
 	return r < 0 ? r : o.failed;
 }
