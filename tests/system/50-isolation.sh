@@ -4,6 +4,7 @@
 
 mkdir "$TREE/.vol"
 echo data >"$TREE/.vol/file"
+for_containers "$TREE/.vol"
 busybox a -s "lxmgr.mount.entry=$TREE/.vol mnt none bind,ro,create=dir 0 0"
 ok 'start with a read-only volume' lx start a
 is 'data' 'it is there' lx attach a -- cat /mnt/file
@@ -29,6 +30,7 @@ status 1 'init has no descriptor of the host' sh -c "ls -l /proc/$(lx info -p -H
 lx stop -k a
 # Below /proc and /sys the container's first process mounts what the host opened.
 echo lie >"$TREE/.vol/uptime"
+for_containers "$TREE/.vol"
 ok 'a mount below /proc' lx start -s "lxmgr.mount.entry=$TREE/.vol/uptime proc/uptime none bind,ro 0 0" \
 	-s 'lxmgr.mount.entry=/nowhere sys/kernel none bind,optional 0 0' a
 is 'lie' 'shows the source' lx attach a -- cat /proc/uptime

@@ -69,7 +69,7 @@ before=$(lx info -p -H c-dir) init=$(process_label c-dir 1)
 other_init() {
 	local p
 	p=$(lx info -p -H c-dir)
-	[ -n "$p" ] && [ "$p" != "$before" ]
+	[ -n "$p" ] && [ "$p" != "$before" ] && [ "$(lx info -s -H c-dir)" = RUNNING ]
 }
 lx attach c-dir -- reboot
 ok 'it reboots from inside' eventually other_init

@@ -74,6 +74,11 @@ lx() { # lx VERB ...: in the test's tree
 	"lxmgr-$verb" -P "$TREE" "$@"
 }
 
+# for_containers DIR: what of the host is mounted into a container needs the label for that.
+for_containers() {
+	[ ! -e /sys/fs/selinux/enforce ] || chcon -R system_u:object_r:lxmgr_file_t:s0 "$@"
+}
+
 has_systemd() { [ -d /run/systemd/system ]; }
 
 # need PROGRAM...: without them the file is one visible SKIP.
