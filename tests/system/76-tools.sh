@@ -13,6 +13,7 @@ for id in 4294967295 4294967296 18446744073709551616 -1 +1 0x1 ''; do
 	status 64 "unshare -u '$id' is refused" lxmgr-unshare -s UTSNAME "-u=$id" -- id -u
 	status 64 "attach -u '$id' is refused" lx attach b "-u=$id" -- id -u
 done
+is 'a' 'what execute writes to no terminal has plain lines' lx execute b -- echo a
 status 64 'wait for no state does not wait' timeout 5 lxmgr-wait -P "$TREE" b -s '|'
 status 1 'wait ends in time' timeout 5 lxmgr-wait -P "$TREE" b -s RUNNING -t 1
 ok 'the name behind --' lx wait -s STOPPED -- b

@@ -23,6 +23,7 @@
 #include "kernel/fsids.h"
 #include "kernel/lsm.h"
 #include "kernel/sys.h"
+#include "kernel/tty.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -414,6 +415,8 @@ static int step_start_host(struct start *s, struct lxmgr_err *err)
 
 	if (s->size.ws_row && s->tty_fd[0] >= 0 && ioctl(s->tty_fd[0], TIOCSWINSZ, &s->size) < 0)
 		log_info("the size of the console cannot be set, ignoring");
+	if (s->to_file && s->tty_fd[0] >= 0 && tty_plain(s->tty_fd[0]) < 0)
+		log_info("the console's line ends cannot be set, ignoring");
 	return hooks_run(HOOK_START_HOST, &h, err);
 }
 

@@ -286,6 +286,7 @@ static void monitor_main(struct start *s, int lock_fd)
 	/* Before the terminal is let go: a program that looks at once must find the size. */
 	if (s->opts->foreground && ioctl(STDIN_FILENO, TIOCGWINSZ, &s->size) < 0)
 		s->size = (struct winsize){ 0 };
+	s->to_file = s->opts->foreground && !isatty(STDOUT_FILENO);
 	for (int i = 0; i < 3 && null >= 0; i++)
 		dup2(null, i);
 	if (chdir("/") < 0)

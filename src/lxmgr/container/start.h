@@ -49,6 +49,7 @@ struct start {
 	int tty_fd[START_MAX_TTYS + 1];
 	size_t n_ttys;
 	struct winsize size; /* of the terminal in the foreground; ws_row 0: there is none */
+	bool to_file;	     /* what the console says goes to no terminal: no carriage returns */
 	int control_fd, log_fd;
 	/* network: specs with what the address manager gave */
 	struct net_spec *nets;

@@ -58,6 +58,16 @@ int tty_restore(int tty_fd, const struct termios *saved)
 	return tcsetattr(tty_fd, TCSADRAIN, saved) < 0 ? -errno : 0;
 }
 
+int tty_plain(int tty_fd)
+{
+	struct termios t;
+
+	if (tcgetattr(tty_fd, &t) < 0)
+		return -errno;
+	t.c_oflag &= ~(tcflag_t)ONLCR;
+	return tcsetattr(tty_fd, TCSANOW, &t) < 0 ? -errno : 0;
+}
+
 int tty_copy_size(int from_fd, int to_fd)
 {
 	struct winsize w;

@@ -18,6 +18,8 @@ int tty_open_pair(int devpts_fd, int *ret_master, int *ret_peer, int *ret_index,
 int tty_raw(int tty_fd, struct termios *ret_saved);
 int tty_restore(int tty_fd, const struct termios *saved);
 int tty_copy_size(int from_fd, int to_fd);
+/* Lines end in a newline alone. By a pty's master. */
+int tty_plain(int tty_fd);
 
 struct tty_proxy {
 	int in_fd, out_fd; /* the caller's side; out_fd may be in_fd */
