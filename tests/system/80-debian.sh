@@ -3,7 +3,6 @@
 . ./lib.sh
 
 addr() { lx info --json deb | jq -r ".addresses[] | select(.family == \"$1\") | .address"; }
-up() { [ "$(lx attach deb -- systemctl is-system-running)" = running ]; }
 other_init() {
 	local p
 	p=$(lx info -p -H deb)
@@ -11,8 +10,7 @@ other_init() {
 }
 ok 'create a Debian container' lx create -q -t debian -n deb --password secret
 ok 'start it' lx start deb
-ok 'systemd comes up' eventually up
-is 'running' 'with the state running' lx attach deb -- systemctl is-system-running
+is running 'systemd comes up' came_up deb
 is '' 'no unit failed' lx attach deb -- systemctl --failed --no-legend
 is 'systemd' 'systemd is its init' lx attach deb -- cat /proc/1/comm
 is 'deb' 'its own host name' lx attach deb -- hostname
@@ -36,6 +34,6 @@ fi
 before=$(lx info -p -H deb)
 lx attach deb -- systemctl reboot >/dev/null 2>&1
 ok 'a reboot from inside gives another init' eventually other_init
-ok 'and comes up again' eventually up
+is running 'and comes up again' came_up deb
 ok 'a clean stop' lx stop -t 30 deb
 finish

@@ -5,17 +5,6 @@
 . ./lib.sh
 
 need jq
-# Emulated, a boot takes its time.
-up() {
-	for _ in $(seq 600); do
-		case $(lx attach deb -- systemctl is-system-running 2>/dev/null) in
-		running) return ;;
-		degraded) return 1 ;;
-		esac
-		sleep 0.5
-	done
-	return 1
-}
 service() { # service PROPERTIES... -- COMMAND: as a transient unit, its output
 	local p=()
 	while [ "$1" != -- ]; do
@@ -28,18 +17,19 @@ service() { # service PROPERTIES... -- COMMAND: as a transient unit, its output
 for kind in unprivileged privileged; do
 	option=()
 	[ "$kind" = unprivileged ] || option=(--privileged)
-	ok "$kind: create" lx create -q -t debian -n deb "${option[@]}"
+	ok "$kind: create" lx create -q -t "$DEBIAN" -n deb "${option[@]}"
 	ok "$kind: start" lx start deb
-	ok "$kind: systemd comes up" up
+	is running "$kind: systemd comes up" came_up deb
 	is '' "$kind: no unit failed" lx attach deb -- systemctl --failed --no-legend
 	if [ "$(cat /sys/module/apparmor/parameters/enabled 2>/dev/null)" = Y ]; then
 		says '^lxmgr-deb-.*enforce' "$kind: in its profile" lx attach deb -- cat /proc/1/attr/current
 	else
 		skip "$kind: in its profile" 'this kernel runs without AppArmor'
 	fi
+	lx attach deb -- touch /srv/hidden
 	says '^works$' "$kind: files" service ProtectSystem=strict ProtectHome=yes PrivateTmp=yes \
 		ReadOnlyPaths=/etc InaccessiblePaths=/srv TemporaryFileSystem=/opt BindPaths=/usr:/mnt -- \
-		'touch /tmp/x && ! touch /usr/x 2>/dev/null && ! ls /srv 2>/dev/null && ls /mnt/bin >/dev/null && echo works'
+		'touch /tmp/x && ! touch /usr/x 2>/dev/null && ! ls /srv/hidden 2>/dev/null && ls /mnt/bin >/dev/null && echo works'
 	says '^works$' "$kind: kernel" service ProtectKernelTunables=yes ProtectKernelModules=yes \
 		ProtectKernelLogs=yes ProtectControlGroups=yes ProtectHostname=yes -- \
 		'! mkdir /sys/fs/cgroup/x 2>/dev/null && echo works'

@@ -99,6 +99,23 @@ busybox() { # busybox NAME [OPTIONS]
 	lx create -q -t busybox -n "$name" ${LXMGR_TEST_FEATURES:+-s "lxmgr.features=$LXMGR_TEST_FEATURES"} "$@"
 }
 
+# The template of Debian guests. Emulated, it takes minutes: the machine of check-vm has what it made.
+DEBIAN=debian
+[ ! -x /srv/guests/ready ] || DEBIAN=/srv/guests/ready
+export DEBIAN
+
+# came_up NAME: what systemd in it says when it has come up: running, or degraded. It is asked once, and
+# tells when it is so far: emulated, who asks again and again is what it waits for.
+came_up() {
+	local state
+	for _ in $(seq 300); do
+		state=$(lx attach "$1" -- systemctl is-system-running --wait 2>/dev/null </dev/null)
+		case $state in running | degraded) break ;; esac
+		sleep 1
+	done
+	echo "$state"
+}
+
 # eventually COMMAND...: try for up to a minute: an emulated machine with others beside it is slow.
 eventually() {
 	local end=$((SECONDS + 60))

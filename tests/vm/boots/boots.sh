@@ -22,7 +22,7 @@ patiently() {
 	"$@"
 }
 address() { lxmgr-info --json "$1" | jq -r '.addresses[] | select(.family == "ipv4") | .address'; }
-guest_up() { lxmgr-attach web -- systemctl is-system-running | grep -qx running; }
+guest_up() { lxmgr-attach web -- systemctl is-system-running --wait | grep -qx running; }
 active() { [ "$(systemctl is-active "lxmgr@$1")" = active ]; }
 all_active() {
 	local c
