@@ -42,6 +42,9 @@ done
 for f in kernel/profiling kernel/mm/transparent_hugepage/enabled kernel/uevent_helper power/state; do
 	status 1 "nor open /sys/$f" inside "echo 1 >/dev/.lxmgr/sys/$f"
 done
+ok 'it mounts overlays on its own files' inside 'mkdir -p /ov/{lower,upper,work,all} && echo a >/ov/lower/a &&
+	mount -t overlay none -o lowerdir=/ov/lower,upperdir=/ov/upper,workdir=/ov/work /ov/all && rm /ov/all/a && umount /ov/all && test -c /ov/upper/a'
+is 1 'and has keyrings' inside "python3 -c 'import ctypes; print(int(ctypes.CDLL(None).syscall(250, 1, 0) > 0))'"
 status 1 'the masks of its own /proc stay' inside 'echo 1 >/proc/sys/kernel/panic'
 
 ok 'create inside' inside lxmgr-create -t busybox -n in

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC1091,SC2016
+# Docker in a container with lxmgr.features = nesting: overlay, a memory limit, a published port.
+. ./lib.sh
+. ./guest.sh
+need busybox dockerd docker
+if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
+	skip 'Docker in a container' 'this host hands on no controllers: it has v1 hierarchies'
+	finish
+	exit
+fi
+
+inside() { lx attach out -- bash -c "$*"; }
+guest out -s lxmgr.features=nesting
+ok 'start a container for Docker' lx start out
+# Its init is none that would do it: processes into a leaf, controllers for Docker's groups.
+ok 'it hands on its controllers' inside 'cd /sys/fs/cgroup && mkdir init && for p in $(cat cgroup.procs); do echo $p >init/cgroup.procs; done 2>/dev/null
+	echo "+memory +pids +cpu" >cgroup.subtree_control'
+inside 'mkdir -p /b/bin /var/log /var/lib/docker; cp /usr/bin/busybox /b/bin/; echo published >/b/page
+	setsid dockerd >/var/log/docker 2>&1 &'
+up() { inside docker info; }
+slowly() { eventually "$@" || eventually "$@" || eventually "$@"; }
+ok 'its daemon comes up' slowly up
+says '^overlay' 'on overlay' inside "docker info -f '{{.Driver}}'"
+ok 'an image' inside 'tar -C /b -c . | docker import - box'
+is hello 'runs' inside 'docker run --rm box /bin/busybox echo hello'
+is 16777216 'a limit of memory is set' inside 'docker run --rm -m 16m box /bin/busybox cat /sys/fs/cgroup/memory.max'
+status 137 'and acts' inside 'docker run --rm -m 16m --memory-swap 16m box /bin/busybox dd if=/dev/zero of=/dev/null bs=64M count=1'
+ok 'a port is published' inside 'docker run -d --name web -p 8080:80 box /bin/busybox httpd -f -p 80 -h /'
+is published 'which the host reaches' env busybox wget -q -T 20 -O - "http://$(lx info -i -H out | head -n 1):8080/page"
+ok 'it is stopped' inside docker rm -f web
+[ "$FAILED" = 0 ] || inside tail -n 30 /var/log/docker | sed 's/^/# /'
+ok 'the container ends with all of it' lx stop -k out
+finish
