@@ -21,7 +21,9 @@ for c in a b p q; do
 	ok "$c starts" lx start "$c"
 	is running "$c: systemd comes up" came_up "$c"
 	is '' "$c: no unit failed" lx attach "$c" -- systemctl --failed --no-legend
-	says ":lxmgr_(container|privileged)_t:s0:c[0-9]+,c[0-9]+" "$c: it is confined" lx attach "$c" -- cat /proc/1/attr/current
+	says ":lxmgr_(container|privileged)_t:s0:c[0-9]+,c[0-9]+" "$c: it is confined" lx attach "$c" -- sh -c "tr -d '\\0' </proc/1/attr/current"
+	ok "$c: a service in a sandbox" lx attach "$c" -- systemd-run -q --wait -p ProtectSystem=strict -p ProtectHome=yes \
+		-p PrivateTmp=yes -p PrivateDevices=yes -p ProtectKernelTunables=yes -p TemporaryFileSystem=/opt -p DynamicUser=yes true
 	ok "$c: a package is taken away and logged" lx attach "$c" -- sh -c 'logger hello && journalctl -q -t root | grep -q hello'
 done
 OUT=$(denials)
