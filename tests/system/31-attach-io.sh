@@ -102,16 +102,16 @@ ok 'nor on a terminal' timeout 20 python3 ./terminal.py -- lxmgr-attach -P "$TRE
 # Ctrl-C on the terminal inside goes to the command, not to attach.
 status 42 'Ctrl-C reaches the command' python3 ./terminal.py 'expect:ready' 'send:\x03' -- lxmgr-attach -P "$TREE" a -- sh -c 'trap "exit 42" INT; echo ready; while :; do sleep 0.1; done'
 status 0 'Ctrl-D is the end of its input' python3 ./terminal.py 'expect:go' 'send:one\r\x04' 'expect:got one' -- lxmgr-attach -P "$TREE" a -- sh -c 'echo go; x=$(cat); echo got $x'
-# attach is killed: so is the command.
-lxmgr-attach -P "$TREE" a -- sh -c 'echo $$ >/p; exec sleep 1000' &
-pid=$!
-eventually test -s "$TREE/a/overlay/upper/p"
-sleeper=$(cat "$TREE/a/overlay/upper/p")
-sleeper_status() { lx attach a -- sh -c "grep -E '^(Name|State|PPid|SigPnd|ShdPnd)' /proc/$sleeper/status 2>/dev/null; :"; }
-says 'Name:.*sleep' 'the command runs' sleeper_status
-kill -9 $pid
-wait $pid 2>/dev/null
-gone() { [ -z "$(sleeper_status)" ]; }
-eventually gone
-is '' 'when attach is killed, it goes too' sleeper_status
+# attach is killed: so is the command, also one that is not root's.
+sleepers() { lx attach a -- ps | grep 'sleep 100[0]'; }
+gone() { [ -z "$(sleepers)" ]; }
+for user in 0 65534; do
+	lxmgr-attach -P "$TREE" -u "$user" a -- sleep 1000 &
+	pid=$!
+	ok "a command of user $user runs" eventually sleepers
+	kill -9 $pid
+	wait $pid 2>/dev/null
+	eventually gone
+	is '' 'when attach is killed, it goes too' sleepers
+done
 finish

@@ -27,7 +27,7 @@ verdict() { # verdict LEAST NAME
 	# shellcheck disable=SC2034
 	OUT="$hits places
 $trouble"
-	[ "$hits" -ge "$1" ] && [ -z "$trouble" ]
+	[ "$hits" -ge "$(thinned "$1")" ] && [ -z "$trouble" ]
 	result $? "$2"
 	hits=0 trouble=''
 }
@@ -52,7 +52,7 @@ after_create() { # STATUS: absent or whole
 
 writes='mkdirat openat fchmod flock renameat renameat2 fsync syncfs write open_tree move_mount fsconfig clone,clone3,vfork'
 for call in $writes newfstatat unlinkat; do
-	for n in 1 2 4 8 16 32 55; do
+	for n in $(places 1 2 4 8 16 32 55); do
 		inject signal=SIGKILL lxmgr-create -P "$TREE" -q -t busybox -n x
 		rc=$?
 		after_create "$rc"
@@ -66,7 +66,7 @@ for how in error=ENOSPC error=EIO error=EINTR; do
 	for call in mkdirat openat fchmod renameat renameat2 fsync syncfs write open_tree move_mount fsconfig; do
 		# The kernel never gives EINTR for most of these.
 		case $how:$call in error=EINTR:openat | error=EINTR:write | error=EINTR:fsync | error=EINTR:syncfs | error=E[NI]O*) ;; *) continue ;; esac
-		for n in 2 4 7 12 20 33; do
+		for n in $(places 2 4 7 12 20 33); do
 			inject "$how" lxmgr-create -P "$TREE" -q -t busybox -n x
 			rc=$?
 			after_create "$rc"
@@ -87,7 +87,7 @@ sleep 0.02
 EOT
 chmod 755 "$TREE/.tmpl"
 for call in $writes wait4 mkdir; do
-	for n in 1 4 9; do
+	for n in $(places 1 4 9); do
 		inject signal=SIGKILL lxmgr-create -P "$TREE" -q -F -t "$TREE/.tmpl" -n x
 		rc=$?
 		[ "$rc" = 0 ] || hits=$((hits + 1))
@@ -102,7 +102,7 @@ verdict 15 'killed while a template runs: the next build begins anew'
 
 # destroy: there or gone, and gone for good with the second try.
 for call in openat unlinkat renameat fsync write getdents64 flock newfstatat; do
-	for n in 1 2 4 8 16 30; do
+	for n in $(places 1 2 4 8 16 30); do
 		[ -e "$TREE/x" ] || must lxmgr-create -P "$TREE" -q -t busybox -n x
 		inject signal=SIGKILL lxmgr-destroy -P "$TREE" -q x
 		rc=$?
@@ -119,7 +119,7 @@ verdict 15 'destroy killed at many system calls'
 must lxmgr-create -P "$TREE" -q -t busybox -n x -s lxmgr.limit.pids=77
 for how in signal=SIGKILL error=ENOSPC error=EIO; do
 	for call in openat write fsync renameat fchmod; do
-		for n in 1 2 3 4 5 6 7 8 9 10; do
+		for n in $(places 1 2 3 4 5 6 7 8 9 10); do
 			inject "$how" lxmgr-config -P "$TREE" -n x lxmgr.limit.pids=78
 			rc=$?
 			[ "$rc" = 0 ] || hits=$((hits + 1))
@@ -140,10 +140,10 @@ must lxmgr-create -P "$TREE" -q -t busybox -n x
 known=$(registry)
 settled() { case $(lx info -s -H x) in RUNNING | STOPPED) ;; *) false ;; esac; }
 for call in openat openat2 mkdir mkdirat write clone3,fork,vfork move_mount mount_setattr fsopen sendmsg recvmsg sendto unshare setresuid pivot_root chdir execve,execveat prctl capset close_range; do
-	places='1 3 9 27 64'
+	at=(1 3 9 27 64)
 	# The last lines of the state file are of interest.
-	[ "$call" != write ] || places="$places $(seq -s ' ' 46 2 74)"
-	for n in $places; do
+	[ "$call" != write ] || mapfile -t -O 5 at < <(seq 46 2 74)
+	for n in $(places "${at[@]}"); do
 		# -D: strace watches from aside, and stays with the monitor until the container ends.
 		timeout 60 strace -D -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=SIGKILL:when=$n" \
 			lxmgr-start -P "$TREE" x >"$TREE/.out" 2>&1 || hits=$((hits + 1))

@@ -44,14 +44,14 @@ for name in $x $d; do
 		sendto socket bind capset setresuid chdir fchownat symlinkat mknodat sethostname memfd_create umount2; do
 		how=error=ENOMEM
 		case $call in mkdirat | openat | symlinkat) how=error=ENOSPC ;; fsmount | move_mount | clone3) how=error=EPERM ;; esac
-		for n in 1 2 4 8 15; do
+		for n in $(places 1 2 4 8 15); do
 			one $name $call $how $n
 		done
 	done
 	# shellcheck disable=SC2034
 	OUT="$hits refused, $through got through
 $trouble"
-	[ "$hits" -ge 20 ] && [ -z "$trouble" ]
+	[ "$hits" -ge "$(thinned 20)" ] && [ -z "$trouble" ]
 	result $? "start of ${name%%[0-9]*} with one failing system call: told and taken back"
 	hits=0 through=0 trouble=''
 	ok 'and then it starts' lx start $name

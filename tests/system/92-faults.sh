@@ -19,7 +19,7 @@ killed_at() {
 
 busybox seed
 bad='' n=0
-for ms in 0 1 2 3 4 5 6 7 8 9 10 12 14 17 20 25; do
+for ms in $(places 0 1 2 3 4 5 6 7 8 9 10 12 14 17 20 25); do
 	killed_at "$ms" lxmgr-create -P "$TREE" -q -t busybox -n x
 	case $(state x) in
 	'' | STOPPED) ;;
@@ -38,7 +38,7 @@ is '' 'and no unfinished directory after the next create' find "$TREE" -maxdepth
 
 busybox a
 bad='' n=0
-for ms in 0 1 2 3 4 5 6 7 8 9 10 12 14 16 18 20 25 30; do
+for ms in $(places 0 1 2 3 4 5 6 7 8 9 10 12 14 16 18 20 25 30); do
 	killed_at "$ms" lxmgr-start -P "$TREE" a
 	eventually sh -c "! lxmgr-info -P $TREE -s -H a | grep -qE 'STARTING|STOPPING'" || bad="$bad stuck@$ms"
 	case $(state a) in
@@ -54,7 +54,7 @@ done
 is '' "start killed at $n points: the next one works" echo "$bad"
 
 bad='' n=0
-for ms in 0 1 2 3 4 5 8; do
+for ms in $(places 0 1 2 3 4 5 8); do
 	lx start a
 	killed_at "$ms" lxmgr-stop -k -P "$TREE" a
 	lx stop -k a >/dev/null 2>&1
@@ -64,7 +64,7 @@ done
 is '' "stop killed at $n points: the next one ends it" echo "$bad"
 
 bad='' n=0
-for ms in 0 1 2 3 4 6 9; do
+for ms in $(places 0 1 2 3 4 6 9); do
 	busybox y
 	killed_at "$ms" lxmgr-destroy -P "$TREE" -f y
 	lx destroy -q -f y >/dev/null 2>&1

@@ -135,12 +135,17 @@ static int set_session(const struct enter_spec *s, struct lxmgr_err *err)
 
 static int set_ids(const struct enter_spec *s, struct lxmgr_err *err)
 {
+	int death_signal = 0;
+
+	/* A change of the effective ids clears it. */
+	prctl(PR_GET_PDEATHSIG, &death_signal);
 	if (!s->keep_groups && setgroups(s->n_groups, s->groups) < 0)
 		return err_set(err, -errno, "set the supplementary groups");
 	if (setresgid(s->gid, s->gid, s->gid) < 0)
 		return err_set(err, -errno, "become group %u", s->gid);
 	if (setresuid(s->uid, s->uid, s->uid) < 0)
 		return err_set(err, -errno, "become user %u", s->uid);
+	prctl(PR_SET_PDEATHSIG, death_signal);
 	return 0;
 }
 
