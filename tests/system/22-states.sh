@@ -129,4 +129,10 @@ lx attach c -- poweroff
 ok 'a hook post-stop hangs' eventually pgrep -f "^/bin/sleep $long"
 ok 'destroy -f works all the same' timeout 80 lxmgr-destroy -P "$TREE" -q -f c
 ok 'the hook is gone, too' eventually sh -c "! pgrep -f '^/bin/sleep $long'"
+# The monitor takes init along, when it was told to.
+busybox d -s lxmgr.monitor.signal.pdeath=SIGKILL
+ok 'start with a death signal' lx start d
+kill -9 "$(lx info --json d | jq .monitor_pid)"
+no_init() { [ "$(lx info -s -H d)" = STOPPED ]; }
+ok 'init dies with its monitor' eventually no_init
 finish

@@ -61,14 +61,10 @@ mix() { # mix KINDS: run `kinds` with these
 	cat "$TREE/a/overlay/upper/kinds"
 }
 bad='' n=0
-for i in T F P N; do
-	for o in T F P N; do
-		for e in T F P N; do
-			got=$(mix $i$o$e)
-			n=$((n + 1))
-			[ "$got" = $i$o$e ] || bad="$bad $i$o$e:$got"
-		done
-	done
+for m in $(places {T,F,P,N}{T,F,P,N}{T,F,P,N}); do
+	got=$(mix "$m")
+	n=$((n + 1))
+	[ "$got" = "$m" ] || bad="$bad $m:$got"
 done
 is '' "$n mixes of terminal, file, pipe and null are the same inside" echo "$bad"
 # A closed one must not become a door to something else: it is closed or null inside.

@@ -116,15 +116,16 @@ came_up() {
 	echo "$state"
 }
 
-# places N...: where a test injects faults. LXMGR_TEST_THIN: at a third of them, for emulated machines.
+# places N...: where a test injects faults, or which of many cases it takes. LXMGR_TEST_THIN: a fifth of
+# them, for emulated machines.
 places() {
 	local i=0 n
 	for n; do
-		[ -n "${LXMGR_TEST_THIN:-}" ] && [ $((i % 3)) != 0 ] || echo "$n"
+		[ -n "${LXMGR_TEST_THIN:-}" ] && [ $((i % 5)) != 0 ] || echo "$n"
 		i=$((i + 1))
 	done
 }
-thinned() { [ -z "${LXMGR_TEST_THIN:-}" ] && echo "$1" || echo $(($1 / 3)); }
+thinned() { [ -z "${LXMGR_TEST_THIN:-}" ] && echo "$1" || echo $(($1 / 5)); }
 
 # eventually COMMAND...: try for up to a minute: an emulated machine with others beside it is slow.
 eventually() {

@@ -20,6 +20,7 @@
 #include "container/hooks.h"
 #include "container/service.h"
 #include "container/start.h"
+#include "kernel/death.h"
 #include "kernel/fsids.h"
 #include "kernel/lsm.h"
 #include "kernel/sys.h"
@@ -420,6 +421,14 @@ static int step_start_host(struct start *s, struct lxmgr_err *err)
 	return hooks_run(HOOK_START_HOST, &h, err);
 }
 
+/* For lxmgr.monitor.signal.pdeath. */
+static int guard_init(const struct start *s, struct lxmgr_err *err)
+{
+	int signal = s->c->config.monitor_signal_pdeath;
+
+	return signal && lsm_changes_label(&s->plan.lsm) ? death_guard(s->pidfd, signal, err) : 0;
+}
+
 static int step_exec(struct start *s, struct lxmgr_err *err)
 {
 	struct pollfd tool = { .fd = s->report_fd };
@@ -437,7 +446,7 @@ static int step_exec(struct start *s, struct lxmgr_err *err)
 	/* The end of the stream is the success: exec closed the socket. */
 	len = msg_recv(s->sock, &m, sizeof(m), NULL, NULL);
 	if (len == 0)
-		return 0;
+		return guard_init(s, err);
 	if (len != sizeof(m))
 		return err_set(err, len < 0 ? (int)len : -EPROTO, "wait for init");
 	m.err.text[sizeof(m.err.text) - 1] = '\0';

@@ -20,6 +20,7 @@
 #include "container/attach.h"
 #include "container/control.h"
 #include "kernel/caps.h"
+#include "kernel/death.h"
 #include "kernel/sys.h"
 #include "kernel/tty.h"
 #include "util/cleanup.h"
@@ -257,6 +258,7 @@ static int spawn(struct attach *a, struct lxmgr_err *err)
 static int run(struct attach *a, int *ret_status, struct lxmgr_err *err)
 {
 	int pair[2], r = msg_pair(pair), pid;
+	struct lxmgr_err why = { 0 };
 
 	if (r < 0)
 		return err_set(err, r, "make a socket pair");
@@ -265,6 +267,9 @@ static int run(struct attach *a, int *ret_status, struct lxmgr_err *err)
 	pid = spawn(a, err);
 	if (pid < 0)
 		return pid;
+	if (attach_lsm(a) && lsm_changes_label(attach_lsm(a)) &&
+	    death_guard(a->child_pidfd, SIGKILL, &why) < 0)
+		log_notice("%s: the command will outlive a killed attach, ignoring", why.text);
 	fd_close(&a->child_sock);
 	do {
 		r = hear(a, err);

@@ -31,6 +31,12 @@ struct attach_msg {
 	struct lxmgr_err err;
 };
 
+/* The labels that the command gets, or NULL. */
+static inline const struct lsm_spec *attach_lsm(const struct attach *a)
+{
+	return a->o->elevated_lsm && !a->o->selinux_context ? NULL : &a->lsm;
+}
+
 /* Never returns: exits with the command's status. */
 void attach_child(struct attach *a) __attribute__((noreturn));
 

@@ -191,7 +191,7 @@ __attribute__((noreturn)) static void command(const struct attach *a)
 		.caps_keep = a->caps,
 		.no_new_privs = cfg->no_new_privs,
 		.seccomp = o->elevated_lsm ? NULL : &a->seccomp,
-		.lsm = o->elevated_lsm && !o->selinux_context ? NULL : &a->lsm,
+		.lsm = attach_lsm(a),
 		.lsm_name = a->state.lsm_name,
 		.report_fd = a->child_sock,
 		.stdio = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO },

@@ -353,10 +353,16 @@ static int apparmor_apply(const struct lsm_spec *s, const char *name, int proc_f
 	return r;
 }
 
+static bool apparmor_changes(const struct lsm_spec *s)
+{
+	return known == ON && !str_eq(s->apparmor, "unchanged");
+}
+
 const struct lsm_ops lsm_apparmor = {
 	.name = "apparmor",
 	.is_enabled = apparmor_is_enabled,
 	.check = apparmor_check,
 	.prepare = apparmor_prepare,
 	.apply = apparmor_apply,
+	.changes = apparmor_changes,
 };

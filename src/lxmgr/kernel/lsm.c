@@ -76,6 +76,14 @@ int lsm_apply(const struct lsm_spec *s, const char *name, int proc_fd, struct lx
 	return 0;
 }
 
+bool lsm_changes_label(const struct lsm_spec *s)
+{
+	for (size_t i = 0; lsm_backends[i]; i++)
+		if (lsm_backends[i]->changes(s))
+			return true;
+	return false;
+}
+
 void lsm_release(const struct lsm_spec *s, const char *name)
 {
 	for (size_t i = 0; lsm_backends[i]; i++)

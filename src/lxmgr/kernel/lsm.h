@@ -38,6 +38,8 @@ struct lsm_ops {
 	 * lsm_apparmor_label() gave before, or "unchanged". */
 	int (*apply)(const struct lsm_spec *spec, const char *name, int proc_fd,
 		     struct lxmgr_err *err);
+	/* apply() has the next exec change the label. */
+	bool (*changes)(const struct lsm_spec *spec);
 	void (*release)(const struct lsm_spec *spec, const char *name);
 };
 
@@ -51,6 +53,9 @@ int lsm_prepare(const struct lsm_spec *spec, const char *name, bool privileged,
 		struct lxmgr_err *err);
 int lsm_apply_keyring(const struct lsm_spec *spec, int proc_fd, struct lxmgr_err *err);
 int lsm_apply(const struct lsm_spec *spec, const char *name, int proc_fd, struct lxmgr_err *err);
+/* The exec behind lsm_apply() changes the label: it also clears the death signal (kernel/death.h).
+ * Behind lsm_check(). */
+bool lsm_changes_label(const struct lsm_spec *spec);
 void lsm_release(const struct lsm_spec *spec, const char *name);
 /* For the backends: write a label to a file of the calling thread's, "attr/exec", through a procfs
  * that the guest has not shaped. */

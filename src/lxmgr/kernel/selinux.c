@@ -186,10 +186,16 @@ static int apply(const struct lsm_spec *s, const char *name, int proc_fd, struct
 	return r < 0 || !s->selinux ? r : lsm_write_attr(proc_fd, "attr/exec", s->selinux, err);
 }
 
+static bool changes(const struct lsm_spec *s)
+{
+	return s->selinux && selinux_is_enabled();
+}
+
 const struct lsm_ops lsm_selinux = {
 	.name = "selinux",
 	.is_enabled = selinux_is_enabled,
 	.check = check,
 	.apply_keyring = apply_keyring,
 	.apply = apply,
+	.changes = changes,
 };
