@@ -25,7 +25,8 @@ says '^overlay' 'on overlay' inside "docker info -f '{{.Driver}}'"
 ok 'an image' inside 'tar -C /b -c . | docker import - box'
 is hello 'runs' inside 'docker run --rm box /bin/busybox echo hello'
 is 16777216 'a limit of memory is set' inside 'docker run --rm -m 16m box /bin/busybox cat /sys/fs/cgroup/memory.max'
-status 137 'and acts' inside 'docker run --rm -m 16m --memory-swap 16m box /bin/busybox dd if=/dev/zero of=/dev/null bs=64M count=1'
+# Not before Docker has seen it start.
+status 137 'and acts' inside 'docker run --rm -m 16m --memory-swap 16m box /bin/busybox sh -c "sleep 5; exec /bin/busybox dd if=/dev/zero of=/dev/null bs=64M count=1"'
 ok 'a port is published' inside 'docker run -d --name web -p 8080:80 box /bin/busybox httpd -f -p 80 -h /'
 is published 'which the host reaches' env busybox wget -q -T 20 -O - "http://$(lx info -i -H out | head -n 1):8080/page"
 ok 'it is stopped' inside docker rm -f web
