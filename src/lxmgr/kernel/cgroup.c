@@ -601,11 +601,17 @@ int cgroup_tree_is_frozen(int dirfd)
 	return r < 0 ? r : v != 0;
 }
 
+/* A group that was removed meanwhile: -ENODEV where its file was open already. */
+static bool is_gone(int r)
+{
+	return r == -ENOENT || r == -ENODEV;
+}
+
 int cgroup_tree_kill(int dirfd, struct lxmgr_err *err)
 {
 	int r = write_small(dirfd, "cgroup.kill", "1");
 
-	return r < 0 && r != -ENOENT ? err_set(err, r, "write cgroup.kill") : 0;
+	return r < 0 && !is_gone(r) ? err_set(err, r, "write cgroup.kill") : 0;
 }
 
 int cgroup_tree_wait_empty(int dirfd, struct lxmgr_err *err)
@@ -614,8 +620,7 @@ int cgroup_tree_wait_empty(int dirfd, struct lxmgr_err *err)
 
 	if (r == -ETIMEDOUT)
 		return err_msg(err, r, "processes in the cgroup do not die");
-	/* -ENODEV: removed meanwhile. */
-	return r < 0 && r != -ENOENT && r != -ENODEV ? err_set(err, r, "wait for the cgroup") : 0;
+	return r < 0 && !is_gone(r) ? err_set(err, r, "wait for the cgroup") : 0;
 }
 
 /* A group costs memory of the host that nothing else limits: mkdir in a loop is a memory hog. */
