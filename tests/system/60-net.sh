@@ -39,5 +39,5 @@ says 'lxtest1' 'phys is moved in' run -s lxmgr.net.0.type=phys -s lxmgr.net.0.li
 ok 'and comes back' eventually ip link show lxtest1
 ip link del lxtest0
 ok 'router mode' lx start -s lxmgr.net.0.veth.mode=router -s lxmgr.net.0.ipv4.address=10.99.7.2/32 -s lxmgr.net.0.ipv4.gateway=169.254.1.1 a
-ok 'is reached by a host route' ping -c 1 -W 3 10.99.7.2
+ok 'is reached by a host route' ping -c 3 -W 10 10.99.7.2
 finish
