@@ -472,12 +472,13 @@ static int launch_here(struct start *s, struct lxmgr_err *err)
 
 static int start_direct(struct start *s, struct lxmgr_err *err)
 {
-	bool queue = s->opts->queue || s->opts->service;
-	cleanup_fd int slot = queue ? start_slot_take() : -EBADF;
-	cleanup_fd int trace = -EBADF, lock = -EBADF;
+	cleanup_fd int slot = -EBADF, trace = -EBADF, lock = -EBADF;
 	struct lxmgr_container *c = s->c;
 	int r;
 
+	/* Held until the start is done. */
+	if (s->opts->queue || s->opts->service)
+		slot = start_slot_take();
 	/* A unit's monitor tells systemd how it ended, who does the rest; and a command that
 	 * somebody waits for or gave is not started twice. */
 	if (c->config.start_restart != RESTART_NO && !s->opts->service && !s->opts->foreground &&
