@@ -38,6 +38,14 @@ says 'eth0' 'macvlan' run -s lxmgr.net.0.type=macvlan -s lxmgr.net.0.link=lxtest
 says 'lxtest1' 'phys is moved in' run -s lxmgr.net.0.type=phys -s lxmgr.net.0.link=lxtest1
 ok 'and comes back' eventually ip link show lxtest1
 ip link del lxtest0
+# The host answers for the gateway if it has a way there and an address to speak from: without a network
+# of its own it has neither.
+ip link add lxtest2 type dummy
+ip addr add 198.51.100.1/32 dev lxtest2
+ip link set lxtest2 up
+ip route add 169.254.1.1/32 dev lxtest2
 ok 'router mode' lx start -s lxmgr.net.0.veth.mode=router -s lxmgr.net.0.ipv4.address=10.99.7.2/32 -s lxmgr.net.0.ipv4.gateway=169.254.1.1 a
 ok 'is reached by a host route' ping -c 3 -W 10 10.99.7.2
+lx stop -k a
+ip link del lxtest2
 finish
