@@ -31,7 +31,8 @@ status 1 'but no file of another group' lx cgroup a ../cgroup.procs
 status 137 'a memory hog is killed' inside 'exec dd if=/dev/zero of=/dev/null bs=300M count=1'
 says '^oom_kill [1-9]' 'by the limit' file memory.events
 says 'fork|unavailable' 'too many processes are refused' inside 'i=0; while [ $i -lt 90 ]; do sleep 60 >/dev/null 2>&1 & i=$((i + 1)); done'
-says '^max [1-9]' 'by the limit' file pids.events
+# Before Linux 6.11 it is counted where the process is, and not where the limit is.
+says '^max [1-9]' 'by the limit' find "$(group a)" -name pids.events -exec cat '{}' +
 ok 'stop -k ends them all' lx stop -k a
 
 status 1 'a v1 key is refused' lx start -s lxmgr.cgroup.memory.limit_in_bytes=64M a
