@@ -117,8 +117,10 @@ static int visit(struct run *r, size_t i, char *mark, struct lxmgr_err *err)
 static int check_circles(struct run *r, struct lxmgr_err *err)
 {
 	cleanup_free char *mark = calloc(r->n + 1, 1);
-	int ret = mark ? 0 : err_set(err, -ENOMEM, "autostart");
+	int ret = 0;
 
+	if (!mark)
+		return err_set(err, -ENOMEM, "autostart");
 	for (size_t i = 0; ret == 0 && i < r->n; i++)
 		ret = visit(r, i, mark, err);
 	return ret;

@@ -293,7 +293,7 @@ static int apparmor_prepare(const struct lsm_spec *s, const char *name, bool pri
 	cleanup_fd int fd = -EBADF;
 	struct apparmor_profile p = { placeholder, privileged, s->apparmor_nesting,
 				      &s->apparmor_raw };
-	size_t len;
+	size_t len = 0;
 	int r;
 
 	if (!lsm_apparmor_label(s, name) || str_eq(s->apparmor ? s->apparmor : "", "unconfined"))
@@ -319,7 +319,7 @@ int lsm_apparmor_try(struct lxmgr_err *err)
 	struct lsm_spec s = { .apparmor = NULL };
 	struct apparmor_profile p = { .name = PLACEHOLDER, .raw = &s.apparmor_raw };
 	cleanup_free char *policy = NULL;
-	size_t len;
+	size_t len = 0;
 
 	return lsm_apparmor_label(&s, p.name) ? get_policy(&s, &p, &policy, &len, err) : 0;
 }

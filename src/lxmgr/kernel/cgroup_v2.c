@@ -154,7 +154,7 @@ static int step_aside(char *ret_base, size_t size, struct lxmgr_err *err)
 
 static int base_path(const struct cgroup_spec *s, struct cgroup *cg, struct lxmgr_err *err)
 {
-	char own[512], rel[sizeof(cg->path)];
+	char own[512] = "", rel[sizeof(cg->path)];
 	int r;
 
 	if (!s->relative)
