@@ -151,14 +151,12 @@ host_state() {
 BEFORE=$(host_state)
 
 finish() {
-	local name after
+	local name after end=$((SECONDS + 60))
 	for name in $(lx ls -1 2>/dev/null); do
 		lx destroy -q -f "$name" >/dev/null 2>&1
 	done
-	# Links die with their namespace, a moment after it.
-	for _ in $(seq 100); do
-		after=$(host_state)
-		[ "$after" = "$BEFORE" ] && break
+	# Links die with their namespace, and scopes when systemd looks, a moment after it.
+	while after=$(host_state) && [ "$after" != "$BEFORE" ] && [ "$SECONDS" -lt "$end" ]; do
 		sleep 0.1
 	done
 	OUT=$(diff <(printf '%s\n' "$BEFORE") <(printf '%s\n' "$after"))
