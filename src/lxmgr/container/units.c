@@ -313,7 +313,8 @@ static int note_change(struct all *a, const char *name, int r)
 		return r;
 	a->s.changed = false;
 	a->n++;
-	if (a->different && strlist_add(a->different, name) < 0)
+	/* One that is gone may have left both a drop-in and a link. */
+	if (a->different && !strlist_has(a->different, name) && strlist_add(a->different, name) < 0)
 		return err_set(a->s.err, -ENOMEM, "units");
 	return 0;
 }

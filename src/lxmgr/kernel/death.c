@@ -56,5 +56,7 @@ int death_guard(int pidfd, int signal, struct lxmgr_err *err)
 			;
 	fd_close(&target);
 	fd_close(&caller);
-	return pid > 0 && status == 0 ? 0 : err_set(err, -EAGAIN, "fork a guard");
+	return pid > 0 && status == 0
+		       ? 0
+		       : err_set(err, -EAGAIN, "make the process that sends the death signal");
 }
