@@ -158,4 +158,20 @@ for call in openat openat2 mkdir mkdirat write clone3,fork,vfork move_mount moun
 done 2>/dev/null
 verdict 30 'start killed at many system calls: stop ends the rest, the next start works'
 is "$known" 'ids and addresses are as before' registry
+
+# The tool alone is killed: its monitor takes back what it has made. Until then it has the lock, so that
+# nobody else starts the container meanwhile.
+printf '#!/bin/sh\necho began >>%s/hook\nsleep 2\necho done >>%s/hook\n' "$TREE" "$TREE" >"$TREE/slow"
+chmod +x "$TREE/slow"
+lxmgr-config -P "$TREE" -n x "lxmgr.hook.pre-start=$TREE/slow"
+lxmgr-start -P "$TREE" x >"$TREE/.out" 2>&1 &
+tool=$!
+has_begun() { [ -s "$TREE/hook" ]; }
+eventually has_begun
+kill -KILL "$tool"
+wait "$tool" 2>/dev/null
+ok 'a start after one whose tool was killed' lx start x
+is 'began done began done' 'waited until that was over' xargs -a "$TREE/hook"
+ok 'it runs' lx attach x -- true
+ok 'and stops' lx stop -k x
 finish

@@ -10,7 +10,7 @@ other_init() {
 }
 # Emulated, the template takes minutes: unless all is wanted, what it made is taken there.
 template=debian
-[ -z "${LXMGR_TEST_THIN:-}" ] || template=$DEBIAN
+! in_haste || template=$DEBIAN
 ok "create a Debian container by $template" lx create -q -t "$template" -n deb --password secret
 ok 'start it' lx start deb
 is running 'systemd comes up' came_up deb

@@ -116,16 +116,21 @@ came_up() {
 	echo "$state"
 }
 
-# places N...: where a test injects faults, or which of many cases it takes. LXMGR_TEST_THIN: a fifth of
-# them, for emulated machines.
+# places N...: where a test injects faults, or which of many cases it takes. LXMGR_TEST_THIN=N: every
+# N-th of them, for emulated machines.
 places() {
 	local i=0 n
 	for n; do
-		[ -n "${LXMGR_TEST_THIN:-}" ] && [ $((i % 5)) != 0 ] || echo "$n"
+		[ $((i % ${LXMGR_TEST_THIN:-1})) != 0 ] || echo "$n"
 		i=$((i + 1))
 	done
 }
-thinned() { [ -z "${LXMGR_TEST_THIN:-}" ] && echo "$1" || echo $(($1 / 5)); }
+thinned() {
+	local n=$(($1 / ${LXMGR_TEST_THIN:-1}))
+	echo $((n ? n : 1))
+}
+# What takes minutes in an emulated machine is left out there, unless all is wanted.
+in_haste() { [ -n "${LXMGR_TEST_THIN:-}" ] && [ -z "${LXMGR_TEST_LONG:-}" ]; }
 
 # eventually COMMAND...: try for up to a minute: an emulated machine with others beside it is slow.
 eventually() {

@@ -44,7 +44,7 @@ void start_init(struct start *s, struct lxmgr_container *c)
 	s->restarts = -1;
 	s->run_fd = s->state_fd = s->report_fd = s->sock = s->child_sock = s->pidfd = -EBADF;
 	s->ct_fd = s->init_fd = s->preload_sock = s->host_proc_fd = -EBADF;
-	s->ready_fd = s->ready_out = -EBADF;
+	s->ready_fd = s->ready_out = s->lock_fd = -EBADF;
 	s->host_mnt_fd = s->userns_fd = s->netns_fd = s->stage_fd = s->root_fd = -EBADF;
 	s->empty_file = s->empty_dir = s->control_fd = s->log_fd = -EBADF;
 	s->cg.into_fd = -1;
@@ -61,7 +61,7 @@ void start_release(struct start *s)
 			     &s->host_mnt_fd, &s->userns_fd,	&s->netns_fd,	  &s->stage_fd,
 			     &s->root_fd,     &s->empty_file,	&s->empty_dir,	  &s->control_fd,
 			     &s->log_fd,      &s->preload_sock, &s->host_proc_fd, &s->ready_fd,
-			     &s->ready_out };
+			     &s->ready_out,   &s->lock_fd };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
@@ -214,6 +214,8 @@ static void report_running(struct start *s)
 {
 	bool fg = s->opts && s->opts->foreground;
 
+	/* Before: whoever hears of it finds the lock free. */
+	fd_close(&s->lock_fd);
 	if (s->report_fd >= 0)
 		start_send(s->report_fd, START_RUNNING, s->pid, NULL, &s->tty_fd[0],
 			   fg && s->tty_fd[0] >= 0);
@@ -275,12 +277,12 @@ static void be_monitor(void)
 }
 
 /* In the fork. Never returns. */
-static void monitor_main(struct start *s, int lock_fd)
+static void monitor_main(struct start *s)
 {
 	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
 	struct lxmgr_err err = { 0 };
 
-	close(lock_fd);
+	lock_hand_over(s->lock_fd);
 	setsid();
 	be_monitor();
 	/* Before the terminal is let go: a program that looks at once must find the size. */
@@ -383,7 +385,7 @@ static int wait_ready(int fd, struct lxmgr_err *err)
 	return 0;
 }
 
-static int launch(struct start *s, int *lock, struct lxmgr_err *err)
+static int launch(struct start *s, struct lxmgr_err *err)
 {
 	bool want_ready = s->c->config.start_ready == START_READY_INIT && !s->opts->foreground &&
 			  !s->opts->argv;
@@ -411,7 +413,7 @@ static int launch(struct start *s, int *lock, struct lxmgr_err *err)
 	if (pid == 0) {
 		fd_close(&report);
 		fd_close(&ready);
-		monitor_main(s, *lock);
+		monitor_main(s);
 	}
 	fd_close(&s->report_fd);
 	fd_close(&s->ready_out);
@@ -428,7 +430,7 @@ static int launch(struct start *s, int *lock, struct lxmgr_err *err)
 			return r;
 	}
 	/* Others may stop it while it runs here, or comes up. */
-	fd_close(lock);
+	fd_close(&s->lock_fd);
 	if (!o->foreground)
 		return want_ready ? wait_ready(ready, err) : 0;
 	r = follow(report, console, o->ret_status, err);
@@ -472,7 +474,7 @@ static int launch_here(struct start *s, struct lxmgr_err *err)
 
 static int start_direct(struct start *s, struct lxmgr_err *err)
 {
-	cleanup_fd int slot = -EBADF, trace = -EBADF, lock = -EBADF;
+	cleanup_fd int slot = -EBADF, trace = -EBADF;
 	struct lxmgr_container *c = s->c;
 	int r;
 
@@ -484,9 +486,9 @@ static int start_direct(struct start *s, struct lxmgr_err *err)
 	if (c->config.start_restart != RESTART_NO && !s->opts->service && !s->opts->foreground &&
 	    !s->opts->argv)
 		s->restarts = 0;
-	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
-	if (lock < 0)
-		return lock;
+	s->lock_fd = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
+	if (s->lock_fd < 0)
+		return s->lock_fd;
 	r = ensure_stopped(c, err);
 	if (r == 0)
 		trace = open_trace(c);
@@ -497,8 +499,9 @@ static int start_direct(struct start *s, struct lxmgr_err *err)
 	if (r == 0)
 		r = label(s, err);
 	if (r == 0)
-		r = s->opts->service ? launch_here(s, err) : launch(s, &lock, err);
+		r = s->opts->service ? launch_here(s, err) : launch(s, err);
 	log_to_fd(-1, LOG_L_DEBUG, NULL);
+	fd_close(&s->lock_fd);
 	return r;
 }
 

@@ -35,6 +35,9 @@ struct start {
 	int share_fd[NS_COUNT];
 	int userns_fd, netns_fd;
 	int init_fd; /* execute: a sealed copy of lxmgr-init, -1: none */
+	/* The container's lock, in the tool and in the monitor: a tool that is killed leaves a
+	 * monitor that goes on, or takes back what it has made. Let go when the container runs. */
+	int lock_fd;
 	struct cgroup cg;
 	bool has_cgroup;
 	struct seccomp_program seccomp;

@@ -13,6 +13,7 @@
 
 #include "util/cleanup.h"
 #include "util/file.h"
+#include "util/log.h"
 #include "util/parse.h"
 #include "util/str.h"
 
@@ -354,11 +355,26 @@ static pid_t lock_holder(int fd)
 	return parse_range(str_strip(buf), 1, INT32_MAX, &pid) < 0 ? 0 : (pid_t)pid;
 }
 
+/* Only for the message that names the holder. Always as long: to truncate the file would cost a
+ * transaction of the file system's. */
+static int write_holder(int fd)
+{
+	char buf[32];
+	int n = snprintf(buf, sizeof(buf), "%-10d\n", getpid());
+
+	return pwrite(fd, buf, (size_t)n, 0) < 0 ? -errno : 0;
+}
+
+void lock_hand_over(int fd)
+{
+	if (fd >= 0 && write_holder(fd) < 0)
+		log_debug("cannot note who holds a lock, ignoring");
+}
+
 int lock_at(int dirfd, const char *name, bool exclusive, int timeout_ms, pid_t *ret_holder)
 {
 	int64_t end = now_ms() + timeout_ms;
-	int op = exclusive ? LOCK_EX : LOCK_SH;
-	char buf[32];
+	int op = exclusive ? LOCK_EX : LOCK_SH, r;
 
 	for (;;) {
 		cleanup_fd int fd =
@@ -385,15 +401,8 @@ int lock_at(int dirfd, const char *name, bool exclusive, int timeout_ms, pid_t *
 		if (fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    held.st_ino != named.st_ino || held.st_dev != named.st_dev)
 			continue;
-		if (exclusive) {
-			int n = snprintf(buf, sizeof(buf), "%-10d\n", getpid());
-
-			/* Only for the message that names the holder. Always as long: to truncate
-			 * the file would cost a transaction of the file system's. */
-			if (pwrite(fd, buf, (size_t)n, 0) < 0)
-				return -errno;
-		}
-		return take_fd(&fd);
+		r = exclusive ? write_holder(fd) : 0;
+		return r < 0 ? r : take_fd(&fd);
 	}
 }
 

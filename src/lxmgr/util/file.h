@@ -72,6 +72,9 @@ int remove_tree_at(int dirfd, const char *name);
  */
 int lock_at(int dirfd, const char *name, bool exclusive, int timeout_ms, pid_t *ret_holder);
 
+/* In a child that shares the lock fd of its parent: from now on it is who holds it. */
+void lock_hand_over(int fd);
+
 /* Set or clear FD_CLOEXEC / O_NONBLOCK. */
 int fd_cloexec(int fd, bool on);
 int fd_nonblock(int fd, bool on);
