@@ -4,11 +4,11 @@
 . ./lib.sh
 
 # What differs between hosts: the block of ids, the last capability of the kernel, the profile where
-# there is AppArmor and the notice where there is none.
+# there is AppArmor or SELinux and the notice where there is none.
 plan() { # plan NAME [OPTIONS]
 	local name=$1
 	shift
-	lx start --dry-run "$@" "$name" | sed -E "s,$TREE,TREE,g; s/^(idmap: [ug] 0) [0-9]+ 65536$/\1 BLOCK 65536/; /^notice: /d; /^apparmor: /d; s/^caps:.*/caps: $(caps "$name" "$@")/"
+	lx start --dry-run "$@" "$name" | sed -E "s,$TREE,TREE,g; s/^(idmap: [ug] 0) [0-9]+ 65536$/\1 BLOCK 65536/; /^notice: /d; /^(apparmor|selinux): /d; s/^caps:.*/caps: $(caps "$name" "$@")/"
 }
 caps() { lx start --dry-run "${@:2}" "$1" | sed -n 's/^caps://p' | wc -w; }
 golden() { # golden NAME PLAN-COMMAND...: equal to stdin

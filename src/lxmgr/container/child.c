@@ -240,6 +240,7 @@ void child_main(struct start *s)
 	fd_close(&s->sock);
 	s->sock = s->child_sock;
 	/* The descriptors of the monitor's own business. */
+	fd_close(&s->lock_fd);
 	fd_close(&s->report_fd);
 	fd_close(&s->control_fd);
 	fd_close(&s->state_fd);

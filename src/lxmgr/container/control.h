@@ -53,4 +53,8 @@ int control_connect(const struct lxmgr_container *c, struct lxmgr_err *err);
 int control_call(int sock, enum control_op op, int arg, int *value, int *fds, size_t *n,
 		 struct lxmgr_err *err);
 
+/* Kill the monitor of a start that is not done, which has the container's lock and may hang in a
+ * hook. 1: there was one. What it had made is for teardown_stale(), under the lock. */
+int container_end_start(const struct lxmgr_container *c);
+
 #endif

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container/control.h"
 #include "container/hooks.h"
 #include "container/idalloc.h"
 #include "container/finish.h"
@@ -84,6 +85,8 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 	/* A config that cannot be read must not keep it from being destroyed. */
 	if (container_load_config(c, NULL) < 0)
 		log_info("%s: its config cannot be read: no hook is run, ignoring", c->name);
+	if (force)
+		container_end_start(c);
 	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
 	if (lock < 0)
 		return lock;

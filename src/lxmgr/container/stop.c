@@ -142,6 +142,22 @@ static void end_start(const struct lxmgr_container *c, struct target *t, int *re
 		t->init = *ret_init = state_init_pidfd(&t->state);
 }
 
+int container_end_start(const struct lxmgr_container *c)
+{
+	cleanup_fd int monitor = -EBADF;
+	struct target t = { .init = -1, .netns = -1 };
+	cleanup_fd int born = -EBADF;
+	bool stale;
+
+	if (state_read(c, &t.state, &stale, NULL) < 0 || stale || t.state.state != LXMGR_STARTING)
+		return 0;
+	t.monitor = monitor = state_monitor_pidfd(&t.state);
+	if (monitor < 0)
+		return 0;
+	end_start(c, &t, &born);
+	return 1;
+}
+
 /* The monitor hangs after init's end: in a hook, which would hang here again. */
 static int end_finish(struct lxmgr_container *c, const struct target *t, struct lxmgr_err *err)
 {
@@ -275,12 +291,15 @@ int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts
 	const struct lxmgr_stop_opts *o = opts ? opts : &none;
 	cleanup_fd int lock = -EBADF, init = -EBADF, monitor = -EBADF, netns = -EBADF;
 	struct target t = { .init = -1, .monitor = -1, .netns = -1 };
+	bool ended = false;
 	int r;
 
 	/* A config that cannot be read must not keep a container from being stopped. */
 	if (container_load_running_config(c, NULL) < 0)
 		log_info("%s: its config cannot be read, defaults are used, ignoring", c->name);
 	if (!o->nolock) {
+		/* It has the lock. */
+		ended = o->kill && container_end_start(c);
 		lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
 		if (lock < 0)
 			return lock;
@@ -289,7 +308,7 @@ int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts
 	if (r < 0 || o->cleanup)
 		return r < 0 ? r : 0;
 	if (r == 0)
-		return o->if_running ? 0 : not_running(c, err);
+		return ended || o->if_running ? 0 : not_running(c, err);
 	t.init = init = state_init_pidfd(&t.state);
 	t.monitor = monitor = state_monitor_pidfd(&t.state);
 	/* Also where there is a monitor: it may be killed while we wait for it. */
