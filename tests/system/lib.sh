@@ -158,6 +158,19 @@ host_state() {
 
 BEFORE=$(host_state)
 
+# What keeps a scope: a process of whatever name, or systemd.
+left_scopes() {
+	local s p
+	for s in /sys/fs/cgroup/machine.slice/lxmgr-*.scope; do
+		[ -d "$s" ] || continue
+		systemctl status --no-pager "${s##*/}" 2>&1
+		journalctl -b --no-pager -u "${s##*/}" 2>/dev/null | tail -n 5
+		for p in $(cat "$s/cgroup.procs" "$s"/*/cgroup.procs 2>/dev/null); do
+			echo "$p: $(tr '\0' ' ' <"/proc/$p/cmdline")"
+		done
+	done
+}
+
 finish() {
 	local name after end=$((SECONDS + 60))
 	for name in $(lx ls -1 2>/dev/null); do
@@ -168,6 +181,7 @@ finish() {
 		sleep 0.1
 	done
 	OUT=$(diff <(printf '%s\n' "$BEFORE") <(printf '%s\n' "$after"))
+	[ "$after" = "$BEFORE" ] || OUT+=$'\n'$(left_scopes)
 	[ "$after" = "$BEFORE" ]
 	result $? "nothing is left on the host"
 	rm -rf --one-file-system "$TREE"
