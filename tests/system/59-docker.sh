@@ -11,6 +11,7 @@ if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
 fi
 
 inside() { lx attach out -- bash -c "$*"; }
+borrow_usr
 guest out -s lxmgr.features=nesting
 ok 'start a container for Docker' lx start out
 # Its init is none that would do it: processes into a leaf, controllers for Docker's groups.
@@ -32,4 +33,5 @@ is published 'which the host reaches' env busybox wget -q -T 20 -O - "http://$(l
 ok 'it is stopped' inside docker rm -f web
 [ "$FAILED" = 0 ] || inside tail -n 30 /var/log/docker | sed 's/^/# /'
 ok 'the container ends with all of it' lx stop -k out
+give_back_usr
 finish

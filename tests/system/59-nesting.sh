@@ -22,6 +22,7 @@ for d in fuse net/tun; do
 done
 
 # Without the feature: a clear refusal.
+borrow_usr
 guest out
 ok 'a container without the feature' lx start out
 says 'lxmgr.features = nesting' 'holds none, and says what it lacks' inside lxmgr-create -t busybox -n in
@@ -79,7 +80,7 @@ ok 'stop inside' inside lxmgr-stop in
 ok 'and start again' inside lxmgr-start in
 
 # Once more: out holds mid holds deep.
-ok 'a container inside that may nest' inside "$(declare -f lx guest); TREE=/var/lib/lxmgr MAP=
+ok 'a container inside that may nest' inside "$(declare -f lx guest); TREE=/var/lib/lxmgr MAP= USR=/usr
 	guest mid -s lxmgr.features=nesting"
 ok 'starts' inside lxmgr-start mid
 says '^ +0 +[0-9]+ +524288$' 'with half of the ids' inside lxmgr-attach mid -- cat /proc/self/uid_map
@@ -102,4 +103,5 @@ for f in 50-isolation 52-cve 53-attacks; do
 	[ "${OUT#1..}" != "$OUT" ] && [ "$(printf '%s\n' "$OUT" | wc -l)" = 1 ]
 	result $? "$f.sh with nesting"
 done
+give_back_usr
 finish

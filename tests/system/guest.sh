@@ -3,10 +3,20 @@
 # A guest with all programs of this host, lxmgr too: its root borrows this host's /usr, read-only, and
 # with mapped ids where that is possible.
 MAP=,idmap=container
+USR=/usr
+# SELinux keeps containers from the host's programs: there they are seen through an overlay with the
+# containers' label, which has to go before finish.
+borrow_usr() {
+	[ -e /sys/fs/selinux/enforce ] || return 0
+	USR=$TREE/.usr MAP=''
+	mkdir -p "$USR" "$TREE/.none" || return
+	mount -t overlay -o "ro,lowerdir=/usr:$TREE/.none,context=\"system_u:object_r:lxmgr_file_t:s0\"" overlay "$USR"
+}
+give_back_usr() { [ "$USR" = /usr ] || umount "$USR"; }
 guest() { # guest NAME [OPTIONS]
 	local name=$1 root d
 	shift
-	lx create -q -t none -n "$name" -B dir -s "lxmgr.mount.entry=/usr usr none bind,ro$MAP 0 0" \
+	lx create -q -t none -n "$name" -B dir -s "lxmgr.mount.entry=$USR usr none bind,ro$MAP 0 0" \
 		-s "lxmgr.init.cmd=/usr/bin/busybox init" "$@" || return
 	root=$TREE/$name/rootfs
 	mkdir -p "$root"/{dev,etc/lxmgr,proc,sys,run,var/tmp,root,usr} || return
