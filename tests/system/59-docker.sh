@@ -20,6 +20,7 @@ ok 'it hands on its controllers' inside 'cd /sys/fs/cgroup && mkdir init && for 
 inside 'mkdir -p /b/bin /var/log /var/lib/docker; cp /usr/bin/busybox /b/bin/; echo published >/b/page
 	setsid dockerd >/var/log/docker 2>&1 &'
 up() { inside docker info; }
+slowly() { eventually "$@" || eventually "$@" || eventually "$@"; }
 ok 'its daemon comes up' slowly up
 says '^overlay' 'on overlay' inside "docker info -f '{{.Driver}}'"
 ok 'an image' inside 'tar -C /b -c . | docker import - box'

@@ -21,7 +21,7 @@ ok 'its limit shows' limited
 old=$(systemctl show -P MainPID lxcfs.service)
 kill -9 "$old"
 again() { [ "$(systemctl show -P MainPID lxcfs.service)" != "$old" ] && systemctl is-active lxcfs.service; }
-ok 'killed, it is started again' slowly again
+ok 'killed, it is started again' eventually again
 ok 'the limit shows again' eventually limited
 is 1 'one layer, not two' lx attach a -- grep -c ' /proc/meminfo ' /proc/mounts
 systemctl stop lxcfs.service

@@ -141,9 +141,6 @@ eventually() {
 	done
 }
 
-# The same for what takes such a machine minutes.
-slowly() { eventually "$@" || eventually "$@" || eventually "$@"; }
-
 # What the host holds, for the leak check. Zombies are their parent's to reap, and that is not us.
 host_state() {
 	awk '{ print $5 }' /proc/self/mountinfo | sort

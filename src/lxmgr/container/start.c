@@ -501,7 +501,6 @@ static int start_direct(struct start *s, struct lxmgr_err *err)
 	if (r == 0)
 		r = s->opts->service ? launch_here(s, err) : launch(s, err);
 	log_to_fd(-1, LOG_L_DEBUG, NULL);
-	fd_close(&s->lock_fd);
 	return r;
 }
 

@@ -128,16 +128,22 @@ static void forbid_unit_restart(const struct lxmgr_container *c)
 		log_warn("%s: %s, ignoring", c->name, why.text);
 }
 
+static void kill_monitor(const struct lxmgr_container *c, int monitor)
+{
+	struct pollfd p = { .fd = monitor, .events = POLLIN };
+
+	forbid_unit_restart(c);
+	sys_pidfd_send_signal(monitor, SIGKILL);
+	poll(&p, 1, KILL_WAIT_MS);
+}
+
 /* A start that is not done: its monitor may hang in a hook, and answers nobody. With the monitor
  * gone, what it had got to is read again: init may have been born meanwhile. */
 static void end_start(const struct lxmgr_container *c, struct target *t, int *ret_init)
 {
-	struct pollfd p = { .fd = t->monitor, .events = POLLIN };
 	bool stale;
 
-	forbid_unit_restart(c);
-	sys_pidfd_send_signal(t->monitor, SIGKILL);
-	poll(&p, 1, KILL_WAIT_MS);
+	kill_monitor(c, t->monitor);
 	if (state_read(c, &t->state, &stale, NULL) == 0)
 		t->init = *ret_init = state_init_pidfd(&t->state);
 }
@@ -145,31 +151,27 @@ static void end_start(const struct lxmgr_container *c, struct target *t, int *re
 int container_end_start(const struct lxmgr_container *c)
 {
 	cleanup_fd int monitor = -EBADF;
-	struct target t = { .init = -1, .netns = -1 };
-	cleanup_fd int born = -EBADF;
+	struct state s;
 	bool stale;
 
-	if (state_read(c, &t.state, &stale, NULL) < 0 || stale || t.state.state != LXMGR_STARTING)
+	if (state_read(c, &s, &stale, NULL) < 0 || stale || s.state != LXMGR_STARTING)
 		return 0;
-	t.monitor = monitor = state_monitor_pidfd(&t.state);
+	monitor = state_monitor_pidfd(&s);
 	if (monitor < 0)
 		return 0;
-	end_start(c, &t, &born);
+	kill_monitor(c, monitor);
 	return 1;
 }
 
 /* The monitor hangs after init's end: in a hook, which would hang here again. */
 static int end_finish(struct lxmgr_container *c, const struct target *t, struct lxmgr_err *err)
 {
-	struct pollfd p = { .fd = t->monitor, .events = POLLIN };
 	struct state s;
 	bool stale;
 	int r;
 
 	log_warn("%s: its monitor hangs and is killed; no more hooks are run", c->name);
-	forbid_unit_restart(c);
-	sys_pidfd_send_signal(t->monitor, SIGKILL);
-	poll(&p, 1, KILL_WAIT_MS);
+	kill_monitor(c, t->monitor);
 	r = state_read(c, &s, &stale, err);
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
