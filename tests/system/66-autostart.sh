@@ -165,10 +165,11 @@ cp -a "$TREE/lxmgr.conf" "$CONF"
 
 # Restart policy, by the monitor: this tree has no units.
 busybox r
+# With the new init there is a pid while it still is STARTING, where nothing can be attached.
 restarted() {
 	local p
 	p=$(pid r)
-	[ -n "$p" ] && [ "$p" != "$old" ]
+	[ -n "$p" ] && [ "$p" != "$old" ] && [ "$(state r)" = RUNNING ]
 }
 lx config -n r lxmgr.start.restart=on-failure
 lx start r
