@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC1091,SC2016
 # What the kernel limits per user is each container's own: its user namespace belongs to its root.
 . ./lib.sh
-need tail chroot sysctl
+. ./guest.sh
+need tail busybox sysctl
 
 key=fs.inotify.max_user_instances
 before=$(sysctl -n "$key")
@@ -13,11 +14,13 @@ watchers() { # watchers NUMBER: stay in the background
 	echo "i=0; while [ \$i -lt $1 ]; do tail -f /etc/hostname >/dev/null & i=\$((i + 1)); done; sleep 2"
 }
 watch='LC_ALL=C timeout 1 tail -f /etc/hostname'
-in_c() { lx attach "$1" -- chroot /mnt sh -c "$2"; }
+in_c() { lx attach "$1" -- sh -c "$2"; }
 has_watcher() { ! "$@" 2>&1 | grep -q "$refused"; }
 
+borrow_usr
 for c in a b; do
-	busybox "$c" -s 'lxmgr.mount.entry=/ mnt none bind,ro 0 0' -s 'lxmgr.mount.entry=/dev mnt/dev none bind,ro 0 0'
+	guest "$c"
+	echo "$c" >"$TREE/$c/rootfs/etc/hostname"
 	lx start "$c"
 done
 sysctl -q -w "$key=64"
@@ -53,4 +56,7 @@ is 1024 'and acts' sysctl -n "$key"
 is '' 'doctor has nothing to say of those any more' sh -c "lxmgr-doctor | sed -n '/^sysctls/,/^limits/p' | grep notice"
 printf '%s\n' "$old" | sed 's/ = /=/' | while read -r line; do sysctl -q -w "$line"; done
 is "$before" 'all is as before' sysctl -n "$key"
+lx destroy -q -f a
+lx destroy -q -f b
+give_back_usr
 finish
