@@ -55,10 +55,11 @@ ok 'uptime is the container'"'"'s' young
 status 1 'its files are not written' lx attach a -- sh -c 'echo x >/proc/meminfo'
 ok 'a service inside may mount a fresh /proc' lx attach a -- unshare -m mount -t proc proc /proc
 ok 'the CPUs that are online read' lx attach a -- cat /sys/devices/system/cpu/online
-own() { lx start -s 'lxmgr.mount.entry=/etc/hostname proc/uptime none bind,ro 0 0' a; }
+echo mine >"$TREE/own"
+own() { lx start -s "lxmgr.mount.entry=$TREE/own proc/uptime none bind,ro,relabel 0 0" a; }
 lx stop -k a
 ok 'an entry of the config wins' own
-is "$(cat /etc/hostname)" 'over a file of lxcfs' lx attach a -- cat /proc/uptime
+is mine 'over a file of lxcfs' lx attach a -- cat /proc/uptime
 lx stop -k a
 lx start a
 

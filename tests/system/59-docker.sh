@@ -3,7 +3,7 @@
 # Docker in a container with lxmgr.features = nesting: overlay, a memory limit, a published port.
 . ./lib.sh
 . ./guest.sh
-need busybox dockerd docker
+need busybox dockerd containerd docker
 if [ "$(stat -f -c %T /sys/fs/cgroup)" != cgroup2fs ]; then
 	skip 'Docker in a container' 'this host hands on no controllers: it has v1 hierarchies'
 	finish
@@ -18,9 +18,13 @@ ok 'start a container for Docker' lx start out
 ok 'it hands on its controllers' inside 'cd /sys/fs/cgroup && mkdir init && for p in $(cat cgroup.procs); do echo $p >init/cgroup.procs; done 2>/dev/null
 	echo "+memory +pids +cpu" >cgroup.subtree_control'
 inside 'mkdir -p /b/bin /var/log /var/lib/docker; cp /usr/bin/busybox /b/bin/; echo published >/b/page
-	setsid dockerd >/var/log/docker 2>&1 &'
-up() { inside docker info; }
+	setsid containerd >/var/log/containerd 2>&1 &'
+# dockerd would give up waiting for it after 15 seconds.
+answers() { inside 'ctr version'; }
 slowly() { eventually "$@" || eventually "$@" || eventually "$@"; }
+ok 'containerd comes up' slowly answers
+inside 'setsid dockerd --containerd=/run/containerd/containerd.sock >/var/log/docker 2>&1 &'
+up() { inside docker info; }
 ok 'its daemon comes up' slowly up
 says '^overlay' 'on overlay' inside "docker info -f '{{.Driver}}'"
 ok 'an image' inside 'tar -C /b -c . | docker import - box'

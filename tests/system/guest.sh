@@ -21,8 +21,8 @@ guest() { # guest NAME [OPTIONS]
 	root=$TREE/$name/rootfs
 	mkdir -p "$root"/{dev,etc/lxmgr,proc,sys,run,var/tmp,root,usr} || return
 	mkdir -m 1777 "$root/tmp"
-	# With the label of where it comes to.
-	cp -a --no-preserve=context /etc/alternatives "$root/etc/" 2>/dev/null
+	# Not -a: with the attributes would come the label of where it was.
+	cp -dR /etc/alternatives "$root/etc/" 2>/dev/null
 	for d in bin sbin lib lib32 lib64; do
 		ln -s "usr/$d" "$root/$d"
 	done
