@@ -38,7 +38,7 @@ lx stop -k a
 is 'no' 'start, too' at /attack key lxmgr-test
 lx stop -k a
 says '^no' 'execute, too' bash -c "'$attack' with-key lxmgr-test lxmgr-execute -P $TREE a -- /attack key lxmgr-test"
-if [ "$(cat /sys/fs/selinux/enforce 2>/dev/null)" = 1 ]; then
+if is_enforcing; then
 	skip 'control: without lxmgr.keyring.session it is found' 'SELinux keeps the key from it'
 else
 	says '^yes' 'control: without lxmgr.keyring.session it is found' bash -c "'$attack' with-key lxmgr-test lxmgr-execute -P $TREE -s lxmgr.keyring.session=0 a -- /attack key lxmgr-test"

@@ -102,10 +102,10 @@ ok 'and is taken back' lx cgroup p devices.deny 'c 10:237 r'
 status 1 'it is closed again' node 'c 10 237' 'exec 5</tmp/n'
 ok 'a device is handed in' lx device p add /dev/loop-control
 # Its label is the host's: SELinux leaves that to the administrator.
-[ ! -e /sys/fs/selinux/enforce ] || setsebool lxmgr_devices on
+! has_selinux || setsebool lxmgr_devices on
 ok 'and can be used' lx attach p -- sh -c 'exec 5</dev/loop-control'
 ok 'it is taken back' lx device p del /dev/loop-control
-[ ! -e /sys/fs/selinux/enforce ] || setsebool lxmgr_devices off
+! has_selinux || setsebool lxmgr_devices off
 status 1 'and cannot' node 'c 10 237' 'exec 5</tmp/n'
 lx stop -k p
 rules() { # rules CONFIG... -- COMMAND

@@ -36,7 +36,7 @@ status 137 'and acts' inside 'docker run --rm -m 64m --memory-swap 64m box /bin/
 ok 'a port is published' inside 'docker run -d --name web -p 8080:80 box /bin/busybox httpd -f -p 80 -h /'
 is published 'which the host reaches' env busybox wget -q -T 20 -O - "http://$(lx info -i -H out | head -n 1):8080/page"
 ok 'it is stopped' inside docker rm -f web
-[ "$FAILED" = 0 ] || inside tail -n 30 /var/log/docker | sed 's/^/# /'
+[ "$FAILED" = 0 ] || inside tail -n 30 /var/log/containerd /var/log/docker | sed 's/^/# /'
 ok 'the container ends with all of it' lx stop -k out
 give_back_usr
 finish

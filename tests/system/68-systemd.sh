@@ -80,7 +80,7 @@ if [ -S /run/dbus/system_bus_socket ] && command -v machinectl >/dev/null; then
 	says "Unit: $unit" 'knows its unit' machinectl status "$ct"
 	is "$(lxmgr-info -p -H "$ct")" 'and its leader' machinectl show -p Leader --value "$ct"
 	addr=$(lxmgr-info -i -H "$ct" | head -n 1)
-	if [ "$(cat /sys/fs/selinux/enforce 2>/dev/null)" = 1 ]; then
+	if is_enforcing; then
 		skip 'the name service has its address' "the host's SELinux policy does not let machined into any container's network"
 	elif ls /usr/lib/*/libnss_mymachines.so.2 >/dev/null 2>&1; then
 		says "$addr" 'the name service has its address' getent -s mymachines ahosts "$ct"

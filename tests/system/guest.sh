@@ -7,7 +7,7 @@ USR=/usr
 # SELinux keeps containers from the host's programs: there they are seen through an overlay with the
 # containers' label, which has to go before finish.
 borrow_usr() {
-	[ -e /sys/fs/selinux/enforce ] || return 0
+	has_selinux || return 0
 	USR=$TREE/.usr MAP=''
 	mkdir -p "$USR" "$TREE/.none" || return
 	mount -t overlay -o "ro,lowerdir=/usr:$TREE/.none,context=\"system_u:object_r:lxmgr_file_t:s0\"" overlay "$USR"

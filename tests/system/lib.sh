@@ -76,10 +76,12 @@ lx() { # lx VERB ...: in the test's tree
 
 # for_containers DIR: what of the host is mounted into a container needs the label for that.
 for_containers() {
-	[ ! -e /sys/fs/selinux/enforce ] || chcon -R system_u:object_r:lxmgr_file_t:s0 "$@"
+	! has_selinux || chcon -R system_u:object_r:lxmgr_file_t:s0 "$@"
 }
 
 has_systemd() { [ -d /run/systemd/system ]; }
+has_selinux() { [ -e /sys/fs/selinux/enforce ]; }
+is_enforcing() { has_selinux && [ "$(cat /sys/fs/selinux/enforce)" = 1 ]; }
 
 # need PROGRAM...: without them the file is one visible SKIP.
 need() {

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash
 # Helpers of the SELinux tests.
-has_selinux() { [ -e /sys/fs/selinux/enforce ]; }
-is_enforcing() { [ "$(cat /sys/fs/selinux/enforce)" = 1 ]; }
 
 # What doctor says is to be typed, or nothing.
 module_command() { lxmgr-doctor | sed -n 's/.*-> \(semodule -i .*\)/\1/p'; }
