@@ -148,6 +148,18 @@ kill -9 "$(lxmgr-info --json uu-r | jq .monitor_pid)"
 ok 'one without a monitor is stopped' lxmgr-stop -t 30 uu-r
 sleep 4
 is 'STOPPED' 'for good' state uu-r
+lxmgr-config -n uu-r lxmgr.signal.halt=SIGWINCH # which no init minds
+lxmgr-start uu-r
+old=$(pid uu-r) monitor=$(lxmgr-info --json uu-r | jq .monitor_pid)
+lxmgr-stop -t 60 uu-r &
+stop=$!
+ok 'a stop waits' eventually all_are STOPPING uu-r
+kill -9 "$monitor" "$old"
+wait "$stop"
+is 0 'the monitor is killed meanwhile' echo $?
+sleep 4
+is 'STOPPED' 'also that is for good' state uu-r
+lxmgr-config -n uu-r --unset lxmgr.signal.halt
 lxmgr-config -n uu-r lxmgr.start.restart=always
 lxmgr-start uu-r
 old=$(pid uu-r)

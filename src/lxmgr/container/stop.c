@@ -109,15 +109,6 @@ static bool init_is_gone(const struct target *t)
 	return t->init < 0 || poll(&p, 1, 0) > 0;
 }
 
-/* A container whose monitor was killed: whoever stops it cleans up. */
-static int clean_up(struct lxmgr_container *c, const struct target *t, struct lxmgr_err *err)
-{
-	struct state s;
-	int r = teardown_stale(c, t->netns, &s, err);
-
-	return r > 0 ? 0 : r;
-}
-
 /* systemd would take the end of a monitor that was killed for a failure, which it may answer with a
  * restart. */
 static void forbid_unit_restart(const struct lxmgr_container *c)
@@ -126,6 +117,20 @@ static void forbid_unit_restart(const struct lxmgr_container *c)
 
 	if (service_stop_unit(c, &why) < 0)
 		log_warn("%s: %s, ignoring", c->name, why.text);
+}
+
+/* A container whose monitor was killed, before or while it was waited for: whoever stops it cleans
+ * up. */
+static int clean_up(struct lxmgr_container *c, const struct target *t, struct lxmgr_err *err)
+{
+	struct state s;
+	bool stale;
+	int r;
+
+	if (t->monitor >= 0 && state_read(c, &s, &stale, NULL) == 0)
+		forbid_unit_restart(c);
+	r = teardown_stale(c, t->netns, &s, err);
+	return r > 0 ? 0 : r;
 }
 
 static void kill_monitor(const struct lxmgr_container *c, int monitor)
