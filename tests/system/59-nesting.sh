@@ -94,7 +94,7 @@ lx destroy -q -f out
 # What the isolation tests forbid, nesting does not allow.
 for f in 50-isolation 52-cve 53-attacks; do
 	if in_haste && [ "$f" = 53-attacks ]; then
-		skip "$f.sh with nesting" 'minutes of it in an emulated machine (LXMGR_TEST_LONG: not left out)'
+		skip "$f.sh with nesting" 'minutes of it in an emulated machine (LXMGR_TEST_HASTE)'
 		continue
 	fi
 	OUT=$(TREE='' LXMGR_TEST_FEATURES=nesting bash "./$f.sh" 2>&1)

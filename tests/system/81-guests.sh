@@ -49,7 +49,7 @@ for event in 'systemctl restart systemd-networkd' 'networkctl reload' 'networkct
 	ok "kept through: $event" kept_by_all
 done
 if [ -n "${LXMGR_TEST_LONG:-}" ]; then
-	sleep 300
+	idle 300
 	ok 'kept for five minutes more' kept_by_all
 else
 	skip 'kept for five minutes more' 'LXMGR_TEST_LONG is not set'

@@ -131,8 +131,14 @@ thinned() {
 	local n=$(($1 / ${LXMGR_TEST_THIN:-1}))
 	echo $((n ? n : 1))
 }
-# What takes minutes in an emulated machine is left out there, unless all is wanted.
-in_haste() { [ -n "${LXMGR_TEST_THIN:-}" ] && [ -z "${LXMGR_TEST_LONG:-}" ]; }
+# LXMGR_TEST_HASTE: what takes minutes in an emulated machine is left out.
+in_haste() { [ -n "${LXMGR_TEST_HASTE:-}" ]; }
+# A wait in which a machine does nothing: meanwhile another may have its processor.
+idle() { # idle SECONDS
+	[ -z "${LXMGR_TEST_IDLE:-}" ] || : >"$LXMGR_TEST_IDLE"
+	sleep "$1"
+	[ -z "${LXMGR_TEST_IDLE:-}" ] || rm "$LXMGR_TEST_IDLE"
+}
 
 # eventually COMMAND...: try for up to a minute: an emulated machine with others beside it is slow.
 eventually() {
