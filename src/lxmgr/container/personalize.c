@@ -23,6 +23,8 @@
 #include "util/str.h"
 
 #define FILE_LIMIT (1 << 20)
+/* Exit status of the child: all is done but the host keys. */
+#define NO_KEYS 3
 
 int personalize_check(const struct personalize *p, struct lxmgr_err *err)
 {
@@ -48,9 +50,8 @@ int personalize_check(const struct personalize *p, struct lxmgr_err *err)
 	return 0;
 }
 
-/* Replace a file below the root, whatever stands there now: by name in an opened directory, so
- * that a link of the image's is replaced and not followed. */
-static int put(int root, const char *path, const char *text, mode_t mode, struct lxmgr_err *err)
+int personalize_put(int root, const char *path, const char *text, size_t len, mode_t mode,
+		    struct lxmgr_err *err)
 {
 	const char *base;
 	cleanup_fd int dir = open_parent_in(root, path, OPEN_IN_ROOT, &base);
@@ -58,8 +59,13 @@ static int put(int root, const char *path, const char *text, mode_t mode, struct
 
 	if (dir == -ENOENT)
 		return 0;
-	r = dir < 0 ? dir : write_file_replace(dir, base, text, strlen(text), mode);
+	r = dir < 0 ? dir : write_file_replace(dir, base, text, len, mode);
 	return r < 0 ? err_set(err, r, "write '/%s' in the container", path) : 0;
+}
+
+static int put(int root, const char *path, const char *text, mode_t mode, struct lxmgr_err *err)
+{
+	return personalize_put(root, path, text, strlen(text), mode, err);
 }
 
 static int put_machine_id(int root, struct lxmgr_err *err)
@@ -153,7 +159,7 @@ static int put_key(int root, const char *file, struct lxmgr_err *err)
 static int write_all_files(int root, const struct personalize *p, struct lxmgr_err *err)
 {
 	char name[80];
-	int r = put_machine_id(root, err);
+	int r = p->keep_machine_id ? 0 : put_machine_id(root, err);
 
 	snprintf(name, sizeof(name), "%s\n", p->hostname);
 	if (r == 0)
@@ -162,6 +168,10 @@ static int write_all_files(int root, const struct personalize *p, struct lxmgr_e
 		r = put_password(root, p->password, err);
 	if (r == 0 && p->ssh_key_file)
 		r = put_key(root, p->ssh_key_file, err);
+	if (r == 0 && p->old_hostname)
+		r = personalize_hosts(root, p->old_hostname, p->hostname, err);
+	if (r == 0 && p->new_host_keys)
+		r = personalize_host_keys(root, err);
 	return r;
 }
 
@@ -191,7 +201,7 @@ static void child(int sock, int ct_fd, const char *path, const struct storage_sp
 	}
 	if (r < 0 && msg_send(sock, &err, sizeof(err), NULL, 0) < 0)
 		_exit(2);
-	_exit(r < 0);
+	_exit(r < 0 ? 1 : r > 0 ? NO_KEYS : 0);
 }
 
 int personalize_root(int ct_fd, const char *path, const struct storage_spec *spec,
@@ -220,6 +230,11 @@ int personalize_root(int ct_fd, const char *path, const struct storage_spec *spe
 		if (err)
 			*err = why;
 		return why.code < 0 ? why.code : -EIO;
+	}
+	if (WIFEXITED(status) && WEXITSTATUS(status) == NO_KEYS) {
+		if (p->ret_no_keys)
+			*p->ret_no_keys = true;
+		return 0;
 	}
 	return status ? err_msg(err, -EIO, "writing the container's own files failed") : 0;
 }
