@@ -41,6 +41,7 @@ static const struct tool tool = {
 	.summary = "Copy or rename a container.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
+	.second = &newname,
 	.no_rcfile = true,
 };
 
@@ -106,8 +107,6 @@ int main(int argc, char **argv)
 	struct lxmgr_container *c;
 	int rest = tool_parse(&tool, argc, argv), status;
 
-	if (rest < argc && !newname)
-		newname = argv[rest++];
 	if (rest < argc)
 		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));
 	if (unsupported)

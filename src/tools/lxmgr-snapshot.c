@@ -30,6 +30,7 @@ static const struct tool tool = {
 	.summary = "Keep what a container is now, and go back to it.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
+	.second = &o.name,
 	.no_rcfile = true,
 	.has_json = true,
 };
@@ -183,8 +184,6 @@ int main(int argc, char **argv)
 	struct lxmgr_container *c;
 	int rest = tool_parse(&tool, argc, argv), status;
 
-	if (rest < argc && !o.name && !list && !destroy && !restore)
-		o.name = argv[rest++];
 	if (rest < argc)
 		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));
 	if (list + !!destroy + !!restore + (o.name || o.comment || comment_file) > 1)

@@ -311,26 +311,34 @@ static bool wants_name(void)
 	return !current->no_name && !common.name;
 }
 
+/* Where the next argument that is no option goes; NULL: it is left for the tool. */
+static const char **next_operand(void)
+{
+	if (wants_name()) {
+		common.name_is_first = true;
+		return &common.name;
+	}
+	return current->second && !*current->second ? current->second : NULL;
+}
+
 /* Options stand before and behind the name, not behind a command. The index of what is left. */
 static int parse_args(int argc, char **argv)
 {
+	const char **to;
 	int i = 1;
 
 	for (;;) {
 		while (i < argc && is_option(argv[i]))
 			i += argv[i][1] == '-' ? parse_long(argv + i, argc - i)
 					       : parse_short(argv + i, argc - i);
-		if (i == argc || !wants_name() || !strcmp(argv[i], "--"))
+		if (i == argc || !strcmp(argv[i], "--") || !(to = next_operand()))
 			break;
-		common.name = argv[i++];
-		common.name_is_first = true;
+		*to = argv[i++];
 	}
 	if (i < argc && !strcmp(argv[i], "--"))
 		i++;
-	if (i < argc && wants_name()) {
-		common.name = argv[i++];
-		common.name_is_first = true;
-	}
+	while (i < argc && (to = next_operand()))
+		*to = argv[i++];
 	return i;
 }
 

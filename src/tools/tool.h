@@ -46,8 +46,10 @@ struct tool {
 	size_t n_opts;
 	bool no_name; /* takes no container name */
 	bool name_optional;
-	bool no_rcfile; /* opens no container that a config could be given for */
-	bool any_user;	/* needs no root, or calls tool_need_root() where it does */
+	const char **second; /* takes the argument behind the name, if no option has set it; options
+			      * may follow that, too */
+	bool no_rcfile;	     /* opens no container that a config could be given for */
+	bool any_user;	     /* needs no root, or calls tool_need_root() where it does */
 	bool has_json;
 	void (*more_help)(void); /* prints what follows the options; may be NULL */
 };

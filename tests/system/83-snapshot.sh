@@ -6,8 +6,11 @@ need jq strace
 
 layers() { find "$TREE/.layers" -mindepth 1 -maxdepth 1 2>/dev/null | wc -l; }
 inside() { # inside NAME COMMAND: in the stopped container
+	local rc
 	lx start "$1" && lx attach "$1" -- sh -c "$2"
+	rc=$?
 	lx stop -k "$1"
+	return $rc
 }
 
 for b in dir overlay; do

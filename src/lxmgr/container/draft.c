@@ -86,7 +86,7 @@ static bool is_stale(const char *entry)
 }
 
 /* Left by a create or destroy that was killed: nobody holds its lock. */
-static void clean_stale(const struct draft *d)
+void draft_clean(const struct draft *d)
 {
 	int fd = dup(d->path_fd);
 	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
@@ -115,7 +115,7 @@ int draft_make_dir(struct draft *d, struct lxmgr_err *err)
 	if (fstatat(d->path_fd, d->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_status(err, STATUS_WRONG_STATE, -EEXIST,
 				  "container '%s' exists already in %s", d->name, d->path);
-	clean_stale(d);
+	draft_clean(d);
 	snprintf(d->tmp, sizeof(d->tmp), ".%s.new-%d", d->name, getpid());
 	if (mkdirat(d->path_fd, d->tmp, 0700) < 0)
 		return err_set(err, -errno, "make '%s/%s'", d->path, d->name);

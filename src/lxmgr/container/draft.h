@@ -30,6 +30,8 @@ struct draft {
 int draft_open(struct draft *d, const char *path, const char *name, struct lxmgr_err *err);
 /* -EEXIST where the container is there already. */
 int draft_make_dir(struct draft *d, struct lxmgr_err *err);
+/* Remove what killed makers left in the directory that draft_open() opened. */
+void draft_clean(const struct draft *d);
 /* Change d->text as config_edit() does: value NULL takes the key away. */
 int draft_set(struct draft *d, const char *key, const char *value, struct lxmgr_err *err);
 /* Make d->config of d->text and check it; display names the text in errors. */

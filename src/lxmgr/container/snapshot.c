@@ -320,7 +320,19 @@ static int collect(struct lxmgr_container *c)
 	return r;
 }
 
-/* One rename takes it away; what is left is cleaned by the next snapshot of this container. */
+/* What a killed snapshot left. */
+static void clean(struct lxmgr_container *c)
+{
+	char path[SNAPSHOTS_PATH_SIZE];
+	struct draft d;
+
+	snapshots_path(c, path);
+	if (draft_open(&d, path, "any", NULL) == 0)
+		draft_clean(&d);
+	draft_close(&d);
+}
+
+/* One rename takes it away; what is left is cleaned by the next that makes or destroys one. */
 static int remove_snapshot(struct lxmgr_container *c, const char *name, struct lxmgr_err *err)
 {
 	cleanup_fd int dir = openat(c->dir_fd, SNAPSHOTS_DIR, DIR_FLAGS);
@@ -345,8 +357,10 @@ int lxmgr_snapshot_destroy(struct lxmgr_container *c, const char *name, struct l
 	own = container_lock(snap, CONTAINER_LOCK_TIMEOUT_MS, err);
 	r = own < 0 ? own : remove_snapshot(c, name, err);
 	lxmgr_container_close(snap);
-	if (r == 0)
+	if (r == 0) {
+		clean(c);
 		collect(c);
+	}
 	return r;
 }
 

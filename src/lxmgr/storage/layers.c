@@ -22,18 +22,28 @@
 #define STORE	  ".layers"
 #define SNAPSHOTS "snapshots"
 
-/* Of a container it lies beside it; a snapshot is a directory NAME/snapshots/SNAP. */
+/* A snapshot is a directory NAME/snapshots/SNAP. */
+static bool is_snapshot(int ct_fd)
+{
+	struct stat up, named, record;
+
+	return fstatat(ct_fd, "..", &up, 0) == 0 &&
+	       fstatat(ct_fd, "../../" SNAPSHOTS, &named, AT_SYMLINK_NOFOLLOW) == 0 &&
+	       up.st_dev == named.st_dev && up.st_ino == named.st_ino &&
+	       fstatat(ct_fd, "../../storage", &record, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
+/* It lies beside the container. */
+static const char *store_of(int ct_fd)
+{
+	return is_snapshot(ct_fd) ? "../../../" STORE : "../" STORE;
+}
+
 int layers_open(int ct_fd)
 {
-	static const char *const places[] = { "../" STORE, "../../../" STORE };
+	int fd = openat(ct_fd, store_of(ct_fd), O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 
-	for (size_t i = 0; i < ARRAY_SIZE(places); i++) {
-		int fd = openat(ct_fd, places[i], O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-
-		if (fd >= 0 || errno != ENOENT)
-			return fd < 0 ? -errno : fd;
-	}
-	return -ENOENT;
+	return fd < 0 ? -errno : fd;
 }
 
 static int lock_store(struct storage *st, struct lxmgr_err *err)
@@ -42,12 +52,11 @@ static int lock_store(struct storage *st, struct lxmgr_err *err)
 
 	if (st->layers_lock >= 0)
 		return 0;
-	if (mkdirat(st->ct_fd, "../" STORE, 0700) < 0 && errno != EEXIST)
+	if (mkdirat(st->ct_fd, store_of(st->ct_fd), 0700) < 0 && errno != EEXIST)
 		return err_set(err, -errno, "make the directory of layers");
-	st->layers_lock =
-		openat(st->ct_fd, "../" STORE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	st->layers_lock = layers_open(st->ct_fd);
 	if (st->layers_lock < 0)
-		return err_set(err, -errno, "open the directory of layers");
+		return err_set(err, st->layers_lock, "open the directory of layers");
 	do {
 		r = flock(st->layers_lock, LOCK_SH) < 0 ? -errno : 0;
 	} while (r == -EINTR);

@@ -307,7 +307,8 @@ int overlay_recover(struct storage *st, struct lxmgr_err *err)
 		return 0;
 	if (*st->tree || st->n_layers)
 		remove_others(st);
-	if (!st->n_layers)
+	/* A snapshot has no layer of its own. */
+	if (!st->n_layers || faccessat(st->ct_fd, overlay_tree(st), F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
 	upper = open_tree_dir(st, "upper");
 	root = layers_open_root(st->ct_fd, st->layer[0]);
