@@ -77,17 +77,24 @@ for c in s1 s2 s3 s4; do lx destroy -q $c; done
 is 0 'the last one takes the layers away' layers
 # A chain: more layers than there may be.
 busybox chain -B overlay
-for i in $(seq 12); do
+for i in $(seq 20); do
 	lx start chain
 	lx attach chain -- sh -c "echo $i >/step; echo $i >/s$i"
+	case $i in
+	1) lx attach chain -- sh -c 'rm /bin/true; mkdir -p /usr/share/old/etc; echo x >/usr/share/old/etc/x' ;;
+	3) lx attach chain -- mv /usr/share/old /moved ;;
+	esac
 	lx stop -k chain
 	OUT=$(lx copy -s chain "c$i" 2>&1) || break
 done
-ok 'a chain of twelve shared copies' test "$i" = 12 -a -d "$TREE/c12"
+ok 'a chain of twenty shared copies' test "$i" = 20 -a -d "$TREE/c20"
 lx start chain
-is '12 1 12' 'the last one has all' lx attach chain -- sh -c 'echo $(cat /step /s1 /s12)'
+is '20 1 20' 'the last one has all' lx attach chain -- sh -c 'echo $(cat /step /s1 /s20)'
+status 1 'what was deleted stays so' lx attach chain -- test -e /bin/true
+is '/moved/etc' 'what was moved, too' lx attach chain -- sh -c 'ls -d /moved/etc && ! ls -d /usr/share/old'
+ok 'in fewer layers than that' test "$(grep -c ^layer "$TREE/chain/storage")" -le 13
 lx stop -k chain
-for i in chain $(seq -f 'c%.0f' 12); do lx destroy -q "$i"; done
+for i in chain $(seq -f 'c%.0f' 20); do lx destroy -q "$i"; done
 # Backend dir has nothing to share on a file system without reflinks.
 busybox plain -B dir
 if cp --reflink=always "$TREE/plain/config" "$TREE/.reflink" 2>/dev/null; then

@@ -102,6 +102,18 @@ static bool is_empty(int fd)
 	return d != NULL;
 }
 
+/* On top of st's layers. Where there are as many as there may be, they become one. The own tree, if
+ * there is one, stands on that just as well. */
+static int new_layer(struct storage *st, struct lxmgr_err *err)
+{
+	int fd = layers_new(st, err), r;
+
+	if (fd != -E2BIG)
+		return fd;
+	r = overlay_flatten(st, err);
+	return r < 0 ? r : layers_new(st, err);
+}
+
 /* The container's own layer into the store. */
 static int freeze(struct storage *st, struct lxmgr_err *err)
 {
@@ -112,9 +124,7 @@ static int freeze(struct storage *st, struct lxmgr_err *err)
 		return err_set(err, upper, "open the container's layer");
 	if (st->n_layers && is_empty(upper))
 		return 0;
-	layer = layers_new(st, err);
-	if (layer == -E2BIG)
-		return err_msg(err, -E2BIG, "there are %d layers below it already", OVERLAY_LOWERS);
+	layer = new_layer(st, err);
 	if (layer < 0)
 		return layer;
 	r = storage_write(st, true, err);
@@ -245,10 +255,7 @@ int overlay_copy(struct storage *st, struct storage *to, const struct storage_co
 	if (r < 0)
 		return r;
 	if (how->share && how->live) {
-		layer = layers_new(to, err);
-		if (layer == -E2BIG)
-			return err_msg(err, -E2BIG, "there are %d layers below it already",
-				       OVERLAY_LOWERS);
+		layer = new_layer(to, err);
 		r = layer < 0 ? layer : copy_upper(st, layer, "rootfs", err);
 	} else if (!how->share && has_upper(st)) {
 		return copy_whole(st, to, err);

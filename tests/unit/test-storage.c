@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The file `storage`, and what sets two trees apart. */
+#include "unit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "storage/record.h"
+#include "storage/treediff.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/str.h"
+
+static const struct storage_spec none;
+
+static void test_record(void **state)
+{
+	static const char *const round[] = {
+		"version = 1\nbackend = dir\n",
+		"version = 1\nbackend = overlay\nbase = abc\nids = 524288\n",
+		"version = 2\nbackend = overlay\nbase = abc\ntree = overlay.1\nlayer = 01ab\nlayer "
+		"= 02cd\n",
+		"version = 2\nbackend = dir\nbytes = 1073741824\ninodes = 1000\n",
+	};
+	static const struct {
+		const char *text, *error;
+	} bad[] = {
+		{ "version = 3\nbackend = dir\n", "has version 3" },
+		{ "version = x\nbackend = dir\n", "has version x" },
+		{ "version = 1\n", "names no backend" },
+		{ "version = 1\nbackend = zfs\n", "not supported" },
+		{ "version = 2\nbackend = overlay\nlayer = ../x\n", "layer = ../x" },
+		{ "version = 2\nbackend = overlay\ntree = .\n", "tree = ." },
+		{ "version = 2\nbackend = overlay\nids = -1\n", "ids = -1" },
+	};
+	struct storage st;
+	struct lxmgr_err err;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(round); i++) {
+		cleanup_free char *text = NULL;
+
+		storage_init(&st, -1, &none);
+		assert_int_equal(storage_parse(&st, round[i], &err), 0);
+		text = storage_print(&st);
+		assert_string_equal(text, round[i]);
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
+		storage_init(&st, -1, &none);
+		assert_true(storage_parse(&st, bad[i].text, &err) < 0);
+		assert_non_null(strstr(err.text, bad[i].error));
+	}
+}
+
+static void put(int dir, const char *name, const char *text)
+{
+	cleanup_fd int fd = openat(dir, name, O_CREAT | O_WRONLY | O_CLOEXEC, 0644);
+
+	assert_true(fd >= 0);
+	assert_int_equal(write_all(fd, text, strlen(text)), 0);
+}
+
+static int note(enum tree_change change, const char *path, void *arg)
+{
+	strbuf_addf(arg, "%c %s\n", "ADCM"[change], path);
+	return 0;
+}
+
+static void test_diff(void **state)
+{
+	static const struct timespec old[2] = { { 1000, 0 }, { 1000, 0 } };
+	char dir[] = "/tmp/lxmgr-test-XXXXXX";
+	cleanup_strbuf struct strbuf by_time = { 0 }, by_content = { 0 };
+	cleanup_fd int top = -EBADF, a = -EBADF, b = -EBADF;
+	const int both[] = { 0, 1 };
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	top = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < ARRAY_SIZE(both); i++) {
+		const char *name = i ? "b" : "a";
+		cleanup_fd int d = -EBADF;
+
+		assert_int_equal(mkdirat(top, name, 0755), 0);
+		d = openat(top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_int_equal(mkdirat(d, "sub", 0755), 0);
+		put(d, "same", "x");
+		put(d, "bytes", i ? "12" : "21");
+		put(d, "sub/deep", i ? "longer" : "short");
+		put(d, "mode", "x");
+		assert_int_equal(symlinkat(i ? "one" : "two", d, "link"), 0);
+		assert_int_equal(mkdirat(d, i ? "new" : "gone", 0755), 0);
+		assert_int_equal(i ? mkdirat(d, "type", 0755) : symlinkat("x", d, "type"), 0);
+		assert_int_equal(fchmodat(d, "mode", i ? 0600 : 0644, 0), 0);
+		for (size_t k = 0; k < 4; k++)
+			assert_int_equal(utimensat(d,
+						   ((const char *[]){ "same", "bytes", "mode",
+								      "sub/deep" })[k],
+						   old, 0),
+					 0);
+	}
+	a = openat(top, "a", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	b = openat(top, "b", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(tree_diff(a, b, TREE_BY_TIME, note, &by_time, NULL), 0);
+	assert_string_equal(by_time.s, "D gone\nC link\nM mode\nA new\nC sub/deep\nC type\n");
+	/* The same size and time, but not the same. */
+	assert_int_equal(tree_diff(a, b, TREE_BY_CONTENT, note, &by_content, NULL), 0);
+	assert_string_equal(by_content.s,
+			    "C bytes\nD gone\nC link\nM mode\nA new\nC sub/deep\nC type\n");
+	assert_int_equal(remove_tree_at(AT_FDCWD, dir), 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_record),
+		cmocka_unit_test(test_diff),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
