@@ -5,6 +5,7 @@
  *
  *	attack tiocsti | shocker [PATH] | key NAME | exe SECONDS | raw DEVICE
  *	attack newmount FSTYPE:DIR | bind SOURCE:DIR | writable DIR | adrift DIR:FILE
+ *	attack swap SECONDS:A:B			exchange two names, over and over
  *	attack with-key NAME COMMAND ...	on the host: run it with a key in its session
  */
 #define _GNU_SOURCE
@@ -51,6 +52,21 @@ static int shocker(const char *arg)
 	}
 	fd = open_by_handle_at(dir, &u.h, O_RDONLY | O_DIRECTORY);
 	return fd >= 0;
+}
+
+/* What is looked at under a name is soon another thing. */
+static int swap(const char *arg)
+{
+	char *copy = strdup(arg), *a = strchr(copy, ':'), *b = a ? strchr(a + 1, ':') : NULL;
+	time_t end = time(NULL) + atol(copy);
+	int done = 0;
+
+	if (!b)
+		return 0;
+	*a++ = *b++ = '\0';
+	while (time(NULL) < end)
+		done |= renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0;
+	return done;
 }
 
 /* Find a key of the caller's session. */
@@ -192,7 +208,8 @@ int main(int argc, char **argv)
 		int (*run)(const char *arg);
 	} attacks[] = { { "tiocsti", tiocsti }, { "shocker", shocker },	  { "key", key },
 			{ "exe", exe },		{ "raw", raw },		  { "newmount", newmount },
-			{ "bind", bind },	{ "writable", writable }, { "adrift", adrift } };
+			{ "bind", bind },	{ "writable", writable }, { "adrift", adrift },
+			{ "swap", swap } };
 
 	if (argc > 3 && !strcmp(argv[1], "with-key"))
 		return with_key(argv + 2);
