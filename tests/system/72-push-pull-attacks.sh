@@ -127,6 +127,7 @@ status 1 'with a tree, too' lx push -r a "$out/full" /srv
 is 'file' 'of which nothing is left' at ls -A /srv
 at umount /srv
 
+OUT=''
 # Killed. The bytes come slowly, so that it is in the middle; a group, so that both halves go.
 begin() { # begin DIR COMMAND...: until a temporary name is there
 	local dir=$1
@@ -137,7 +138,8 @@ begin() { # begin DIR COMMAND...: until a temporary name is there
 }
 at sh -c 'echo old >/srv/file'
 for sig in KILL INT TERM; do
-	ok "a push is in the middle ($sig)" begin "$root/srv" lxmgr-push -P "$TREE" a - /srv/file
+	begin "$root/srv" lxmgr-push -P "$TREE" a - /srv/file
+	result $? "a push is in the middle ($sig)"
 	kill "-$sig" -- "-$group"
 	wait "$group" 2>/dev/null
 	is 'old' "the old file is there after $sig" at cat /srv/file
@@ -147,11 +149,13 @@ for sig in KILL INT TERM; do
 	fi
 	ok "$sig: no temporary file is there" eventually sh -c "! ls -A $root/srv | grep -q ^.lxmgr-tmp"
 done
-ok 'one that is killed alone is taken back by its other half' begin "$root/srv" lxmgr-push -P "$TREE" a - /srv/file
+begin "$root/srv" lxmgr-push -P "$TREE" a - /srv/file
+result $? 'one that is killed alone'
 kill -KILL "$(pgrep -g "$group" -o lxmgr-push)"
-ok 'so it is' eventually sh -c "! ls -A $root/srv | grep -q ^.lxmgr-tmp"
+ok 'is taken back by its other half' eventually sh -c "! ls -A $root/srv | grep -q ^.lxmgr-tmp"
 kill -KILL -- "-$group" 2>/dev/null
-ok 'a push that is in the middle' begin "$root/srv" lxmgr-push -P "$TREE" a - /srv/file
+begin "$root/srv" lxmgr-push -P "$TREE" a - /srv/file
+result $? 'a push that is in the middle'
 lx push a "$out/new" /srv/other
 ok 'is not disturbed by another' sh -c "ls -A $root/srv | grep -q ^.lxmgr-tmp"
 ok 'a container that is stopped ends it' lx stop -k a

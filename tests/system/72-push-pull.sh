@@ -60,7 +60,7 @@ both() { # both NAME ROOT
 	ok "$c: -m, -u, -g" push -m 4711 -u 12 -g 13 "$c" "$work/tree/one" /root/owned
 	mkdir -p "$work/umask"
 	(umask 077 && pull "$c" /root/owned "$work/umask/f")
-	is '600 0 0' "$c: pull: no set-id bits, the caller's umask, the caller's" stat -c '%a %u %g' "$work/umask/f"
+	is '700 0 0' "$c: pull: no set-id bits, the caller's umask, the caller's" stat -c '%a %u %g' "$work/umask/f"
 	(umask 077 && pull -a "$c" /root/owned "$work/umask/f")
 	is '711 12 13' "$c: pull -a: the container's numbers, no set-id bits" stat -c '%a %u %g' "$work/umask/f"
 	status 64 "$c: pull gives no set-id bits either by -m" pull -m 4755 "$c" /root/owned "$work/umask/f"
@@ -101,7 +101,7 @@ is '' 'no temporary name is left' left "$root" "$TREE/o/overlay" "$work"
 # -a.
 f=$work/keep
 echo k >"$f"
-chown 5:6 "$f"
+chown 5:6 "$f" && chmod 4755 "$f"
 chmod 4755 "$f"
 setfattr -n user.test -v value "$f"
 setcap cap_net_raw+ep "$f"
@@ -118,7 +118,7 @@ chown 70000:70000 "$f"
 says 'has no ids 70000' 'an owner that the container has not' push -a a "$f" /root/keep
 lx stop -k a
 says 'has no ids 70000' 'stopped, too' push -a a "$f" /root/keep
-chown 5:6 "$f"
+chown 5:6 "$f" && chmod 4755 "$f"
 ok 'stopped: push -a' push -a a "$f" /root/keep2
 is '5 6 4755' 'stopped: keeps owner and mode' stat -c '%u %g %a' "$root/root/keep2"
 

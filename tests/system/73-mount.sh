@@ -44,7 +44,7 @@ for backend in dir overlay; do
 	ok "$backend: --read-only, at a place of ours" lx mount --read-only "$c" "$TREE/.at it"
 	is 'true' "$backend: as JSON" bash -c "lxmgr-mount -P $TREE --json | jq '.[0].read_only'"
 	says "ro $TREE/.at it" "$backend: as text" lx mount
-	status 1 "$backend: nothing can be written" sh -c ": >'$TREE/.at it/root/x'"
+	status 2 "$backend: nothing can be written" sh -c ": >'$TREE/.at it/root/x'"
 	ok "$backend: umount(8) ends it too" umount "$TREE/.at it"
 	ok "$backend: the next command sees that" lx start "$c"
 	lx stop -k "$c"
@@ -84,7 +84,7 @@ lx stop -k a
 unshare -m lxmgr-mount -P "$TREE" -q a
 ok 'a mount namespace that ended took its mount along' lx start a
 lx stop -k a
-unshare -m sh -c "lxmgr-mount -P $TREE -q a; sleep 100" &
+unshare -m sh -c "lxmgr-mount -P $TREE -q a; exec sleep 100" &
 eventually test -e "$rec"
 says 'in the mount namespace of process [0-9]+' 'one in another namespace is seen' lx start a
 kill $!

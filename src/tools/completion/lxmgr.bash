@@ -4,7 +4,7 @@
 
 _lxmgr() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} tool=${COMP_WORDS[0]##*/}
-	local path=() i
+	local path=() i named=''
 	COMPREPLY=()
 	if [ "$tool" = lxmgr ]; then
 		if [ "$COMP_CWORD" = 1 ]; then
@@ -14,6 +14,10 @@ _lxmgr() {
 		tool=lxmgr-${COMP_WORDS[1]}
 	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i - 1]}/${COMP_WORDS[i]} in
+		*/-* | -[Pmugvol]/* | lxmgr/* | */lxmgr/*) ;;
+		*) named=1 ;;
+		esac
 		case ${COMP_WORDS[i]} in
 		-P | --lxmgrpath | --lxcpath) path=(-P "${COMP_WORDS[i + 1]}") ;;
 		--) return ;;
@@ -33,6 +37,15 @@ _lxmgr() {
 	-s | --define | -c)
 		if [ "$tool" != lxmgr-wait ]; then
 			mapfile -t COMPREPLY < <(compgen -W "$(lxmgr-config -l -n x 2>/dev/null | awk '{ print $1 }')" -- "$cur")
+			return
+		fi
+		;;
+	esac
+	case $tool in
+	lxmgr-mount | lxmgr-push | lxmgr-pull | lxmgr-runscript)
+		# Behind the name of the container stand files.
+		if [[ $cur != -* && -n $named ]]; then
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 			return
 		fi
 		;;
