@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash disable=SC1091,SC2016
+# shellcheck shell=bash disable=SC1091,SC2016,SC2034
 # push and pull against a root of the container that swaps links and directories under them, each with
 # a careless copy as the control; full disks, and kills in the middle.
 . ./lib.sh
@@ -66,7 +66,7 @@ for _ in $(seq "$(thinned 40)"); do
 	! grep -qs untouched "$out/got" || n=$((n + 1))
 	rm -rf "$out/got"
 	lx pull -r a /srv "$out/got" >/dev/null 2>&1
-	! grep -rqs untouched "$out/got/d" "$out/got/f" --exclude-dir=e --exclude=l || [ -L "$out/got/d" ] || [ -L "$out/got/f" ] || n=$((n + 1))
+	[ -z "$(find "$out/got" -type f -exec grep -l untouched {} + 2>/dev/null)" ] || n=$((n + 1))
 done
 is 0 'pull never does' echo "$n"
 at killall attack 2>/dev/null

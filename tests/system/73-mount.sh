@@ -69,8 +69,7 @@ lx umount a
 
 # A boot ago, or a mount namespace that is gone.
 lx mount -q a
-rec=$(echo "$RUN/.mounts/a-"*)
-[ -e "$rec" ] || rec=$RUN/.mounts/a
+rec=$(grep -lx "path $TREE" "$RUN"/.mounts/*)
 cp "$rec" "$TREE/.rec"
 lx umount a
 sed 's/^boot .*/boot 00000000-0000-0000-0000-000000000000/' "$TREE/.rec" >"$rec"
@@ -87,10 +86,30 @@ lx stop -k a
 unshare -m sh -c "lxmgr-mount -P $TREE -q a; exec sleep 100" &
 eventually test -e "$rec"
 says 'in the mount namespace of process [0-9]+' 'one in another namespace is seen' lx start a
-kill $!
+busybox e -B dir
+unshare -m sh -c "lxmgr-mount -P $TREE -q e; exec sleep 100" &
+eventually sh -c "lxmgr-mount -P $TREE | grep -q ^e"
+ok 'which does not keep destroy -f from it' lx destroy -q -f e
+kill %1 %2
 wait
-eventually lx start a
+ok 'it starts when that is over' lx start a
 lx stop -k a
+
+# Where mounts are shared, as on hosts with systemd, others get it, and must lose it with us.
+mkdir -p "$TREE/.shared/at"
+mount --bind "$TREE/.shared" "$TREE/.shared"
+mount --make-shared "$TREE/.shared"
+unshare -m --propagation slave sleep 100 &
+other=$!
+eventually sh -c "[ \$(readlink /proc/$other/ns/mnt) != \$(readlink /proc/self/ns/mnt) ]"
+lx mount -q a "$TREE/.shared/at"
+is 'private' 'at a shared place it is private' findmnt -n -o PROPAGATION -M "$TREE/.shared/at"
+ok 'control: another namespace has it' grep -q "$TREE/.shared/at" "/proc/$other/mountinfo"
+ok 'umount' lx umount a
+status 1 'takes it from there' grep -q "$TREE/.shared/at" "/proc/$other/mountinfo"
+kill "$other"
+wait
+umount "$TREE/.shared"
 
 # Killed.
 bad=''

@@ -32,12 +32,13 @@
 #include "util/parse.h"
 #include "util/paths.h"
 
-#define RECORDS	  RUNDIR "/.mounts"
-#define PLACES	  RUNDIR "/.mnt"
-#define LIMIT	  (3 * PATH_MAX)
-#define INFO_MAX  (64 << 20)
-#define NO_FOLLOW 8 /* UMOUNT_NOFOLLOW of sys/mount.h, which clashes with linux/mount.h */
-#define DETACH	  2 /* MNT_DETACH */
+#define RECORDS		RUNDIR "/.mounts"
+#define PLACES		RUNDIR "/.mnt"
+#define LIMIT		(3 * PATH_MAX)
+#define INFO_MAX	(64 << 20)
+#define NO_FOLLOW	8 /* UMOUNT_NOFOLLOW of sys/mount.h, which clashes with linux/mount.h */
+#define MS_PRIVATE_FLAG (1UL << 18)
+#define DETACH		2 /* MNT_DETACH */
 
 struct record {
 	char boot[37], name[64], path[PATH_MAX], dir[PATH_MAX], dev[32];
@@ -269,7 +270,7 @@ static void clone_root(struct rootfs *f, int root, int fds, void *data)
 	(void)fds;
 	/* Private: what is mounted inside it is for nobody else. */
 	if (r >= 0)
-		r = mount_set(mnt, set | (w->read_only ? MOUNT_ATTR_RDONLY : 0), 0, 1UL << 18,
+		r = mount_set(mnt, set | (w->read_only ? MOUNT_ATTR_RDONLY : 0), 0, MS_PRIVATE_FLAG,
 			      false, -1, &err);
 	msg_send(w->sock, &err, sizeof(err), &mnt, r >= 0);
 }
@@ -370,6 +371,12 @@ int lxmgr_container_mount(struct lxmgr_container *c, const char *dir, bool read_
 	}
 	if (r >= 0)
 		r = mount_attach(mnt, target, rec.dir, err);
+	if (r >= 0) {
+		/* Where the place is shared, as on hosts with systemd, it has become so as well. */
+		r = mount_set(mnt, 0, 0, MS_PRIVATE_FLAG, false, -1, err);
+		if (r < 0)
+			sys_umount2(rec.dir, NO_FOLLOW | DETACH);
+	}
 	if (r >= 0 && ret && !(*ret = strdup(rec.dir)))
 		r = err_set(err, -ENOMEM, "mount '%s'", c->name);
 	if (r < 0 && lock >= 0 && target >= 0)
@@ -415,10 +422,9 @@ int mounts_drop(struct lxmgr_container *c, struct lxmgr_err *err)
 	int r = 0;
 
 	if (look(c->tag, &rec, place, NULL, &pid) == 1) {
-		if (pid)
-			return mounts_check(c, true, err);
 		log_notice("%s: letting go of its mount on %s", c->name, place);
-		r = sys_umount2(place, NO_FOLLOW | DETACH);
+		/* Another namespace's lasts as long as that: on files without names. */
+		r = pid ? 0 : sys_umount2(place, NO_FOLLOW | DETACH);
 		if (r < 0)
 			return err_set(err, r, "unmount '%.200s'", place);
 	}
