@@ -39,13 +39,15 @@ static mode_t parse_mode(const char *text, unsigned int max)
 /* An interrupted copy takes back what it began. */
 static int catch_signals(void)
 {
+	static const int sigs[] = { SIGINT, SIGTERM, SIGHUP, SIGQUIT };
+	struct sigaction act;
 	sigset_t set;
 
 	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGQUIT);
+	for (size_t i = 0; i < ARRAY_SIZE(sigs); i++)
+		/* What the caller ignores, as nohup does, stays so. */
+		if (sigaction(sigs[i], NULL, &act) == 0 && act.sa_handler != SIG_IGN)
+			sigaddset(&set, sigs[i]);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	/* A closed pipe is an error like others. */
 	signal(SIGPIPE, SIG_IGN);

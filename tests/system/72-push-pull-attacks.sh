@@ -96,6 +96,12 @@ status 124 'control: a careless copy waits for a fifo' timeout 2 cat "$inside/sr
 status 6 'pull refuses it' timeout 60 lxmgr-pull -P "$TREE" a /srv/p "$out/p"
 says 'is a fifo' 'in a tree it is left out' timeout 60 lxmgr-pull -P "$TREE" -r a /srv "$out/fifos"
 is 'x' 'and the rest comes' cat "$out/fifos/x"
+at /attack lease 100:/srv/x >/dev/null 2>&1 &
+ok 'a file is leased' eventually grep -q "WRITE.*:$(stat -c %i "$root/srv/x") " /proc/locks
+status 124 'control: a careless copy waits for who has it' timeout 2 cat "$inside/srv/x"
+status 1 'pull does not' timeout 30 lxmgr-pull -P "$TREE" a /srv/x "$out/x"
+at killall attack 2>/dev/null
+wait
 ok 'push puts a file in its place' timeout 60 lxmgr-push -P "$TREE" a "$out/new" /srv/p
 is 'pushed' 'for it' at cat /srv/p
 mknod -m 666 "$root/dev-null" c 1 3
@@ -132,7 +138,7 @@ OUT=''
 begin() { # begin DIR COMMAND...: until a temporary name is there
 	local dir=$1
 	shift
-	setsid bash -c '(head -c 100000 /dev/zero; sleep 100) | exec "$@"' x "$@" >/dev/null 2>&1 &
+	env --default-signal=INT setsid bash -c '(head -c 100000 /dev/zero; sleep 100) | exec "$@"' x "$@" >/dev/null 2>&1 &
 	group=$!
 	eventually sh -c "ls -A $dir | grep -q ^.lxmgr-tmp"
 }
@@ -141,6 +147,8 @@ for sig in KILL INT TERM; do
 	begin "$root/srv" lxmgr-push -P "$TREE" a - /srv/file
 	result $? "a push is in the middle ($sig)"
 	kill "-$sig" -- "-$group"
+	eventually sh -c "! pgrep -g $group lxmgr-push"
+	kill -KILL -- "-$group" 2>/dev/null
 	wait "$group" 2>/dev/null
 	is 'old' "the old file is there after $sig" at cat /srv/file
 	if [ $sig = KILL ]; then

@@ -33,7 +33,8 @@ int rootfs_open_stopped(int ct_fd, const char *path, const struct storage_spec *
 	if (r < 0)
 		return err_set(err, r, "make a mount namespace");
 	host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	r = mount_set(host, 0, 0, 1UL << 18 /* MS_PRIVATE */, true, -1, err);
+	/* Slave, not private: what the host unmounts meanwhile must not stay busy here. */
+	r = mount_set(host, 0, 0, 1UL << 19 /* MS_SLAVE */, true, -1, err);
 	if (r < 0)
 		return r;
 	if (ct_fd >= 0) {

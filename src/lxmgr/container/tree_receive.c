@@ -44,6 +44,7 @@ struct receiver {
 	size_t n;
 	struct open_entry file;
 	bool has_file;
+	int64_t shown;
 };
 
 static void entry_close(struct receiver *r, struct open_entry *e, int parent)
@@ -453,6 +454,10 @@ static int take(struct receiver *r, int fd, struct lxmgr_err *err)
 {
 	struct lxmgr_err why;
 
+	if (r->t->pull && r->t->progress && now_ms() - r->shown > 100) {
+		r->shown = now_ms();
+		r->t->progress(r->t->m.name, -1, r->t->arg);
+	}
 	switch (r->t->m.kind) {
 	case TREE_FILE:
 		return begin_file(r, fd, err);
