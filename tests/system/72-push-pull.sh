@@ -126,6 +126,27 @@ ok 'stopped: pull -a' pull -a a /root/keep "$work/kept"
 is '5 6 755' 'stopped: without set-id bits' stat -c '%u %g %a' "$work/kept"
 is "user.test=b'value'" 'stopped: nor capabilities' xattr "$work/kept"
 
+# Whose ids on disk are others: the host's, and LXC's explicit map.
+busybox p -B dir --privileged
+ok 'privileged' push -u 12 p "$work/tree/one" /root/owned
+busybox x -B dir
+chown -hR --from=0:0 300000:300000 "$TREE/x/rootfs"
+sed -i '/^lxmgr.idmap/d' "$TREE/x/config"
+echo 'lxmgr.idmap = b 0 300000 65536' >>"$TREE/x/config"
+ok 'explicit map' push -u 12 x "$work/tree/one" /root/owned
+is '300012 300000' 'ids on disk are of the map' stat -c '%u %g' "$TREE/x/rootfs/root/owned"
+rm -f "$work/kept"
+ok 'and back' pull -a x /root/owned "$work/kept"
+is '12 0' 'as numbers of the container' stat -c '%u %g' "$work/kept"
+for c in p x; do
+	lx start "$c"
+	is '12 0' "$c: inside they are the container's" lx attach "$c" -- stat -c '%u %g' /root/owned
+	ok "$c: running" push -u 13 "$c" "$work/tree/one" /root/owned2
+	is '13 0' "$c: the same" lx attach "$c" -- stat -c '%u %g' /root/owned2
+	is 'one' "$c: and back" pull "$c" /root/owned2 -
+	lx stop -k "$c"
+done
+
 status 3 'no such container' push nosuch "$work/big" /x
 status 64 'no destination' push a "$work/big"
 lx start a
