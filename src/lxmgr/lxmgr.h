@@ -163,6 +163,7 @@ struct lxmgr_start_opts {
 	const char *pidfile;	    /* -p FILE: pid of the monitor */
 	const char *share[4];	    /* net, ipc, uts, pid: NAME, PID or path; NULL */
 	bool execute;		    /* argv runs under lxmgr-init (lxmgr-execute) */
+	int script_fd;		    /* stays open in argv's program; 0: none */
 	uid_t uid;		    /* execute -u, -g; (uid_t)-1: unset */
 	gid_t gid;
 	int *ret_status; /* foreground: wait status of init */
@@ -278,14 +279,69 @@ struct lxmgr_attach_opts {
 	const char *arch; /* -a */
 	const char *selinux_context;
 	const char *pty_log;
-	bool no_pty; /* keep 0, 1, 2 as they are even on a terminal */
+	bool no_pty;   /* keep 0, 1, 2 as they are even on a terminal */
+	int script_fd; /* stays open in the command; 0: none */
 };
 /* Returns when the command ended; *ret_status is the tool's exit status (125, 126, 127 as
  * lxmgr(7) says, 128 + signal). */
 int lxmgr_container_attach(struct lxmgr_container *c, const struct lxmgr_attach_opts *opts,
 			   int *ret_status, struct lxmgr_err *err);
+struct lxmgr_script_opts {
+	int fd;			     /* the script is read from here */
+	const char *const *args;     /* NULL-terminated or NULL */
+	const char *const *set_vars; /* NAME=VALUE ... or NULL */
+	uid_t uid;		     /* (uid_t)-1: root */
+	gid_t gid;
+	void (*progress)(const char *text, int permille, void *arg);
+	void (*warn)(const char *text, void *arg);
+	void *arg;
+};
+/* Run a script of the host's: in the container that runs, or in one that is started for it alone.
+ * Its interpreter is the container's; the container can read it and not change it. *ret_status as
+ * for lxmgr_container_attach(). */
+int lxmgr_container_runscript(struct lxmgr_container *c, const struct lxmgr_script_opts *opts,
+			      int *ret_status, struct lxmgr_err *err);
 /* Connect fd 0/1 to tty `tty` (0: console, -1: the first free one) until escape + q. */
 int lxmgr_container_console(struct lxmgr_container *c, int tty, int escape, struct lxmgr_err *err);
+
+struct lxmgr_files_opts {
+	bool recursive; /* directories too, with what is in them */
+	bool archive;	/* keep times, modes, owners and extended attributes */
+	bool parents;	/* make the directories that dest lacks */
+	uid_t uid;	/* of what is made, (uid_t)-1: root, or the source's with archive */
+	gid_t gid;
+	mode_t mode;   /* of files, (mode_t)-1: as the source's, without set-id bits */
+	int cancel_fd; /* readable: give up (-ECANCELED); 0 or less: none */
+	void (*warn)(const char *text, void *arg); /* something was left out */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *arg;
+};
+/*
+ * Copy files and trees into the container or out of it, while it runs or is stopped. sources is
+ * NULL-terminated; dest is a directory that is there, or the new name of the one source. "-": push
+ * reads one file from descriptor 0, pull writes one to descriptor 1. Ids are the container's. Links
+ * are copied as links, but for a source that is one itself; devices, fifos and sockets are refused,
+ * in trees left out. A file is put in place when it is whole.
+ */
+int lxmgr_container_push(struct lxmgr_container *c, const char *const *sources, const char *dest,
+			 const struct lxmgr_files_opts *opts, struct lxmgr_err *err);
+int lxmgr_container_pull(struct lxmgr_container *c, const char *const *sources, const char *dest,
+			 const struct lxmgr_files_opts *opts, struct lxmgr_err *err);
+
+/* Mount the root of a stopped container for the host, nosuid and nodev, ids as on disk; it cannot
+ * be started until lxmgr_container_umount(). dir NULL: a directory below /run/lxmgr is made. *ret
+ * (may be NULL) is where it is. */
+int lxmgr_container_mount(struct lxmgr_container *c, const char *dir, bool read_only, char **ret,
+			  struct lxmgr_err *err);
+int lxmgr_container_umount(struct lxmgr_container *c, struct lxmgr_err *err);
+struct lxmgr_mount {
+	const char *name, *path, *dir;
+	bool read_only;
+	pid_t elsewhere; /* it is in the mount namespace of this process; 0: in ours */
+};
+/* fn with each that is mounted, of the containers in path (NULL: of all); non-zero ends it. */
+int lxmgr_mounts(const char *path, int (*fn)(const struct lxmgr_mount *m, void *arg), void *arg,
+		 struct lxmgr_err *err);
 
 /* Read (value NULL: *ret) or write a control file of the running container's cgroup. */
 int lxmgr_container_cgroup(struct lxmgr_container *c, const char *file, const char *value,

@@ -21,7 +21,12 @@ tools=''
 for t in "$(dirname "$(command -v lxmgr-ls)")"/lxmgr-*; do
 	"$t" --help 2>/dev/null | grep -q -- '--json' && tools="$tools ${t##*/lxmgr-}"
 done
-is ' autostart checkconfig config doctor info ls monitor' 'these offer it' echo "$tools"
+is ' autostart checkconfig config doctor info ls monitor mount' 'these offer it' echo "$tools"
+json 'mount, of none' lx mount --json
+mkdir "$TREE/.at \"ü\" {}"
+json 'mount' lx mount --json b "$TREE/.at \"ü\" {}"
+json 'mount, of one' lx mount --json
+ok 'umount' lx umount b
 for when in stopped running frozen; do
 	[ $when != running ] || lx start a
 	[ $when != frozen ] || lx freeze a

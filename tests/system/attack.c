@@ -5,12 +5,15 @@
  *
  *	attack tiocsti | shocker [PATH] | key NAME | exe SECONDS | raw DEVICE
  *	attack newmount FSTYPE:DIR | bind SOURCE:DIR | writable DIR | adrift DIR:FILE
+ *	attack swap SECONDS:A:B			exchange two names, over and over
+ *	attack lease SECONDS:FILE		have others wait that open it
  *	attack with-key NAME COMMAND ...	on the host: run it with a key in its session
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +54,33 @@ static int shocker(const char *arg)
 	}
 	fd = open_by_handle_at(dir, &u.h, O_RDONLY | O_DIRECTORY);
 	return fd >= 0;
+}
+
+/* What is looked at under a name is soon another thing. */
+static int swap(const char *arg)
+{
+	char *copy = strdup(arg), *a = strchr(copy, ':'), *b = a ? strchr(a + 1, ':') : NULL;
+	time_t end = time(NULL) + atol(copy);
+	int done = 0;
+
+	if (!b)
+		return 0;
+	*a++ = *b++ = '\0';
+	while (time(NULL) < end)
+		done |= renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0;
+	return done;
+}
+
+static int lease(const char *arg)
+{
+	const char *file = strchr(arg, ':');
+	int fd = file ? open(file + 1, O_RDWR) : -1;
+
+	signal(SIGIO, SIG_IGN);
+	if (fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
+		return 0;
+	sleep((unsigned int)atol(arg));
+	return 1;
 }
 
 /* Find a key of the caller's session. */
@@ -192,7 +222,8 @@ int main(int argc, char **argv)
 		int (*run)(const char *arg);
 	} attacks[] = { { "tiocsti", tiocsti }, { "shocker", shocker },	  { "key", key },
 			{ "exe", exe },		{ "raw", raw },		  { "newmount", newmount },
-			{ "bind", bind },	{ "writable", writable }, { "adrift", adrift } };
+			{ "bind", bind },	{ "writable", writable }, { "adrift", adrift },
+			{ "swap", swap },	{ "lease", lease } };
 
 	if (argc > 3 && !strcmp(argv[1], "with-key"))
 		return with_key(argv + 2);

@@ -12,6 +12,7 @@
 #include "container/idalloc.h"
 #include "container/finish.h"
 #include "container/mcsalloc.h"
+#include "container/mounts.h"
 #include "container/teardown.h"
 #include "container/units.h"
 #include "storage/storage.h"
@@ -125,6 +126,8 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 				return 0;
 		}
 	}
+	if (r >= 0)
+		r = force ? mounts_drop(c, err) : mounts_check(c, true, err);
 	if (r < 0)
 		return r;
 	r = run_destroy_hook(c, err);

@@ -14,4 +14,10 @@ int inside_run(const struct state *s, int timeout_ms,
 	       int (*fn)(int root, void *data, struct lxmgr_err *err), void *data,
 	       struct lxmgr_err *err);
 
+struct clone_args;
+
+/* clone3() into the cgroup of a running container, which cgroup_open_attach() has opened; the child
+ * calls cgroup_join(). */
+int inside_clone(struct cgroup *cg, struct clone_args *args);
+
 #endif

@@ -2,7 +2,6 @@
 #include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,8 +12,7 @@
 #include <unistd.h>
 
 #include "container/personalize.h"
-#include "kernel/mount.h"
-#include "kernel/sys.h"
+#include "container/rootfs.h"
 #include "storage/storage.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -180,25 +178,12 @@ static void child(int sock, int ct_fd, const char *path, const struct storage_sp
 		  const struct personalize *p)
 {
 	struct lxmgr_err err = { 0 };
-	cleanup_fd int host = -EBADF;
 	struct storage st;
-	int r = sys_unshare(CLONE_NEWNS), root;
+	int root, r;
 
 	umask(022);
-	host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (r < 0)
-		err_set(&err, r, "make a mount namespace");
-	else
-		r = mount_set(host, 0, 0, 1UL << 18 /* MS_PRIVATE */, true, -1, &err);
-	if (r == 0) {
-		ct_fd = reopen_dir(ct_fd, path);
-		r = ct_fd < 0 ? err_set(&err, ct_fd, "open '%s'", path)
-			      : storage_open(&st, ct_fd, spec, &err);
-	}
-	if (r == 0) {
-		root = storage_open_root(&st, &err);
-		r = root < 0 ? root : write_all_files(root, p, &err);
-	}
+	root = rootfs_open_stopped(ct_fd, path, spec, &st, &err);
+	r = root < 0 ? root : write_all_files(root, p, &err);
 	if (r < 0 && msg_send(sock, &err, sizeof(err), NULL, 0) < 0)
 		_exit(2);
 	_exit(r < 0 ? 1 : r > 0 ? NO_KEYS : 0);

@@ -17,6 +17,7 @@
 #include "container/features.h"
 #include "container/lxcfs.h"
 #include "container/mcsalloc.h"
+#include "container/mounts.h"
 #include "container/service.h"
 #include "container/slots.h"
 #include "container/start.h"
@@ -452,7 +453,7 @@ static int ensure_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
 		int r = teardown_stale(c, -1, &state, err);
 
 		if (r <= 0)
-			return r;
+			return r < 0 ? r : mounts_check(c, true, err);
 		init = state_init_pidfd(&state);
 		monitor = state_monitor_pidfd(&state);
 		/* Nobody has to wait for the end of its pause. */
@@ -518,7 +519,9 @@ static int start_by_unit(struct start *s, bool *ret_no_unit, struct lxmgr_err *e
 	    (state.state == LXMGR_RUNNING || state.state == LXMGR_FROZEN))
 		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 				  "container '%s' is already running", s->c->name);
-	r = check(s, err);
+	r = mounts_check(s->c, false, err);
+	if (r == 0)
+		r = check(s, err);
 	/* The unit would label as well, but here somebody sees it, and the warning. */
 	if (r == 0 && selinux_is_enabled()) {
 		r = make_plan(s, err);

@@ -4,7 +4,7 @@
 
 _lxmgr() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} tool=${COMP_WORDS[0]##*/}
-	local path=() i
+	local path=() i named=''
 	COMPREPLY=()
 	if [ "$tool" = lxmgr ]; then
 		if [ "$COMP_CWORD" = 1 ]; then
@@ -14,6 +14,10 @@ _lxmgr() {
 		tool=lxmgr-${COMP_WORDS[1]}
 	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
+		case ${COMP_WORDS[i - 1]}/${COMP_WORDS[i]} in
+		*/-* | -[Pmugvol]/* | lxmgr/* | */lxmgr/*) ;;
+		*) named=1 ;;
+		esac
 		case ${COMP_WORDS[i]} in
 		-P | --lxmgrpath | --lxcpath) path=(-P "${COMP_WORDS[i + 1]}") ;;
 		--) return ;;
@@ -37,12 +41,22 @@ _lxmgr() {
 		fi
 		;;
 	esac
+	case $tool in
+	lxmgr-mount | lxmgr-push | lxmgr-pull | lxmgr-runscript)
+		# Behind the name of the container stand files.
+		if [[ $cur != -* && -n $named ]]; then
+			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
+			return
+		fi
+		;;
+	esac
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W "$("$tool" --dump-options 2>/dev/null | cut -f2)" -- "$cur") ;;
 	*) mapfile -t COMPREPLY < <(compgen -W "$(lxmgr-ls -1 "${path[@]}" 2>/dev/null)" -- "$cur") ;;
 	esac
 }
-complete -F _lxmgr lxmgr lxmgr-attach lxmgr-autostart lxmgr-cgroup lxmgr-checkconfig lxmgr-config lxmgr-console lxmgr-copy \
-	lxmgr-create lxmgr-destroy lxmgr-device lxmgr-doctor lxmgr-execute lxmgr-freeze lxmgr-info \
-	lxmgr-ls lxmgr-lxcfs lxmgr-monitor lxmgr-restart lxmgr-snapshot lxmgr-start lxmgr-stop lxmgr-unfreeze \
-	lxmgr-unshare lxmgr-usernsexec lxmgr-wait
+complete -F _lxmgr lxmgr lxmgr-attach lxmgr-autostart lxmgr-cgroup lxmgr-checkconfig lxmgr-config \
+	lxmgr-console lxmgr-copy lxmgr-create lxmgr-destroy lxmgr-device lxmgr-doctor \
+	lxmgr-execute lxmgr-freeze lxmgr-info lxmgr-ls lxmgr-lxcfs lxmgr-monitor lxmgr-mount \
+	lxmgr-pull lxmgr-push lxmgr-restart lxmgr-runscript lxmgr-snapshot lxmgr-start lxmgr-stop \
+	lxmgr-umount lxmgr-unfreeze lxmgr-unshare lxmgr-usernsexec lxmgr-wait
