@@ -113,7 +113,9 @@ static void test_diff(void **state)
 	assert_int_equal(tree_diff(a, b, TREE_BY_CONTENT, note, &by_content, NULL), 0);
 	assert_string_equal(by_content.s,
 			    "C bytes\nD gone\nC link\nM mode\nA new\nC sub/deep\nC type\n");
-	assert_int_equal(remove_tree_at(AT_FDCWD, dir), 0);
+	fd_close(&top);
+	top = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(remove_tree_at(top, dir + strlen("/tmp/")), 0);
 }
 
 int main(void)
