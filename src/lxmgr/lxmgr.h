@@ -293,6 +293,27 @@ int lxmgr_auto_run(const struct lxmgr_auto *list, size_t n, enum lxmgr_auto_acti
  * how many were changed (0 also on a host without systemd). */
 int lxmgr_auto_sync(struct lxmgr_err *err);
 
+/* What a guest module writes into the guest's own files (lxmgr-setup(1)). NULL leaves a thing as it
+ * is. A list replaces what setup set before; one with nothing but "" takes it away. */
+struct lxmgr_setup_opts {
+	const char *hostname;
+	const char *interface;	      /* NULL: the first of the config */
+	const char *const *addresses; /* "A/P" or "dhcp"; NULL-terminated, as the others */
+	const char *const *routes;    /* "default=GATEWAY", "NETWORK/P=GATEWAY"; with addresses */
+	const char *const *nameservers;
+	const char *const *search; /* with nameservers */
+	const char *const *hosts;  /* "ADDRESS NAME..." */
+	const char *timezone, *locale;
+	const char *user; /* of password and keys; NULL: root */
+	const char *password;
+	const char *const *ssh_key_files; /* public keys, added to those that are there */
+};
+/* Set it, in a stopped or running container, or with opts NULL look. *ret_json: when set,
+ * {"family", "changed": [path], "apply": [[program, argument...]], "notices": [text]}, where apply is
+ * what a running guest is to be told; else what lxmgr-setup(1) says of --show. */
+int lxmgr_container_setup(struct lxmgr_container *c, const struct lxmgr_setup_opts *opts,
+			  char **ret_json, struct lxmgr_err *err);
+
 /* What this kernel and host can do. */
 struct lxmgr_check {
 	const char *group; /* "kernel", "cgroup", "network", "storage", "security", "programs" */

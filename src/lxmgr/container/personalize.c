@@ -2,24 +2,18 @@
 #include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "container/personalize.h"
-#include "kernel/mount.h"
-#include "kernel/sys.h"
-#include "storage/storage.h"
+#include "container/rootrun.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
-#include "util/msg.h"
 #include "util/str.h"
 
 #define FILE_LIMIT (1 << 20)
@@ -165,61 +159,13 @@ static int write_all_files(int root, const struct personalize *p, struct lxmgr_e
 	return r;
 }
 
-/* Namespaces here: a mount namespace of its own, all else the host's. */
-static void child(int sock, int ct_fd, const char *path, const struct storage_spec *spec,
-		  const struct personalize *p)
+static int write_in(int root, const struct storage *st, void *data, struct lxmgr_err *err)
 {
-	struct lxmgr_err err = { 0 };
-	cleanup_fd int host = -EBADF;
-	struct storage st;
-	int r = sys_unshare(CLONE_NEWNS), root;
-
-	umask(022);
-	host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (r < 0)
-		err_set(&err, r, "make a mount namespace");
-	else
-		r = mount_set(host, 0, 0, 1UL << 18 /* MS_PRIVATE */, true, -1, &err);
-	if (r == 0) {
-		ct_fd = reopen_dir(ct_fd, path);
-		r = ct_fd < 0 ? err_set(&err, ct_fd, "open '%s'", path)
-			      : storage_open(&st, ct_fd, spec, &err);
-	}
-	if (r == 0) {
-		root = storage_open_root(&st, &err);
-		r = root < 0 ? root : write_all_files(root, p, &err);
-	}
-	if (r < 0 && msg_send(sock, &err, sizeof(err), NULL, 0) < 0)
-		_exit(2);
-	_exit(r < 0);
+	return write_all_files(root, data, err);
 }
 
 int personalize_root(int ct_fd, const char *path, const struct storage_spec *spec,
 		     const struct personalize *p, struct lxmgr_err *err)
 {
-	cleanup_fd int mine = -EBADF, its = -EBADF;
-	struct lxmgr_err why;
-	int pair[2], status = 0, r = msg_pair(pair);
-	pid_t pid;
-
-	if (r < 0)
-		return err_set(err, r, "make a socket pair");
-	mine = pair[0];
-	its = pair[1];
-	pid = fork();
-	if (pid < 0)
-		return err_set(err, -errno, "fork");
-	if (pid == 0)
-		child(its, ct_fd, path, spec, p);
-	fd_close(&its);
-	r = (int)msg_recv(mine, &why, sizeof(why), NULL, NULL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (r == sizeof(why)) {
-		why.text[sizeof(why.text) - 1] = '\0';
-		if (err)
-			*err = why;
-		return why.code < 0 ? why.code : -EIO;
-	}
-	return status ? err_msg(err, -EIO, "writing the container's own files failed") : 0;
+	return rootrun_stopped(ct_fd, path, spec, write_in, (void *)p, err);
 }

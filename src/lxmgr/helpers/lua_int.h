@@ -44,7 +44,8 @@
  *	lxmgr.symlink(target, path)	-> true if anything changed; replaces what is no directory
  *	lxmgr.rename(old, new)
  *	lxmgr.chmod(path, mode), lxmgr.chown(path, uid, gid)
- *	lxmgr.crypt(password)		-> yescrypt hash for /etc/shadow
+ *	lxmgr.crypt(password [, hash])	-> yescrypt hash for /etc/shadow; with an old hash: the
+ *					same if the password is, nil if that cannot be computed
  *	lxmgr.random(n)			-> 2n hex digits
  *	lxmgr.time()			-> seconds since 1970
  *	lxmgr.log(value...)		a message line (print is the same)
