@@ -5,7 +5,8 @@ local args = lxmgr.args
 
 local function family()
 	for _, name in ipairs(lxmgr.libs) do
-		local m = name ~= "main" and require(name)
+		-- These two are scripts: they would do their work.
+		local m = name ~= "main" and name ~= "keep" and require(name)
 		if type(m) == "table" and m.match then
 			if m.match() then
 				return m

@@ -293,6 +293,24 @@ int lxmgr_auto_run(const struct lxmgr_auto *list, size_t n, enum lxmgr_auto_acti
  * how many were changed (0 also on a host without systemd). */
 int lxmgr_auto_sync(struct lxmgr_err *err);
 
+/* A fresh root in place of a stopped container's. Kept are its config (limits, addresses), machine-id,
+ * the host keys of sshd, root's and the users' passwords and authorized keys. At one instant: what
+ * fails before leaves all as it was. */
+struct lxmgr_reinstall_opts {
+	const char *template_name;	  /* NULL: the recorded one */
+	const char *const *template_args; /* NULL or empty: those of the old image, if it is the same
+					   * template */
+	const char *backend;		  /* NULL: that of the old root */
+	bool keep_old;			  /* a copy of the old root under /old */
+	bool force;			  /* stop it first if it runs */
+	bool quiet, flush_cache;
+	int timeout_ms; /* of the template; 0: an hour */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+};
+int lxmgr_container_reinstall(struct lxmgr_container *c, const struct lxmgr_reinstall_opts *opts,
+			      struct lxmgr_err *err);
+
 /* What a guest module writes into the guest's own files (lxmgr-setup(1)). NULL leaves a thing as it
  * is. A list replaces what setup set before; one with nothing but "" takes it away. */
 struct lxmgr_setup_opts {

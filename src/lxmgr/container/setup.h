@@ -9,6 +9,7 @@
 
 /* Where the modules are: the families, what they share, and the administrator's own. */
 #define SETUP_MAIN  DATADIR "/setup.d/lib/main.lua"
+#define SETUP_KEEP  DATADIR "/setup.d/lib/keep.lua"
 #define SETUP_LIB   DATADIR "/setup.d/lib"
 #define SETUP_DIR   DATADIR "/setup.d"
 #define SETUP_LOCAL SYSCONFDIR "/setup.d"

@@ -55,6 +55,14 @@ bool setup_user_is_valid(const char *user)
 	return n && n < 33 && *user != '-' && strspn(user, ALNUM "_.-") == n;
 }
 
+/* One address without a prefix. */
+static int parse_host(const char *text, struct net_addr *ret)
+{
+	int family = strchr(text, ':') ? AF_INET6 : AF_INET;
+
+	return strpbrk(text, "/ \t") ? -EINVAL : net_addr_parse(text, family, ret, NULL);
+}
+
 int setup_route_parse(const char *text, bool *ret_default, struct net_addr *ret_dest,
 		      struct net_addr *ret_gateway, struct lxmgr_err *err)
 {
@@ -66,11 +74,8 @@ int setup_route_parse(const char *text, bool *ret_default, struct net_addr *ret_
 		return usage(err, "--route", text,
 			     "is neither default=GATEWAY nor NETWORK=GATEWAY");
 	snprintf(dest, sizeof(dest), "%.*s", (int)(eq - text), text);
-	r = net_addr_parse(eq + 1, 0, ret_gateway, err);
-	if (r < 0)
-		return err ? (err->status = STATUS_USAGE, r) : r;
-	if (strchr(eq + 1, '/'))
-		return usage(err, "--route", text, "has a gateway with a prefix");
+	if (parse_host(eq + 1, ret_gateway) < 0)
+		return usage(err, "--route", text, "has a gateway that is no address");
 	*ret_default = str_eq(dest, "default");
 	if (*ret_default)
 		return 0;
@@ -201,7 +206,7 @@ static int add_network(const struct lxmgr_setup_opts *o, const struct config *cf
 			r = lua_request_add(b, "dhcp", "1");
 			continue;
 		}
-		if (!strchr(o->addresses[i], '/'))
+		if (!strchr(o->addresses[i], '/') || strpbrk(o->addresses[i], " \t"))
 			return usage(err, "--address", o->addresses[i],
 				     "has no prefix (as in 10.0.0.2/24)");
 		r = net_addr_parse(o->addresses[i], 0, &a, err);
@@ -234,8 +239,7 @@ static int add_resolver(const struct lxmgr_setup_opts *o, struct strbuf *b, stru
 		char text[INET6_ADDRSTRLEN + 4];
 		struct net_addr a;
 
-		if (strchr(o->nameservers[i], '/') ||
-		    net_addr_parse(o->nameservers[i], 0, &a, NULL) < 0)
+		if (parse_host(o->nameservers[i], &a) < 0)
 			return usage(err, "--nameserver", o->nameservers[i], "is no address");
 		r = lua_request_add(b, "nameserver", net_addr_print(&a, true, text));
 	}
@@ -257,8 +261,7 @@ static int add_host(const char *entry, struct strbuf *b, struct lxmgr_err *err)
 
 	if (strlist_split(&words, entry, " \t") < 0)
 		return err_set(err, -ENOMEM, "request");
-	if (strpbrk(entry, "\n\r#") || words.n < 2 || strchr(words.v[0], '/') ||
-	    net_addr_parse(words.v[0], 0, &a, NULL) < 0)
+	if (strpbrk(entry, "\n\r#") || words.n < 2 || parse_host(words.v[0], &a) < 0)
 		return usage(err, "--hosts", entry, "is not 'ADDRESS NAME...'");
 	strbuf_addf(&line, "%s\t", words.v[0]);
 	for (size_t i = 1; i < words.n; i++) {

@@ -49,6 +49,7 @@
  *	lxmgr.random(n)			-> 2n hex digits
  *	lxmgr.time()			-> seconds since 1970
  *	lxmgr.log(value...)		a message line (print is the same)
+ *	lxmgr.decode(json)		-> its value
  *	lxmgr.array(t)			-> t, which is an array in the answer even if it is empty
  *	lxmgr.run{ prog, arg..., env = {"A=b"}, input = text, capture = true, cwd = path }
  *					-> exit status (128 + n for a signal), output. With --run
@@ -114,6 +115,7 @@ void lua_add_misc(lua_State *L);
 char *lua_to_json(lua_State *L, int index, const char **ret_why);
 /* Mark the table at the top as an array. */
 void lua_mark_array(lua_State *L);
+void lua_add_json(lua_State *L);
 
 /* lua_broker.c: fork it; it ends with us. 0 or -errno. */
 int lua_broker_start(struct lua_ctx *c);

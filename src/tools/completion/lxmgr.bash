@@ -44,5 +44,5 @@ _lxmgr() {
 }
 complete -F _lxmgr lxmgr lxmgr-attach lxmgr-autostart lxmgr-cgroup lxmgr-checkconfig lxmgr-config lxmgr-console \
 	lxmgr-create lxmgr-destroy lxmgr-device lxmgr-doctor lxmgr-execute lxmgr-freeze lxmgr-info \
-	lxmgr-ls lxmgr-lxcfs lxmgr-monitor lxmgr-restart lxmgr-setup lxmgr-start lxmgr-stop lxmgr-unfreeze \
+	lxmgr-ls lxmgr-lxcfs lxmgr-monitor lxmgr-reinstall lxmgr-restart lxmgr-setup lxmgr-start lxmgr-stop lxmgr-unfreeze \
 	lxmgr-unshare lxmgr-usernsexec lxmgr-wait
