@@ -1,11 +1,10 @@
-#!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC1091,SC2016
 # Guest modules on roots with the configuration files of each family. Fedora, Arch, openSUSE, Alpine
 # and OpenWrt cannot be installed here: for these the files that lxmgr-setup writes are compared with
 # what their own documentation has, and no service of theirs has read them. Debian's services do in
 # 46-setup.sh. And: roots that want to lead it out.
-# shellcheck source=/dev/null
-. "$(dirname "$0")/lib.sh"
+. ./lib.sh
 
 # guest NAME ID: a stopped container over a root of plain files, with an interface of its own.
 guest() {

@@ -1,8 +1,7 @@
-#!/bin/bash
 # SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC1091,SC2016
 # lxmgr-reinstall: a fresh root, who the container is stays, and at no instant is it neither.
-# shellcheck source=/dev/null
-. "$(dirname "$0")/lib.sh"
+. ./lib.sh
 
 need busybox strace
 
