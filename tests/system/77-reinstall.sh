@@ -15,6 +15,7 @@ in_root() { # in_root NAME COMMAND: run in the started container, which is stopp
 	return $rc
 }
 left() { find "$TREE" -mindepth 1 -maxdepth 1 -name '.*' ! -name .layers; }
+mkdir "$TREE/roots"
 
 busybox ct -s lxmgr.limit.pids=77
 ok 'the old root is lived in' in_root ct '
@@ -64,8 +65,8 @@ status 6 'something that it would leave behind' lx reinstall ct
 rmdir "$TREE/ct/snaps"
 lx create -q -t none -n plain
 status 64 'no template is recorded' lx reinstall plain
-mkdir -p "$TREE/own"
-lx create -q -t none -n own --dir "$TREE/own"
+mkdir -p "$TREE/roots/own"
+lx create -q -t none -n own --dir "$TREE/roots/own"
 status 6 'a root of its own' lx reinstall -t busybox own
 is "$S" 'nothing was changed' sum
 is '' 'nothing is left' left
@@ -98,6 +99,7 @@ in_root ct 'echo old >/etc/which' || echo 'cannot mark the old root'
 for call in mkdirat:1 mkdirat:2 syncfs:1 renameat2:1 unlinkat:1 unlinkat:5; do
 	name=${call%:*} when=${call#*:}
 	strace -f -qq -o /dev/null -e trace=none -e inject="$name:signal=KILL:when=$when" lxmgr-reinstall -q -P "$TREE" ct >/dev/null 2>&1
+	result $((! $?)) "killed at $name $when: it is"
 	ok "killed at $name $when: its config is there" lx config ct lxmgr.limit.pids
 	is fine "killed at $name $when: it starts" in_root ct 'echo fine'
 done

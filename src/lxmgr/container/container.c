@@ -192,8 +192,9 @@ int container_lock(struct lxmgr_container *c, int timeout_ms, struct lxmgr_err *
 
 	if (c->dir_fd >= 0) {
 		r = lock_at(c->dir_fd, "lock", true, timeout_ms, &holder);
-		while (r >= 0 && follow(c)) {
-			close(r);
+		while ((r >= 0 || r == -ENOENT) && follow(c)) {
+			if (r >= 0)
+				close(r);
 			r = lock_at(c->dir_fd, "lock", true, timeout_ms, &holder);
 		}
 	} else {
