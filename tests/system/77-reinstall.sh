@@ -98,7 +98,7 @@ is fine 'it runs' in_root ct 'echo fine; test ! -L /etc/machine-id'
 in_root ct 'echo old >/etc/which' || echo 'cannot mark the old root'
 for call in mkdirat:1 mkdirat:2 syncfs:1 renameat2:1 unlinkat:1 unlinkat:5; do
 	name=${call%:*} when=${call#*:}
-	strace -f -qq -o /dev/null -e trace=none -e inject="$name:signal=KILL:when=$when" lxmgr-reinstall -q -P "$TREE" ct >/dev/null 2>&1
+	{ strace -f -qq -o /dev/null -e trace="$name" -e inject="$name:signal=KILL:when=$when" lxmgr-reinstall -q -P "$TREE" ct >/dev/null 2>&1; } 2>/dev/null
 	result $((! $?)) "killed at $name $when: it is"
 	ok "killed at $name $when: its config is there" lx config ct lxmgr.limit.pids
 	is fine "killed at $name $when: it starts" in_root ct 'echo fine'
