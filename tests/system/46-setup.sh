@@ -39,7 +39,8 @@ ok 'set all' bash -c "echo secret | nsenter --net=/run/netns/$NS lxmgr-setup -P 
 ok 'start' lx start nd
 is running 'it comes up' came_up nd
 says '06-lxmgr-setup-eth0.network' "networkd has our file" inside nd -- networkctl --no-pager status eth0
-says 'routable.*configured|State: routable \(configured\)' 'and is done with it' inside nd -- networkctl --no-pager --no-legend list eth0
+configured() { inside nd -- networkctl --no-pager --no-legend list eth0 | grep -E 'routable +configured'; }
+ok 'and is done with it' eventually configured
 ok 'the addresses' eventually has_addresses nd 10.99.0.2 fd99::2
 ok 'reboot' reboot_guest nd
 is running 'it comes up again' came_up nd

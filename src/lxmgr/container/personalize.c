@@ -17,6 +17,7 @@
 #include "util/str.h"
 
 #define FILE_LIMIT (1 << 20)
+/* Exit status of the child: all is done but the host keys. */
 
 int personalize_check(const struct personalize *p, struct lxmgr_err *err)
 {
@@ -42,9 +43,8 @@ int personalize_check(const struct personalize *p, struct lxmgr_err *err)
 	return 0;
 }
 
-/* Replace a file below the root, whatever stands there now: by name in an opened directory, so
- * that a link of the image's is replaced and not followed. */
-static int put(int root, const char *path, const char *text, mode_t mode, struct lxmgr_err *err)
+int personalize_put(int root, const char *path, const char *text, size_t len, mode_t mode,
+		    struct lxmgr_err *err)
 {
 	const char *base;
 	cleanup_fd int dir = open_parent_in(root, path, OPEN_IN_ROOT, &base);
@@ -52,8 +52,13 @@ static int put(int root, const char *path, const char *text, mode_t mode, struct
 
 	if (dir == -ENOENT)
 		return 0;
-	r = dir < 0 ? dir : write_file_replace(dir, base, text, strlen(text), mode);
+	r = dir < 0 ? dir : write_file_replace(dir, base, text, len, mode);
 	return r < 0 ? err_set(err, r, "write '/%s' in the container", path) : 0;
+}
+
+static int put(int root, const char *path, const char *text, mode_t mode, struct lxmgr_err *err)
+{
+	return personalize_put(root, path, text, strlen(text), mode, err);
 }
 
 static int put_machine_id(int root, struct lxmgr_err *err)
@@ -147,7 +152,7 @@ static int put_key(int root, const char *file, struct lxmgr_err *err)
 static int write_all_files(int root, const struct personalize *p, struct lxmgr_err *err)
 {
 	char name[80];
-	int r = put_machine_id(root, err);
+	int r = p->keep_machine_id ? 0 : put_machine_id(root, err);
 
 	snprintf(name, sizeof(name), "%s\n", p->hostname);
 	if (r == 0)
@@ -156,6 +161,10 @@ static int write_all_files(int root, const struct personalize *p, struct lxmgr_e
 		r = put_password(root, p->password, err);
 	if (r == 0 && p->ssh_key_file)
 		r = put_key(root, p->ssh_key_file, err);
+	if (r == 0 && p->old_hostname)
+		r = personalize_hosts(root, p->old_hostname, p->hostname, err);
+	if (r == 0 && p->new_host_keys)
+		r = personalize_host_keys(root, err);
 	return r;
 }
 
@@ -167,5 +176,10 @@ static int write_in(int root, const struct storage *st, void *data, struct lxmgr
 int personalize_root(int ct_fd, const char *path, const struct storage_spec *spec,
 		     const struct personalize *p, struct lxmgr_err *err)
 {
-	return rootrun_stopped(ct_fd, path, spec, write_in, (void *)p, err);
+	int r = rootrun_stopped(ct_fd, path, spec, write_in, (void *)p, err);
+
+	/* write_all_files() says so: the process that knows it is gone. */
+	if (r > 0 && p->ret_no_keys)
+		*p->ret_no_keys = true;
+	return r < 0 ? r : 0;
 }

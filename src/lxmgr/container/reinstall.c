@@ -50,12 +50,13 @@ struct reinstall {
 /* What a new directory does not take over. */
 static bool is_root_part(const char *name)
 {
-	static const char *const parts[] = { "config", "storage", "lock", "rootfs", "overlay" };
+	static const char *const parts[] = { "config", "storage", "lock" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
 		if (str_eq(parts[i], name))
 			return true;
-	return *name == '.';
+	/* The backends' trees: "rootfs", "overlay.2". */
+	return *name == '.' || str_has_prefix(name, "rootfs") || str_has_prefix(name, "overlay");
 }
 
 /* fn with each name of the container's directory that is no part of the root. */
@@ -118,6 +119,8 @@ static int check(struct reinstall *r, struct lxmgr_err *err)
 				  "the root of '%s' is not of lxmgr's making (lxmgr.rootfs.path)",
 				  r->c->name);
 	ret = storage_open(&r->old, r->c->dir_fd, spec, err);
+	if (ret == 0)
+		ret = storage_recover(&r->old, err);
 	if (ret < 0)
 		return ret;
 	r->template_name = r->o->template_name ? r->o->template_name : r->c->config.template_name;
@@ -364,6 +367,7 @@ static int build(struct reinstall *r, struct lxmgr_err *err)
 static int run(struct reinstall *r, struct lxmgr_err *err)
 {
 	int ret = draft_open(&r->d, r->c->path, r->c->name, err), built;
+	struct lxmgr_err why = { 0 };
 
 	if (ret < 0)
 		return ret;
@@ -371,8 +375,10 @@ static int run(struct reinstall *r, struct lxmgr_err *err)
 	if (ret < 0)
 		return err_set(err, ret, "read the config of '%s'", r->c->name);
 	built = build(r, err);
-	/* The new one if it failed, the old one if not. */
+	/* The new one if it failed, the old one if not, and layers that were its alone. */
 	draft_give_up(&r->d);
+	if (storage_collect(r->d.path_fd, &why) < 0)
+		log_warn("%s, ignoring", why.text);
 	return built < 0 ? built
 	       : units_sync(r->c->path, r->c->name, &r->d.config, err) < 0
 		       ? (err ? err->code : -EIO)
@@ -384,6 +390,7 @@ int lxmgr_container_reinstall(struct lxmgr_container *c, const struct lxmgr_rein
 {
 	struct reinstall r = { .c = c,
 			       .o = opts,
+			       .old = { .layers_lock = -EBADF },
 			       .d = { .path_fd = -EBADF, .dir_fd = -EBADF, .lock = -EBADF },
 			       .image = { .root_fd = -EBADF, .lock_fd = -EBADF },
 			       .old_image = { .root_fd = -EBADF, .lock_fd = -EBADF } };
@@ -405,6 +412,7 @@ int lxmgr_container_reinstall(struct lxmgr_container *c, const struct lxmgr_rein
 		ret = check_stopped(&r, err);
 	if (ret == 0)
 		ret = run(&r, err);
+	storage_close(&r.old);
 	image_close(&r.image);
 	image_close(&r.old_image);
 	draft_close(&r.d);

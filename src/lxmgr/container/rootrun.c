@@ -47,7 +47,7 @@ __attribute__((noreturn)) static void child(int sock, int ct_fd, const char *pat
 	}
 	if (r < 0 && msg_send(sock, &err, sizeof(err), NULL, 0) < 0)
 		_exit(2);
-	_exit(r < 0);
+	_exit(r < 0 ? 125 : r);
 }
 
 int rootrun_stopped(int ct_fd, const char *path, const struct storage_spec *spec, root_fn *fn,
@@ -77,5 +77,7 @@ int rootrun_stopped(int ct_fd, const char *path, const struct storage_spec *spec
 			*err = why;
 		return why.code < 0 ? why.code : -EIO;
 	}
-	return status ? err_msg(err, -EIO, "the work on the container's root ended early") : 0;
+	if (WIFEXITED(status) && WEXITSTATUS(status) < 100)
+		return WEXITSTATUS(status);
+	return err_msg(err, -EIO, "the work on the container's root ended early");
 }

@@ -9,7 +9,8 @@ struct storage_spec;
 
 /*
  * Run fn in a child with a mount namespace of its own, in which the root of the container in ct_fd,
- * which path names, is opened: unmapped and writable. What fn finds out comes back by descriptors.
+ * which path names, is opened: unmapped and writable. Returns what fn does, up to 99;
+ * what else it finds out comes back by descriptors.
  */
 int rootrun_stopped(int ct_fd, const char *path, const struct storage_spec *spec,
 		    int (*fn)(int root, const struct storage *st, void *data,

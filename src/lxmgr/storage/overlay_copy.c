@@ -153,6 +153,41 @@ static void take_layers(struct storage *to, const struct storage *from)
 	to->n_layers = from->n_layers;
 }
 
+static bool same_store(const struct storage *a, const struct storage *b)
+{
+	struct stat sa, sb;
+	cleanup_fd int fa = layers_open(a->ct_fd), fb = layers_open(b->ct_fd);
+
+	return fa >= 0 && fb >= 0 && fstat(fa, &sa) == 0 && fstat(fb, &sb) == 0 &&
+	       sa.st_dev == sb.st_dev && sa.st_ino == sb.st_ino;
+}
+
+/* Another directory of containers has a store of its own. */
+static int bring_layers(const struct storage *st, struct storage *to, struct lxmgr_err *err)
+{
+	for (size_t i = st->n_layers; i > 0; i--) {
+		cleanup_fd int from = layers_open_root(st->ct_fd, st->layer[i - 1]);
+		cleanup_fd int layer = layers_new(to, err), root = -EBADF;
+		int r;
+
+		if (from < 0)
+			return err_set(err, from, "open the layer '%s'", st->layer[i - 1]);
+		if (layer < 0)
+			return layer;
+		if (mkdirat(layer, "rootfs", 0700) < 0)
+			return err_set(err, -errno, "make a layer");
+		root = openat(layer, "rootfs", DIR_FLAGS);
+		if (root < 0)
+			return err_set(err, -errno, "open a layer");
+		r = tree_copy(from, root, err);
+		if (r == 0)
+			r = tree_forget_origin(root, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 /* The topmost layer of `to`, or its base: what its own root directory is modelled on. */
 static int open_model(const struct storage *to, struct lxmgr_err *err)
 {
@@ -191,6 +226,7 @@ int overlay_copy(struct storage *st, struct storage *to, const struct storage_co
 	cleanup_fd int layer = -EBADF;
 	int r = 0;
 
+	/* Before anything of the source is touched. */
 	if (overlay_is_outside(st))
 		return err_msg(err, -EOPNOTSUPP,
 			       "the layers that lxmgr.rootfs.path names are not lxmgr's to share");
@@ -199,7 +235,15 @@ int overlay_copy(struct storage *st, struct storage *to, const struct storage_co
 		r = freeze(st, err);
 	if (r < 0)
 		return r;
-	take_layers(to, st);
+	if (!st->n_layers || same_store(st, to))
+		take_layers(to, st);
+	else if (how->share)
+		return err_msg(err, -EOPNOTSUPP,
+			       "only copies in the same directory of containers share layers");
+	else
+		r = bring_layers(st, to, err);
+	if (r < 0)
+		return r;
 	if (how->share && how->live) {
 		layer = layers_new(to, err);
 		if (layer == -E2BIG)

@@ -135,7 +135,7 @@ int storage_create(struct storage *st, const char *backend, int ct_fd, const cha
 int storage_shift(struct storage *st, uint32_t first, struct lxmgr_err *err)
 {
 	cleanup_fd int root = storage_open_root(st, err);
-	int r = root < 0 ? root : tree_shift(root, first, err);
+	int r = root < 0 ? root : tree_shift(root, st->ids, first, err);
 
 	if (r < 0)
 		return r;
