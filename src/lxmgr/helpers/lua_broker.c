@@ -125,7 +125,7 @@ static int stage_dev(int root, struct lxmgr_err *err)
 }
 
 /* Namespaces here: new ones, owned by the user namespace of the root's ids. */
-static int enter_root(struct lxmgr_err *err)
+static int enter_root(const struct lua_ctx *c, struct lxmgr_err *err)
 {
 	cleanup_fd int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	cleanup_fd int dir = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
@@ -140,7 +140,8 @@ static int enter_root(struct lxmgr_err *err)
 	r = mount_attach(root, dir, "the root", err);
 	if (r < 0)
 		return r;
-	proc = mount_new_fs("proc", "proc", NULL,
+	/* Without a user namespace its root is the host's: /proc/sys would be too. */
+	proc = mount_new_fs("proc", "proc", c->userns < 0 ? "subset=pid" : NULL,
 			    MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC, err);
 	if (proc < 0)
 		return proc;
@@ -184,20 +185,25 @@ __attribute__((noreturn)) static void refuse(int report, const struct lxmgr_err 
 }
 
 /* Namespaces here: all new; pid 1 in its own. */
-__attribute__((noreturn)) static void inside(const struct job *j, int report)
+__attribute__((noreturn)) static void inside(const struct lua_ctx *c, const struct job *j,
+					     int report)
 {
 	struct lxmgr_err err = { 0 };
+	uint64_t caps = CAPS_RUN;
 	pid_t pid;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	umask(022);
-	if (enter_root(&err) < 0)
+	if (enter_root(c, &err) < 0)
 		refuse(report, &err);
 	if (*j->cwd && chdir(j->cwd) < 0) {
 		err_set(&err, -errno, "enter '%s'", j->cwd);
 		refuse(report, &err);
 	}
-	if (caps_apply(CAPS_RUN, &err) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+	/* In the host's user namespace it would open any file by its handle (open_by_handle_at). */
+	if (c->userns < 0)
+		caps &= ~CAP(CAP_DAC_READ_SEARCH);
+	if (caps_apply(caps, &err) < 0 || prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		refuse(report, &err);
 	pid = fork();
 	if (pid == 0) {
@@ -238,7 +244,7 @@ __attribute__((noreturn)) static void outside(const struct lua_ctx *c, const str
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	pid = fork();
 	if (pid == 0)
-		inside(j, report);
+		inside(c, j, report);
 	close(report);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
 		;

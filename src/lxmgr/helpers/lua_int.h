@@ -3,15 +3,17 @@
  * lxmgr-lua: a restricted Lua 5.4 that shapes one root file system.
  *
  * Called as
- *	lxmgr-lua [--userns FD] [--net] [--run] [--memory MiB] [--seconds N] [--libs DIR]... SCRIPT
+ *	lxmgr-lua [--userns FD] [--net] [--run] [--host] [--memory MiB] [--seconds N] [--libs
+ *DIR]...
+ *		[--lib FILE]... SCRIPT
  * with the root as its working directory, the request on descriptor 0 and the answer going to
  * descriptor 3; 1 and 2 get messages. The request is a sequence of "key NUL value NUL"; the answer
  * is one byte, 'R' and then what the script returned as JSON, or 'E' and then the error. The exit
  * status is 0 for 'R', 1 for 'E', 2 where a limit was exceeded (nothing or 'E' is answered).
  * image/luarun.h is the caller's side.
  *
- * Each --libs DIR gives its *.lua files, by their base names, to require(); those of a later
- * directory win. The script itself may stand among them.
+ * Each --libs DIR gives its *.lua files, by their base names, to require(), and --lib FILE this
+ *one; those of a later option win. The script itself may stand among them.
  *
  * A script has: assert error getmetatable setmetatable ipairs next pairs pcall xpcall rawequal
  * rawget rawlen rawset select tonumber tostring type, string (without dump), table, math, utf8,
@@ -55,11 +57,25 @@
  *					its own and the root's ids, without the host's processes,
  *					and without a network unless --net.
  *
+ * With --host, for templates:
+ *	lxmgr.fetch(url [, limit])	-> a file that curl fetched by http or https, as nobody;
+ *limit in bytes (1 GiB) lxmgr.open(path)		-> a file that stands in the request under
+ *"arg" (as it is or behind "="); true if that is a directory lxmgr.unpack(file or directory [, {
+ *to, subdir, strip, offset, over }]) unpacks an archive, or a directory that stands in the request,
+ *					below the root. A file must have been checked.
+ *	lxmgr.config(key, value)	adds a line to the file "config" beside the root
+ *	file:size(), file:read([offset, length]), file:digest(algorithm [, offset, length]),
+ *	file:expect(algorithm, hex [, offset, length]), file:members(),
+ *	file:gunzip(offset, length [, limit]), file:close(),
+ *	file:verify_rsa(algorithm, pem, signature [, offset, length])
+ *					expect and verify_rsa check it; so is what the user named
+ *
  * Confinement: the process joins the user namespace of --userns, in which ids 0 and up are those
  * stored in the root, makes mount, IPC, UTS and (without --net) network namespaces of its own,
  * makes the root its root directory, keeps only what owners and modes of files need, and allows
- * itself the system calls for files and memory alone. What it cannot do itself (run) it asks of
- * a process that was forked before and takes nothing but argument vectors.
+ * itself the system calls for files and memory alone. What it cannot do itself (run, and what
+ * --host gives) it asks of processes that were forked before and take nothing but argument vectors,
+ * and the requests above.
  *
  * Adding a primitive: files in lua_files.c, anything that needs other rights as an operation of the
  * broker (lua_broker.c), a line here and in the table of lua_state.c.
@@ -85,13 +101,15 @@ struct lua_source {
 };
 
 struct lua_ctx {
-	int root;		     /* the root directory, opened after the confinement */
-	int broker;		     /* socket to the process that runs programs, or -1 */
-	int userns;		     /* of the root's ids, or -1: stay in the present one */
-	bool net, run;		     /* what the caller allows */
-	unsigned int seconds;	     /* processor time and, times ten, time */
-	size_t memory, memory_limit; /* bytes */
-	uint64_t steps, step_limit;  /* in thousands of instructions */
+	int root;			 /* the root directory, opened after the confinement */
+	int broker;			 /* socket to the process that runs programs, or -1 */
+	int userns;			 /* of the root's ids, or -1: stay in the present one */
+	int host;			 /* socket to the process that serves templates, or -1 */
+	int host_root, host_dir, config; /* its own: the root, what is above, the config */
+	bool net, run, with_host;	 /* what the caller allows */
+	unsigned int seconds;		 /* processor time and, times ten, time */
+	size_t memory, memory_limit;	 /* bytes */
+	uint64_t steps, step_limit;	 /* in thousands of instructions */
 	struct lua_source script, libs[LUA_MAX_LIBS];
 	size_t n_libs;
 	char *request;
@@ -117,6 +135,14 @@ void lua_mark_array(lua_State *L);
 /* lua_broker.c: fork it; it ends with us. 0 or -errno. */
 int lua_broker_start(struct lua_ctx *c);
 void lua_add_run(lua_State *L);
+/* lua_host.c: the same for fetch, open, unpack and config. */
+int lua_host_start(struct lua_ctx *c);
+void lua_add_host(lua_State *L);
+/* lua_blob.c: files of the host's side. The object takes the descriptor. */
+void lua_push_blob(lua_State *L, int fd, bool checked);
+/* Of one that was checked; raises an error. */
+int lua_blob_fd(lua_State *L, int arg);
+void lua_register_blob(lua_State *L);
 /* lua_confine.c: after it the process has nothing but the root. 0 or -errno, what failed in *step.
  */
 int lua_confine(struct lua_ctx *c, const char **step);

@@ -34,7 +34,8 @@ static int l_random(lua_State *L)
 	char hex[2 * RANDOM_MAX + 1];
 	lua_Integer n = luaL_checkinteger(L, 1);
 
-	luaL_argcheck(L, n > 0 && n <= RANDOM_MAX, 1, "out of range");
+	if (n < 1 || n > RANDOM_MAX)
+		return luaL_argerror(L, 1, "out of range");
 	if (getrandom(rnd, (size_t)n, 0) != n)
 		return luaL_error(L, "no random numbers");
 	for (lua_Integer i = 0; i < n; i++)

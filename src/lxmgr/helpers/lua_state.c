@@ -172,6 +172,8 @@ static int run(lua_State *L)
 	lua_add_misc(L);
 	if (c->run)
 		lua_add_run(L);
+	if (c->with_host)
+		lua_add_host(L);
 	lua_setglobal(L, "lxmgr");
 	snprintf(chunk, sizeof(chunk), "@%s.lua", c->script.name);
 	if (luaL_loadbufferx(L, c->script.text, c->script.len, chunk, "t") != LUA_OK)

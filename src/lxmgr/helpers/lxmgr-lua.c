@@ -99,6 +99,8 @@ static void parse(struct lua_ctx *c, int argc, char **argv)
 		{ "memory", required_argument, NULL, 'm' },
 		{ "seconds", required_argument, NULL, 's' },
 		{ "libs", required_argument, NULL, 'l' },
+		{ "lib", required_argument, NULL, 'L' },
+		{ "host", no_argument, NULL, 'h' },
 		{ NULL, 0, NULL, 0 },
 	};
 	int o;
@@ -123,6 +125,12 @@ static void parse(struct lua_ctx *c, int argc, char **argv)
 		case 'l':
 			load_libs(c, optarg);
 			break;
+		case 'L':
+			add_lib(c, AT_FDCWD, optarg);
+			break;
+		case 'h':
+			c->with_host = true;
+			break;
 		default:
 			die("usage: lxmgr-lua [OPTION]... SCRIPT");
 		}
@@ -137,6 +145,10 @@ int main(int argc, char **argv)
 {
 	static struct lua_ctx c = { .root = -EBADF,
 				    .broker = -EBADF,
+				    .host = -EBADF,
+				    .host_root = -EBADF,
+				    .host_dir = -EBADF,
+				    .config = -EBADF,
 				    .userns = -EBADF,
 				    .seconds = 60,
 				    .memory_limit = 64 << 20 };
@@ -156,7 +168,9 @@ int main(int argc, char **argv)
 	r = read_all(STDIN_FILENO, LUA_REQUEST_MAX, &c.request, &c.request_len);
 	if (r < 0)
 		die("read the request: %s", strerror(-r));
-	r = c.run ? lua_broker_start(&c) : 0;
+	r = c.with_host ? lua_host_start(&c) : 0;
+	if (r == 0 && c.run)
+		r = lua_broker_start(&c);
 	if (r == 0)
 		r = lua_confine(&c, &step);
 	if (r < 0)

@@ -60,6 +60,8 @@ static int make_argv(const struct lua_run *l, struct strlist *argv)
 		r |= strlist_add(argv, "--userns=4");
 	if (l->allow_net)
 		r |= strlist_add(argv, "--net");
+	if (l->allow_host)
+		r |= strlist_add(argv, "--host");
 	if (l->allow_run)
 		r |= strlist_add(argv, "--run");
 	if (l->memory_mib)
@@ -68,6 +70,8 @@ static int make_argv(const struct lua_run *l, struct strlist *argv)
 		r |= strlist_addf(argv, "--seconds=%u", l->seconds);
 	for (size_t i = 0; l->lib_dirs && l->lib_dirs[i]; i++)
 		r |= strlist_addf(argv, "--libs=%s", l->lib_dirs[i]);
+	if (l->lib_file)
+		r |= strlist_addf(argv, "--lib=%s", l->lib_file);
 	r |= strlist_add(argv, l->script);
 	return r;
 }

@@ -15,11 +15,13 @@ struct lxmgr_err;
 struct lua_run {
 	const char *script;	     /* absolute path; root's own file */
 	const char *const *lib_dirs; /* directories whose *.lua it can require(); NULL-terminated */
+	const char *lib_file;	     /* one more file for require(), or NULL */
 	const struct strbuf *request; /* lua_request_add(); NULL: empty */
 	int root_fd;		      /* the root directory, O_PATH */
-	int userns_fd;	/* ids 0 and up in it are those stored in the root; -1: the present one */
-	bool allow_net; /* keeps the caller's network */
-	bool allow_run; /* lxmgr.run: programs of the root's, in namespaces of their own */
+	int userns_fd;	 /* ids 0 and up in it are those stored in the root; -1: the present one */
+	bool allow_net;	 /* keeps the caller's network */
+	bool allow_host; /* lxmgr.fetch, open, unpack and config, for templates */
+	bool allow_run;	 /* lxmgr.run: programs of the root's, in namespaces of their own */
 	unsigned int memory_mib; /* 0: 64 */
 	unsigned int seconds;	 /* of processor time for the script alone; 0: 60 */
 	int timeout_ms;		 /* for all of it; 0: none */
