@@ -269,6 +269,27 @@ static int split_args(const struct lxmgr_create_opts *o, struct strlist *ret, co
 	return 0;
 }
 
+/* The host's own mirror for templates that take one: an argument like others, so that the image is
+ * known by it. */
+static int add_mirror(const struct lxmgr_create_opts *o, struct strlist *args,
+		      struct lxmgr_err *err)
+{
+	cleanup_free char *url = NULL;
+	char key[96];
+	int r = 0;
+
+	snprintf(key, sizeof(key), "lxmgr.mirror.%s", o->template_name ? o->template_name : "");
+	for (size_t i = 0; lxmgr_global_key(i) && !url; i++)
+		if (str_eq(lxmgr_global_key(i), key))
+			r = lxmgr_global_get(key, &url, err);
+	if (r < 0 || !url || !*url)
+		return r;
+	for (size_t i = 0; i < args->n; i++)
+		if (str_eq(args->v[i], "--mirror") || str_has_prefix(args->v[i], "--mirror="))
+			return 0;
+	return strlist_addf(args, "--mirror=%s", url) < 0 ? err_set(err, -ENOMEM, "mirror") : 0;
+}
+
 static int get_image(struct create *c, const struct strlist *args, struct lxmgr_err *err)
 {
 	struct template_run t = {
@@ -438,7 +459,9 @@ static int build(struct create *c, struct lxmgr_err *err)
 
 	if (split_args(c->o, &args, &p.password, &p.ssh_key_file) < 0)
 		return err_set(err, -ENOMEM, "template arguments");
-	r = personalize_check(&p, err);
+	r = add_mirror(c->o, &args, err);
+	if (r == 0)
+		r = personalize_check(&p, err);
 	if (r == 0)
 		r = make_config(c, err);
 	if (r == 0)

@@ -285,14 +285,15 @@ static int inflate_member(lua_State *L, const struct blob *b, uint64_t off, uint
 	return r == Z_STREAM_END ? 0 : -EBADMSG;
 }
 
-/* file:members(): where the gzip members begin and how long they are. */
+/* file:members([n]): where the first n gzip members, or all, begin and how long they are. */
 static int l_members(lua_State *L)
 {
 	struct blob *b = check_blob(L);
+	lua_Integer max = luaL_optinteger(L, 2, MAX_MEMBERS + 1);
 	uint64_t off = 0, used;
 
 	lua_newtable(L);
-	for (lua_Integer i = 1; off < b->size; i++) {
+	for (lua_Integer i = 1; off < b->size && i <= max; i++) {
 		if (i > MAX_MEMBERS ||
 		    inflate_member(L, b, off, b->size - off, &used, 16ULL << 30, NULL) < 0 || !used)
 			return luaL_error(L, "it is not made of gzip members");
@@ -307,7 +308,7 @@ static int l_members(lua_State *L)
 	return 1;
 }
 
-/* file:gunzip(offset, length [, limit]): the text of one member. */
+/* file:gunzip(offset [, length [, limit]]): the text of the members there. */
 static int l_gunzip(lua_State *L)
 {
 	struct blob *b = check_blob(L);
@@ -318,10 +319,14 @@ static int l_gunzip(lua_State *L)
 
 	range(L, b, 2, &off, &len);
 	luaL_argcheck(L, limit > 0 && limit <= MAX_TEXT, 4, "out of range");
-	r = inflate_member(L, b, off, len, &used, (uint64_t)limit, &text);
+	do {
+		r = inflate_member(L, b, off, len, &used, (uint64_t)limit - text.len, &text);
+		off += used;
+		len -= used;
+	} while (r == 0 && len);
 	if (r < 0 || text.failed) {
 		strbuf_free(&text);
-		return luaL_error(L, "it is no gzip member, or longer than the limit");
+		return luaL_error(L, "it is not gzip, or longer than the limit");
 	}
 	lua_pushlstring(L, text.s ? text.s : "", text.len);
 	strbuf_free(&text);

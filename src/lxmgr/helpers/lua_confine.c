@@ -2,9 +2,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/filter.h>
 #include <linux/capability.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -13,6 +15,7 @@
 #include "kernel/caps.h"
 #include "kernel/sys.h"
 #include "util/cleanup.h"
+#include "util/file.h"
 
 /* Files, memory, the socket of the broker. No exec, no fork, no mount, no socket of its own. */
 static const int allowed[] = {
@@ -74,6 +77,26 @@ static const int allowed[] = {
 	(CAP(CAP_CHOWN) | CAP(CAP_DAC_OVERRIDE) | CAP(CAP_DAC_READ_SEARCH) | CAP(CAP_FOWNER) | \
 	 CAP(CAP_FSETID))
 
+/* kernel/seccomp.h has a function of the library's name for it. */
+static int load(scmp_filter_ctx ctx)
+{
+	cleanup_fd int fd = sys_memfd_create("filter", 0);
+	cleanup_free char *text = NULL;
+	struct sock_fprog prog;
+	size_t len;
+	int r = fd < 0 ? fd : seccomp_export_bpf(ctx, fd);
+
+	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
+		r = -errno;
+	if (r == 0)
+		r = read_all(fd, 1 << 20, &text, &len);
+	if (r < 0)
+		return r;
+	prog.len = (unsigned short)(len / sizeof(struct sock_filter));
+	prog.filter = (struct sock_filter *)text;
+	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) < 0 ? -errno : 0;
+}
+
 static int load_filter(void)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
@@ -82,7 +105,7 @@ static int load_filter(void)
 	for (size_t i = 0; i < ARRAY_SIZE(allowed) && r == 0; i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
 	if (r == 0)
-		r = seccomp_load(ctx);
+		r = load(ctx);
 	seccomp_release(ctx);
 	return r;
 }

@@ -65,8 +65,8 @@
  *					below the root. A file must have been checked.
  *	lxmgr.config(key, value)	adds a line to the file "config" beside the root
  *	file:size(), file:read([offset, length]), file:digest(algorithm [, offset, length]),
- *	file:expect(algorithm, hex [, offset, length]), file:members(),
- *	file:gunzip(offset, length [, limit]), file:close(),
+ *	file:expect(algorithm, hex [, offset, length]), file:members([n]),
+ *	file:gunzip(offset [, length [, limit]]), file:close(),
  *	file:verify_rsa(algorithm, pem, signature [, offset, length])
  *					expect and verify_rsa check it; so is what the user named
  *
