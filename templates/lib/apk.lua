@@ -175,7 +175,9 @@ local function run_script(t, p, kind, ...)
 	lxmgr.mkdir("/lib/apk/exec")
 	lxmgr.write(path, text, tonumber("755", 8))
 	-- apk, too, goes on when one fails.
-	local ok, status, out = pcall(t.run, { path, p.V, ..., capture = true, may_fail = true })
+	local argv = { path, p.V, ... }
+	argv.capture, argv.may_fail = true, true
+	local ok, status, out = pcall(t.run, argv)
 	if not ok or status ~= 0 then
 		lxmgr.log(string.format("%s of %s: %s", kind, p.P, ok and "status " .. status .. " " .. out:sub(-120) or status))
 	end
