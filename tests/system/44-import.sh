@@ -37,7 +37,7 @@ for name in ("bin/x", "../evil", "/tmp/evil-lxmgr"):
     i = tarfile.TarInfo(name); i.size = 1; t.addfile(i, io.BytesIO(b"x"))
 t.close()
 PY
-status 6 'local: an archive that leads out' lx create -q -t local -n x -- --fstree "$TREE/.evil.tar"
+says 'the archive is refused' 'local: an archive that leads out' lx create -q -t local -n x -- --fstree "$TREE/.evil.tar"
 ok 'wrote nothing there' test ! -e /tmp/evil-lxmgr
 printf '#cloud-config\nhostname: c\n' >"$TREE/.user"
 says 'no cloud-init in this root' 'cloud: a root without cloud-init' lx create -q -t cloud -n x -- --image "$R" --user-data "$TREE/.user"

@@ -82,11 +82,12 @@ static bool is_plain(const char *s)
 	return true;
 }
 
-/* In the child: whoever answers from the network talks to nobody's process. */
+/* In the child: whoever answers from the network talks to nobody's process. There is room for its
+ * messages, too. */
 static int be_nobody(void *data)
 {
 	const uint64_t *limit = data;
-	const struct rlimit size = { *limit, *limit };
+	const struct rlimit size = { *limit + 4096, *limit + 4096 };
 
 	if (setrlimit(RLIMIT_FSIZE, &size) < 0 || setgroups(0, NULL) < 0 ||
 	    setresgid(NOBODY, NOBODY, NOBODY) < 0 || setresuid(NOBODY, NOBODY, NOBODY) < 0)
@@ -128,19 +129,20 @@ static int fetch(const struct lua_ctx *c, const struct host_job *j, int *ret_fd,
 				     "60",	    "--max-filesize",
 				     max,	    "--url",
 				     j->s[0],	    NULL };
-	cleanup_fd int file = temporary_file(c);
+	cleanup_fd int file = temporary_file(c), errors = sys_memfd_create("errors", 0);
 	struct run_opts o = RUN_OPTS_INIT;
 	cleanup_free char *said = NULL;
+	struct stat st;
 	int r;
 
 	if (!is_plain(j->s[0]) ||
 	    (!str_has_prefix(j->s[0], "http://") && !str_has_prefix(j->s[0], "https://")))
 		return err_msg(err, -EINVAL, "'%.200s' is no http or https address", j->s[0]);
-	if (file < 0)
-		return err_set(err, file, "make a file to fetch into");
+	if (file < 0 || errors < 0)
+		return err_set(err, file < 0 ? file : errors, "make a file to fetch into");
 	snprintf(max, sizeof(max), "%llu", (unsigned long long)limit);
 	o.stdout_fd = file;
-	o.capture = 400;
+	o.stderr_fd = errors;
 	o.timeout_ms = FETCH_TIMEOUT;
 	o.prepare = be_nobody;
 	o.data = &limit;
@@ -149,11 +151,14 @@ static int fetch(const struct lua_ctx *c, const struct host_job *j, int *ret_fd,
 		return err_msg(err, r, "curl is not there; install the package curl");
 	if (r < 0)
 		return err_set(err, r, "fetch '%.200s'", j->s[0]);
-	if (WIFSIGNALED(r) && WTERMSIG(r) == SIGXFSZ)
+	if ((WIFSIGNALED(r) && WTERMSIG(r) == SIGXFSZ) || fstat(file, &st) < 0 ||
+	    (uint64_t)st.st_size > limit)
 		return err_msg(err, -EFBIG, "fetch '%.200s': longer than %llu bytes", j->s[0],
 			       (unsigned long long)limit);
+	if (r != 0 && (lseek(errors, 0, SEEK_SET) < 0 || read_all(errors, 8192, &said, NULL) < 0))
+		return err_msg(err, -EIO, "fetch '%.200s': curl failed", j->s[0]);
 	if (r != 0)
-		return err_msg(err, -EIO, "fetch '%.200s': %s", j->s[0], str_strip(said));
+		return err_msg(err, -EIO, "fetch '%.200s': %.200s", j->s[0], str_strip(said));
 	*ret_fd = read_only(file);
 	return *ret_fd < 0 ? err_set(err, *ret_fd, "open what was fetched") : 0;
 }
@@ -410,7 +415,8 @@ static int ask(lua_State *L, const struct host_request *h, const char *const s[3
 		return luaL_error(L, "the process that serves templates is gone");
 	if (reply.status < 0) {
 		reply.text[sizeof(reply.text) - 1] = '\0';
-		return luaL_error(L, "%s", reply.text);
+		lua_pushstring(L, reply.text);
+		return lua_error(L);
 	}
 	return n ? got : -1;
 }
