@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC1091
 # The template alpine on a small archive in the format of Alpine's: what is checked, and in which order.
 . ./lib.sh
-need python3 curl openssl
+need python3 curl openssl jq
 
 WWW=$TREE/.www KEYS=$TREE/.keys
 mkdir -p "$WWW" "$KEYS"

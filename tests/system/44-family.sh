@@ -3,7 +3,7 @@
 # The family of debian: one template, and a table of what differs. Each on a small archive of its own,
 # in the real format, signed with a key of the test.
 . ./lib.sh
-need mmdebstrap dpkg-deb gpg python3
+need mmdebstrap dpkg-deb gpg python3 jq
 
 WWW=$TREE/.www
 mkdir -p "$WWW"

@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC1091,SC2016
 # Templates in Lua: what they declare, what they may do, and what hostile ones may not.
 . ./lib.sh
-need python3 curl luac5.4
+need python3 curl luac5.4 jq
 
 # Of this test's own templates alone: the cache is everybody's.
 images() {
