@@ -97,6 +97,58 @@ int lxmgr_template_help(const char *template_name, char **ret, struct lxmgr_err 
 int lxmgr_container_create(const char *path, const char *name, const struct lxmgr_create_opts *opts,
 			   struct lxmgr_err *err);
 
+struct lxmgr_copy_opts {
+	const char *path; /* directory of containers for the copy; NULL: that of the source */
+	bool share;	  /* copy on write; -EOPNOTSUPP where the backend cannot */
+	bool try_share;	  /* the same, or a full copy where it cannot */
+	bool ephemeral;	  /* destroyed when it stops; implies try_share */
+	bool keep_name;	  /* the host name stays that of the source */
+	bool keep_mac, keep_addresses; /* fixed ones of the config, which are taken out else */
+	bool keep_identity;	       /* machine-id and ssh host keys stay */
+	const char *const *defines;    /* KEY=VALUE, saved into its config; NULL-terminated */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+	bool *ret_no_keys; /* set if it has no ssh host keys now, for want of ssh-keygen; or NULL */
+};
+/* Copy a container, which may run: then it stands still while its own part is copied. name NULL: an
+ * ephemeral copy gets a name that is made up. *ret_name (may be NULL) is the copy's name. */
+int lxmgr_container_copy(struct lxmgr_container *c, const char *name,
+			 const struct lxmgr_copy_opts *opts, char **ret_name,
+			 struct lxmgr_err *err);
+/* Give a stopped container another name: root, ids, addresses and units come along. */
+int lxmgr_container_rename(struct lxmgr_container *c, const char *name, struct lxmgr_err *err);
+
+#define LXMGR_SNAPSHOT_ID_SIZE 17
+
+struct lxmgr_snapshot {
+	char name[64], parent[64]; /* parent: the nearest ancestor that there still is, or "" */
+	char id[LXMGR_SNAPSHOT_ID_SIZE]; /* unlike the name never used again */
+	char *ancestors;		 /* their ids, the nearest first, separated by blanks */
+	char *comment;			 /* one line, "" if none */
+	uint64_t created;		 /* seconds since the epoch */
+	uint64_t size;			 /* bytes of its own layer or root, LXMGR_UNKNOWN */
+	bool scheduled;			 /* made by lxmgr.snapshot.schedule */
+};
+struct lxmgr_snapshot_opts {
+	const char *name;    /* NULL: snap0, snap1, ... */
+	const char *comment; /* one line or NULL */
+	bool scheduled;
+};
+/* Keep what the container's root and config are now, copied on write where the backend can. It may
+ * run: then it stands still meanwhile. */
+int lxmgr_snapshot_create(struct lxmgr_container *c, const struct lxmgr_snapshot_opts *opts,
+			  char ret_name[64], struct lxmgr_err *err);
+/* All of them, the oldest first; to be freed with lxmgr_snapshot_free(). */
+int lxmgr_snapshot_list(struct lxmgr_container *c, struct lxmgr_snapshot **ret, size_t *ret_n,
+			struct lxmgr_err *err);
+void lxmgr_snapshot_free(struct lxmgr_snapshot *list, size_t n);
+/* The stopped container's root becomes that of the snapshot, at one instant; its config stays. */
+int lxmgr_snapshot_restore(struct lxmgr_container *c, const char *name, struct lxmgr_err *err);
+int lxmgr_snapshot_destroy(struct lxmgr_container *c, const char *name, struct lxmgr_err *err);
+/* The snapshot as a container that never runs: for lxmgr_container_copy(). */
+int lxmgr_snapshot_open(struct lxmgr_container *c, const char *name, struct lxmgr_container **ret,
+			struct lxmgr_err *err);
+
 struct lxmgr_start_opts {
 	bool foreground; /* the caller stays the parent; returns when it stopped */
 	bool queue;	 /* one of many: wait for one of the host's slots (lxmgr.start.parallel) */
@@ -292,6 +344,45 @@ int lxmgr_auto_run(const struct lxmgr_auto *list, size_t n, enum lxmgr_auto_acti
 /* Bring systemd's units of all containers of the default tree in line with their configs. Returns
  * how many were changed (0 also on a host without systemd). */
 int lxmgr_auto_sync(struct lxmgr_err *err);
+
+/* A fresh root in place of a stopped container's. Kept are its config (limits, addresses), machine-id,
+ * the host keys of sshd, root's and the users' passwords and authorized keys. At one instant: what
+ * fails before leaves all as it was. */
+struct lxmgr_reinstall_opts {
+	const char *template_name;	  /* NULL: the recorded one */
+	const char *const *template_args; /* NULL or empty: those of the old image, if it is the same
+					   * template */
+	const char *backend;		  /* NULL: that of the old root */
+	bool keep_old;			  /* a copy of the old root under /old */
+	bool force;			  /* stop it first if it runs */
+	bool quiet, flush_cache;
+	int timeout_ms; /* of the template; 0: an hour */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+};
+int lxmgr_container_reinstall(struct lxmgr_container *c, const struct lxmgr_reinstall_opts *opts,
+			      struct lxmgr_err *err);
+
+/* What a guest module writes into the guest's own files (lxmgr-setup(1)). NULL leaves a thing as it
+ * is. A list replaces what setup set before; one with nothing but "" takes it away. */
+struct lxmgr_setup_opts {
+	const char *hostname;
+	const char *interface;	      /* NULL: the first of the config */
+	const char *const *addresses; /* "A/P" or "dhcp"; NULL-terminated, as the others */
+	const char *const *routes;    /* "default=GATEWAY", "NETWORK/P=GATEWAY"; with addresses */
+	const char *const *nameservers;
+	const char *const *search; /* with nameservers */
+	const char *const *hosts;  /* "ADDRESS NAME..." */
+	const char *timezone, *locale;
+	const char *user; /* of password and keys; NULL: root */
+	const char *password;
+	const char *const *ssh_key_files; /* public keys, added to those that are there */
+};
+/* Set it, in a stopped or running container, or with opts NULL look. *ret_json: when set,
+ * {"family", "changed": [path], "apply": [[program, argument...]], "notices": [text]}, where apply is
+ * what a running guest is to be told; else what lxmgr-setup(1) says of --show. */
+int lxmgr_container_setup(struct lxmgr_container *c, const struct lxmgr_setup_opts *opts,
+			  char **ret_json, struct lxmgr_err *err);
 
 /* What this kernel and host can do. */
 struct lxmgr_check {

@@ -14,6 +14,7 @@
 #include "container/mcsalloc.h"
 #include "container/teardown.h"
 #include "container/units.h"
+#include "storage/storage.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -25,6 +26,7 @@ static int remove_container(struct lxmgr_container *c, struct lxmgr_err *err)
 	cleanup_fd int path = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char id[sizeof(c->path) + sizeof(c->name) + 2], dead[96];
 	char log[sizeof(LOGDIR) + sizeof(c->tag) + 8];
+	struct lxmgr_err why = { 0 };
 	int r;
 
 	snprintf(id, sizeof(id), "%s/%s", c->path, c->name);
@@ -44,9 +46,25 @@ static int remove_container(struct lxmgr_container *c, struct lxmgr_err *err)
 		if (r < 0)
 			err_set(err, r, "delete '%s/%s'", c->path, dead);
 	}
+	if (r == 0 && storage_collect(path, &why) < 0)
+		log_warn("%s: %s, ignoring", c->name, why.text);
 	snprintf(log, sizeof(log), "%s/%s.log", LOGDIR, c->tag);
 	unlink(log);
 	return r;
+}
+
+static int refuse_snapshots(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	struct lxmgr_snapshot *list = NULL;
+	size_t n = 0;
+	int r = lxmgr_snapshot_list(c, &list, &n, err);
+
+	lxmgr_snapshot_free(list, n);
+	if (r < 0 || n == 0)
+		return r;
+	return err_status(err, STATUS_WRONG_STATE, -EBUSY,
+			  "container '%s' has %zu snapshot%s; -s destroys them with it", c->name, n,
+			  n == 1 ? "" : "s");
 }
 
 static int run_destroy_hook(struct lxmgr_container *c, struct lxmgr_err *err)
@@ -77,14 +95,15 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 	struct state state;
 	int r;
 
-	/* There are no snapshots in this version's layout; -s has nothing more to delete. */
-	(void)snapshots;
 	if (c->dir_fd < 0)
 		return err_status(err, STATUS_NO_CONTAINER, -ENOENT,
 				  "container '%s' does not exist in %s", c->name, c->path);
 	/* A config that cannot be read must not keep it from being destroyed. */
 	if (container_load_config(c, NULL) < 0)
 		log_info("%s: its config cannot be read: no hook is run, ignoring", c->name);
+	r = snapshots ? 0 : refuse_snapshots(c, err);
+	if (r < 0)
+		return r;
 	if (force)
 		container_end_start(c);
 	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);

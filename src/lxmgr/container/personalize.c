@@ -2,27 +2,22 @@
 #include <crypt.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "container/personalize.h"
-#include "kernel/mount.h"
-#include "kernel/sys.h"
-#include "storage/storage.h"
+#include "container/rootrun.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
-#include "util/msg.h"
 #include "util/str.h"
 
 #define FILE_LIMIT (1 << 20)
+/* Exit status of the child: all is done but the host keys. */
 
 int personalize_check(const struct personalize *p, struct lxmgr_err *err)
 {
@@ -48,9 +43,8 @@ int personalize_check(const struct personalize *p, struct lxmgr_err *err)
 	return 0;
 }
 
-/* Replace a file below the root, whatever stands there now: by name in an opened directory, so
- * that a link of the image's is replaced and not followed. */
-static int put(int root, const char *path, const char *text, mode_t mode, struct lxmgr_err *err)
+int personalize_put(int root, const char *path, const char *text, size_t len, mode_t mode,
+		    struct lxmgr_err *err)
 {
 	const char *base;
 	cleanup_fd int dir = open_parent_in(root, path, OPEN_IN_ROOT, &base);
@@ -58,8 +52,13 @@ static int put(int root, const char *path, const char *text, mode_t mode, struct
 
 	if (dir == -ENOENT)
 		return 0;
-	r = dir < 0 ? dir : write_file_replace(dir, base, text, strlen(text), mode);
+	r = dir < 0 ? dir : write_file_replace(dir, base, text, len, mode);
 	return r < 0 ? err_set(err, r, "write '/%s' in the container", path) : 0;
+}
+
+static int put(int root, const char *path, const char *text, mode_t mode, struct lxmgr_err *err)
+{
+	return personalize_put(root, path, text, strlen(text), mode, err);
 }
 
 static int put_machine_id(int root, struct lxmgr_err *err)
@@ -153,7 +152,7 @@ static int put_key(int root, const char *file, struct lxmgr_err *err)
 static int write_all_files(int root, const struct personalize *p, struct lxmgr_err *err)
 {
 	char name[80];
-	int r = put_machine_id(root, err);
+	int r = p->keep_machine_id ? 0 : put_machine_id(root, err);
 
 	snprintf(name, sizeof(name), "%s\n", p->hostname);
 	if (r == 0)
@@ -162,64 +161,25 @@ static int write_all_files(int root, const struct personalize *p, struct lxmgr_e
 		r = put_password(root, p->password, err);
 	if (r == 0 && p->ssh_key_file)
 		r = put_key(root, p->ssh_key_file, err);
+	if (r == 0 && p->old_hostname)
+		r = personalize_hosts(root, p->old_hostname, p->hostname, err);
+	if (r == 0 && p->new_host_keys)
+		r = personalize_host_keys(root, err);
 	return r;
 }
 
-/* Namespaces here: a mount namespace of its own, all else the host's. */
-static void child(int sock, int ct_fd, const char *path, const struct storage_spec *spec,
-		  const struct personalize *p)
+static int write_in(int root, const struct storage *st, void *data, struct lxmgr_err *err)
 {
-	struct lxmgr_err err = { 0 };
-	cleanup_fd int host = -EBADF;
-	struct storage st;
-	int r = sys_unshare(CLONE_NEWNS), root;
-
-	umask(022);
-	host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (r < 0)
-		err_set(&err, r, "make a mount namespace");
-	else
-		r = mount_set(host, 0, 0, 1UL << 18 /* MS_PRIVATE */, true, -1, &err);
-	if (r == 0) {
-		ct_fd = reopen_dir(ct_fd, path);
-		r = ct_fd < 0 ? err_set(&err, ct_fd, "open '%s'", path)
-			      : storage_open(&st, ct_fd, spec, &err);
-	}
-	if (r == 0) {
-		root = storage_open_root(&st, &err);
-		r = root < 0 ? root : write_all_files(root, p, &err);
-	}
-	if (r < 0 && msg_send(sock, &err, sizeof(err), NULL, 0) < 0)
-		_exit(2);
-	_exit(r < 0);
+	return write_all_files(root, data, err);
 }
 
 int personalize_root(int ct_fd, const char *path, const struct storage_spec *spec,
 		     const struct personalize *p, struct lxmgr_err *err)
 {
-	cleanup_fd int mine = -EBADF, its = -EBADF;
-	struct lxmgr_err why;
-	int pair[2], status = 0, r = msg_pair(pair);
-	pid_t pid;
+	int r = rootrun_stopped(ct_fd, path, spec, write_in, (void *)p, err);
 
-	if (r < 0)
-		return err_set(err, r, "make a socket pair");
-	mine = pair[0];
-	its = pair[1];
-	pid = fork();
-	if (pid < 0)
-		return err_set(err, -errno, "fork");
-	if (pid == 0)
-		child(its, ct_fd, path, spec, p);
-	fd_close(&its);
-	r = (int)msg_recv(mine, &why, sizeof(why), NULL, NULL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (r == sizeof(why)) {
-		why.text[sizeof(why.text) - 1] = '\0';
-		if (err)
-			*err = why;
-		return why.code < 0 ? why.code : -EIO;
-	}
-	return status ? err_msg(err, -EIO, "writing the container's own files failed") : 0;
+	/* write_all_files() says so: the process that knows it is gone. */
+	if (r > 0 && p->ret_no_keys)
+		*p->ret_no_keys = true;
+	return r < 0 ? r : 0;
 }

@@ -162,7 +162,9 @@ static int check(struct start *s, struct lxmgr_err *err)
 	r = storage_open(&st, s->c->dir_fd, &cfg->storage, err);
 	if (r < 0)
 		return r;
-	r = storage_check(&st, err);
+	r = storage_recover(&st, err);
+	if (r == 0)
+		r = storage_check(&st, err);
 	storage_close(&st);
 	return r;
 }

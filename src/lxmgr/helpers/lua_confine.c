@@ -2,13 +2,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <linux/filter.h>
 #include <linux/capability.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <sched.h>
 #include <seccomp.h>
-#include <linux/seccomp.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "helpers/lua_int.h"
@@ -72,42 +73,40 @@ static const int allowed[] = {
 	SCMP_SYS(writev),
 };
 
-#define CAP(c) (1ULL << (c))
+#define FILTER_MAX 32768
+#define CAP(c)	   (1ULL << (c))
 #define CAPS_FILES                                                                             \
 	(CAP(CAP_CHOWN) | CAP(CAP_DAC_OVERRIDE) | CAP(CAP_DAC_READ_SEARCH) | CAP(CAP_FOWNER) | \
 	 CAP(CAP_FSETID))
 
-/* kernel/seccomp.h has a function of the library's name for it. */
-static int load(scmp_filter_ctx ctx)
+/* libseccomp writes the program, the kernel's own call loads it: its seccomp_load() has the name of
+ * one of ours. */
+static int load_program(int fd)
 {
-	cleanup_fd int fd = sys_memfd_create("filter", 0);
 	cleanup_free char *text = NULL;
 	struct sock_fprog prog;
 	size_t len;
-	int r = fd < 0 ? fd : seccomp_export_bpf(ctx, fd);
+	int r = lseek(fd, 0, SEEK_SET) < 0 ? -errno : read_all(fd, FILTER_MAX, &text, &len);
 
-	if (r == 0 && lseek(fd, 0, SEEK_SET) < 0)
-		r = -errno;
-	if (r == 0)
-		r = read_all(fd, 1 << 20, &text, &len);
 	if (r < 0)
 		return r;
-	prog.len = (unsigned short)(len / sizeof(struct sock_filter));
-	prog.filter = (struct sock_filter *)text;
-	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) < 0 ? -errno : 0;
+	prog = (struct sock_fprog){ .len = (unsigned short)(len / sizeof(struct sock_filter)),
+				    .filter = (struct sock_filter *)(void *)text };
+	return sys_seccomp(SECCOMP_SET_MODE_FILTER, 0, &prog);
 }
 
 static int load_filter(void)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-	int r = ctx ? 0 : -ENOMEM;
+	cleanup_fd int fd = sys_memfd_create("filter", 0);
+	int r = !ctx ? -ENOMEM : fd < 0 ? fd : 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(allowed) && r == 0; i++)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, allowed[i], 0);
 	if (r == 0)
-		r = load(ctx);
+		r = seccomp_export_bpf(ctx, fd);
 	seccomp_release(ctx);
-	return r;
+	return r < 0 ? r : load_program(fd);
 }
 
 static int set_limits(const struct lua_ctx *c)

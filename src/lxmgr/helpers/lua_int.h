@@ -46,10 +46,12 @@
  *	lxmgr.symlink(target, path)	-> true if anything changed; replaces what is no directory
  *	lxmgr.rename(old, new)
  *	lxmgr.chmod(path, mode), lxmgr.chown(path, uid, gid)
- *	lxmgr.crypt(password)		-> yescrypt hash for /etc/shadow
+ *	lxmgr.crypt(password [, hash])	-> yescrypt hash for /etc/shadow; with an old hash: the
+ *					same if the password is, nil if that cannot be computed
  *	lxmgr.random(n)			-> 2n hex digits
  *	lxmgr.time()			-> seconds since 1970
  *	lxmgr.log(value...)		a message line (print is the same)
+ *	lxmgr.decode(json)		-> its value
  *	lxmgr.array(t)			-> t, which is an array in the answer even if it is empty
  *	lxmgr.run{ prog, arg..., env = {"A=b"}, input = text, capture = true, cwd = path }
  *					-> exit status (128 + n for a signal), output. With --run
@@ -131,6 +133,7 @@ void lua_add_misc(lua_State *L);
 char *lua_to_json(lua_State *L, int index, const char **ret_why);
 /* Mark the table at the top as an array. */
 void lua_mark_array(lua_State *L);
+void lua_add_json(lua_State *L);
 
 /* lua_broker.c: fork it; it ends with us. 0 or -errno. */
 int lua_broker_start(struct lua_ctx *c);

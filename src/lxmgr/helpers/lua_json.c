@@ -121,3 +121,67 @@ char *lua_to_json(lua_State *L, int index, const char **ret_why)
 	json_decref(v);
 	return text;
 }
+
+static void push(lua_State *L, const json_t *v, int depth)
+{
+	const json_t *item;
+	const char *key;
+	size_t i;
+
+	if (depth > MAX_DEPTH)
+		luaL_error(L, "JSON is nested too deeply");
+	luaL_checkstack(L, 4, "JSON");
+	switch (json_typeof(v)) {
+	case JSON_OBJECT:
+		lua_newtable(L);
+		json_object_foreach((json_t *)v, key, item)
+		{
+			push(L, item, depth + 1);
+			lua_setfield(L, -2, key);
+		}
+		break;
+	case JSON_ARRAY:
+		lua_newtable(L);
+		json_array_foreach(v, i, item)
+		{
+			push(L, item, depth + 1);
+			lua_rawseti(L, -2, (lua_Integer)i + 1);
+		}
+		break;
+	case JSON_STRING:
+		lua_pushlstring(L, json_string_value(v), json_string_length(v));
+		break;
+	case JSON_INTEGER:
+		lua_pushinteger(L, json_integer_value(v));
+		break;
+	case JSON_REAL:
+		lua_pushnumber(L, json_real_value(v));
+		break;
+	case JSON_TRUE:
+	case JSON_FALSE:
+		lua_pushboolean(L, json_is_true(v));
+		break;
+	case JSON_NULL:
+		lua_pushnil(L);
+		break;
+	}
+}
+
+/* The value is left to the end of the process where Lua raises. */
+static int l_decode(lua_State *L)
+{
+	json_error_t why;
+	json_t *v = json_loads(luaL_checkstring(L, 1), JSON_DECODE_ANY, &why);
+
+	if (!v)
+		return luaL_error(L, "JSON: %s", why.text);
+	push(L, v, 0);
+	json_decref(v);
+	return 1;
+}
+
+void lua_add_json(lua_State *L)
+{
+	lua_pushcfunction(L, l_decode);
+	lua_setfield(L, -2, "decode");
+}

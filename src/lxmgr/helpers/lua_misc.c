@@ -15,13 +15,16 @@ static int l_crypt(lua_State *L)
 {
 	static struct crypt_data data;
 	char salt[CRYPT_GENSALT_OUTPUT_SIZE];
-	const char *password = luaL_checkstring(L, 1), *h;
+	const char *password = luaL_checkstring(L, 1), *old = luaL_optstring(L, 2, NULL), *h;
 
 	luaL_argcheck(L, *password && strlen(password) < CRYPT_MAX_PASSPHRASE_SIZE, 1,
 		      "an empty or too long password");
-	if (!crypt_gensalt_rn("$y$", 0, NULL, 0, salt, sizeof(salt)))
+	if (!old && !crypt_gensalt_rn("$y$", 0, NULL, 0, salt, sizeof(salt)))
 		return luaL_error(L, "cannot make a salt");
-	h = crypt_rn(password, salt, &data, sizeof(data));
+	h = crypt_rn(password, old ? old : salt, &data, sizeof(data));
+	/* An old one may be of any kind: what cannot be compared is another. */
+	if (old && (!h || *h == '*'))
+		return 0;
 	if (!h || *h == '*')
 		return luaL_error(L, "cannot hash the password");
 	lua_pushstring(L, h);
@@ -34,9 +37,8 @@ static int l_random(lua_State *L)
 	char hex[2 * RANDOM_MAX + 1];
 	lua_Integer n = luaL_checkinteger(L, 1);
 
-	if (n < 1 || n > RANDOM_MAX)
-		return luaL_argerror(L, 1, "out of range");
-	if (getrandom(rnd, (size_t)n, 0) != n)
+	luaL_argcheck(L, n > 0 && n <= RANDOM_MAX, 1, "out of range");
+	if (getrandom(rnd, sizeof(rnd), 0) != sizeof(rnd))
 		return luaL_error(L, "no random numbers");
 	for (lua_Integer i = 0; i < n; i++)
 		snprintf(hex + 2 * i, 3, "%02x", rnd[i]);

@@ -170,6 +170,7 @@ static int run(lua_State *L)
 	add_libs(L, c);
 	lua_add_files(L);
 	lua_add_misc(L);
+	lua_add_json(L);
 	if (c->run)
 		lua_add_run(L);
 	if (c->with_host)

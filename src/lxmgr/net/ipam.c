@@ -346,6 +346,26 @@ int ipam_release(const char *id, struct lxmgr_err *err)
 	return replace_leases(&l, &b, false, err);
 }
 
+int ipam_rename(const char *from, const char *to, struct lxmgr_err *err)
+{
+	cleanup_table struct table l = TABLE_INIT;
+	cleanup_strbuf struct strbuf b = { 0 };
+	const char *p, *line, *have, *rest;
+	size_t n;
+	int r = leases_open(&l, true, err);
+
+	if (r < 0)
+		return r;
+	for (line = p = l.text; (p = next_lease(p, &have, &n, &rest)); line = p) {
+		if (id_is(have, n, from)) {
+			strbuf_addf(&b, "%.*s%s", (int)(have - line), line, to);
+			line = have + n;
+		}
+		strbuf_add(&b, line, (size_t)(p - line));
+	}
+	return replace_leases(&l, &b, true, err);
+}
+
 int ipam_usage(const struct bridge_conf *conf, uint64_t *ret_used, uint64_t *ret_total,
 	       struct lxmgr_err *err)
 {

@@ -171,6 +171,7 @@ int ipam_acquire(const struct bridge_conf *conf, const char *id, unsigned int ne
  * instead of those noted before. -EEXIST, naming its owner, if another container has one. */
 int ipam_reserve(const struct bridge_conf *conf, const char *id, unsigned int net_index,
 		 const struct net_addr *addr, size_t n, struct lxmgr_err *err);
+int ipam_rename(const char *from, const char *to, struct lxmgr_err *err);
 int ipam_release(const char *id, struct lxmgr_err *err); /* all of a container */
 int ipam_lookup(const char *id, unsigned int net_index, struct ipam_lease *ret); /* -ENOENT */
 /* How many addresses are taken, and how many the bridge's network has for containers. */

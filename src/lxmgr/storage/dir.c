@@ -7,16 +7,16 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "kernel/mount.h"
 #include "storage/options.h"
 #include "storage/tree.h"
+#include "storage/treecopy.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
-#include "util/run.h"
+#include "util/log.h"
 #include "util/str.h"
 
 static bool is_outside(const struct storage *st)
@@ -24,9 +24,14 @@ static bool is_outside(const struct storage *st)
 	return st->spec->path && *st->spec->path;
 }
 
+static const char *tree(const struct storage *st)
+{
+	return *st->tree ? st->tree : "rootfs";
+}
+
 static int open_dir(const struct storage *st, struct lxmgr_err *err)
 {
-	const char *path = is_outside(st) ? st->spec->path : "rootfs";
+	const char *path = is_outside(st) ? st->spec->path : tree(st);
 	int fd = openat(is_outside(st) ? AT_FDCWD : st->ct_fd, path,
 			O_PATH | O_DIRECTORY | O_CLOEXEC | (is_outside(st) ? 0 : O_NOFOLLOW));
 
@@ -41,38 +46,68 @@ static int check(struct storage *st, struct lxmgr_err *err)
 	return fd < 0 ? fd : storage_attrs(st->spec, &attrs, err);
 }
 
-/* cp knows reflinks, sparse files, extended attributes and hard links. */
-static int copy_image(int image_fd, int root_fd, struct lxmgr_err *err)
+/* An empty root in st's place, opened. */
+static int make_root(struct storage *st, struct lxmgr_err *err)
 {
-	char from[FD_PATH_SIZE + 4], to[FD_PATH_SIZE + 4], text[64];
-	const char *argv[] = { "cp", "-a", "--reflink=auto", "-T", "--", from, to, NULL };
-	struct run_opts o = RUN_OPTS_INIT;
-	cleanup_free char *out = NULL;
-	int r;
+	int fd;
 
-	snprintf(from, sizeof(from), "/proc/%d/fd/%d/.", getpid(), image_fd);
-	snprintf(to, sizeof(to), "/proc/%d/fd/%d/.", getpid(), root_fd);
-	o.capture = 4096;
-	r = run_program(argv, &o, &out);
-	if (r < 0)
-		return err_set(err, r, "run cp");
-	if (r > 0)
-		return err_msg(err, -EIO, "copy the image: cp ended with %s%s%s",
-			       run_status_text(r, text, sizeof(text)), out && *out ? ": " : "",
-			       out ? str_strip(out) : "");
-	return 0;
+	if (mkdirat(st->ct_fd, tree(st), 0755) < 0)
+		return err_set(err, -errno, "make the directory '%s'", tree(st));
+	fd = openat(st->ct_fd, tree(st), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	return fd < 0 ? err_set(err, -errno, "open the directory '%s'", tree(st)) : fd;
 }
 
 static int create(struct storage *st, int image_root_fd, struct lxmgr_err *err)
 {
-	cleanup_fd int fd = -EBADF;
+	cleanup_fd int fd = make_root(st, err);
+	int r = 0;
 
-	if (mkdirat(st->ct_fd, "rootfs", 0755) < 0)
-		return err_set(err, -errno, "make the directory 'rootfs'");
-	fd = openat(st->ct_fd, "rootfs", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd >= 0 && image_root_fd >= 0)
+		r = tree_copy(image_root_fd, fd, err);
+	return fd < 0 ? fd : r < 0 ? err_prefix(err, "copy the image") : 0;
+}
+
+/* A root that the config names is copied into the container. */
+static int copy(struct storage *st, struct storage *to, const struct storage_copy *how,
+		struct lxmgr_err *err)
+{
+	cleanup_fd int from = open_dir(st, err), fd = -EBADF;
+	int r;
+
+	if (from < 0)
+		return from;
+	if (how->share && !tree_can_reflink(to->ct_fd))
+		return err_msg(err, -EOPNOTSUPP,
+			       "files cannot share their contents here (no reflinks): a container "
+			       "of backend dir can only be copied in full");
+	fd = make_root(to, err);
 	if (fd < 0)
-		return err_set(err, -errno, "open the directory 'rootfs'");
-	return image_root_fd < 0 ? 0 : copy_image(image_root_fd, fd, err);
+		return fd;
+	r = tree_copy(from, fd, err);
+	return r < 0 ? err_prefix(err, "copy the root file system") : 0;
+}
+
+/* Both have the same `storage` file: the names are exchanged. */
+static int replace(struct storage *st, struct storage *new, struct lxmgr_err *err)
+{
+	int r;
+
+	if (is_outside(st))
+		return err_msg(err, -EOPNOTSUPP,
+			       "the root that lxmgr.rootfs.path names is not lxmgr's to replace");
+	if (renameat2(st->ct_fd, tree(new), st->ct_fd, tree(st), RENAME_EXCHANGE) < 0)
+		return err_set(err, -errno, "put the root file system in place");
+	r = remove_tree_at(st->ct_fd, tree(new));
+	if (r < 0)
+		log_warn("the old root cannot be removed: it is tried again, ignoring");
+	return 0;
+}
+
+static int recover(struct storage *st, struct lxmgr_err *err)
+{
+	int r = is_outside(st) ? 0 : remove_tree_at(st->ct_fd, STORAGE_DIR_NEW);
+
+	return r < 0 ? err_set(err, r, "remove an unfinished root file system") : 0;
 }
 
 static int dir_mount(struct storage *st, const struct storage_stage *stage, struct lxmgr_err *err)
@@ -101,7 +136,7 @@ static int dir_open_root(struct storage *st, struct lxmgr_err *err)
 /* A directory outside belongs to whoever made it. */
 static int destroy(struct storage *st, struct lxmgr_err *err)
 {
-	int r = is_outside(st) ? 0 : remove_tree_at(st->ct_fd, "rootfs");
+	int r = is_outside(st) ? 0 : remove_tree_at(st->ct_fd, tree(st));
 
 	return r < 0 ? err_set(err, r, "delete 'rootfs'") : 0;
 }
@@ -122,4 +157,7 @@ const struct storage_ops storage_dir = {
 	.open_labelled = dir_open_root,
 	.destroy = destroy,
 	.usage = usage,
+	.copy = copy,
+	.replace = replace,
+	.recover = recover,
 };

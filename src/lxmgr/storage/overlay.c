@@ -16,7 +16,9 @@
 
 #include "kernel/fsids.h"
 #include "kernel/mount.h"
+#include "storage/layers.h"
 #include "storage/options.h"
+#include "storage/overlay.h"
 #include "storage/tree.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -27,32 +29,29 @@
 
 #define IMAGES CACHEDIR "/images"
 
-/* The layers: lowers from the topmost down, and the directory that holds upper/ and work/. */
-struct layers {
-	int lower[STORAGE_MAX_LAYERS];
-	size_t n;
-	int writable;
-	char upper[64]; /* name of the upper directory in `writable` */
-};
-
-static void layers_close(struct layers *l)
+void overlay_close_layers(struct layers *l)
 {
 	for (size_t i = 0; i < l->n; i++)
 		fd_close(&l->lower[i]);
 	fd_close(&l->writable);
 }
 
-static bool is_outside(const struct storage *st)
+bool overlay_is_outside(const struct storage *st)
 {
 	return st->spec->path && *st->spec->path;
+}
+
+const char *overlay_tree(const struct storage *st)
+{
+	return *st->tree ? st->tree : "overlay";
 }
 
 static int add_lower(struct layers *l, const char *path, struct lxmgr_err *err)
 {
 	int fd;
 
-	if (l->n == STORAGE_MAX_LAYERS)
-		return err_msg(err, -E2BIG, "more than %d layers", STORAGE_MAX_LAYERS);
+	if (l->n == OVERLAY_LOWERS)
+		return err_msg(err, -E2BIG, "more than %d layers", OVERLAY_LOWERS);
 	fd = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return err_set(err, -errno, "open the layer '%s'", path);
@@ -87,19 +86,30 @@ static int open_outside(const struct storage *st, struct layers *l, struct lxmgr
 	return l->writable < 0 ? err_set(err, -errno, "open '%s'", p.v[p.n - 1]) : 0;
 }
 
-static int open_layers(const struct storage *st, struct layers *l, struct lxmgr_err *err)
+int overlay_open_layers(const struct storage *st, struct layers *l, struct lxmgr_err *err)
 {
 	char path[256];
 	int r;
 
 	memset(l, 0, sizeof(*l));
 	l->writable = -EBADF;
-	if (is_outside(st))
+	if (overlay_is_outside(st))
 		return open_outside(st, l, err);
 	snprintf(l->upper, sizeof(l->upper), "upper");
-	l->writable = openat(st->ct_fd, "overlay", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (l->writable < 0)
-		return err_set(err, -errno, "open the container's 'overlay'");
+	l->writable =
+		openat(st->ct_fd, overlay_tree(st), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* A snapshot has no layer of its own. */
+	if (l->writable < 0 && (errno != ENOENT || !st->n_layers))
+		return err_set(err, -errno, "open the container's '%s'", overlay_tree(st));
+	if (st->n_layers >= OVERLAY_LOWERS)
+		return err_msg(err, -E2BIG, "more than %d layers", OVERLAY_LOWERS);
+	for (size_t i = 0; i < st->n_layers; i++) {
+		int fd = layers_open_root(st->ct_fd, st->layer[i]);
+
+		if (fd < 0)
+			return err_set(err, fd, "open the layer '%s'", st->layer[i]);
+		l->lower[l->n++] = fd;
+	}
 	if (!name_is_digest(st->base))
 		return err_msg(err, -EINVAL, "the container's 'storage' file names no image");
 	snprintf(path, sizeof(path), IMAGES "/%s/rootfs", st->base);
@@ -113,9 +123,9 @@ static int check(struct storage *st, struct lxmgr_err *err)
 {
 	struct layers l;
 	uint64_t attrs;
-	int r = open_layers(st, &l, err);
+	int r = overlay_open_layers(st, &l, err);
 
-	layers_close(&l);
+	overlay_close_layers(&l);
 	return r < 0 ? r : storage_attrs(st->spec, &attrs, err);
 }
 
@@ -153,6 +163,12 @@ static int check_writable(int mnt, struct lxmgr_err *err)
 	return 0;
 }
 
+/* One letter: the list of all lower ones has to fit into a string of fsconfig(2). */
+static char lower_name(size_t i)
+{
+	return (char)('a' + i);
+}
+
 static int new_overlay(const struct storage *st, const struct layers *l,
 		       const struct storage_stage *stage, struct lxmgr_err *err)
 {
@@ -164,12 +180,16 @@ static int new_overlay(const struct storage *st, const struct layers *l,
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < l->n; i++)
-		n += (size_t)snprintf(options + n, sizeof(options) - n, "%s%s/%zu", i ? ":" : "",
-				      stage->dir_path, i);
-	n += (size_t)snprintf(options + n, sizeof(options) - n,
-			      ",upperdir=%s/w/%s,workdir=%s/w/work,redirect_dir=on,metacopy=off%s",
-			      stage->dir_path, l->upper, stage->dir_path,
-			      st->spec->checkpoint ? ",index=on,nfs_export=on" : ",index=off");
+		n += (size_t)snprintf(options + n, sizeof(options) - n, "%s%s/%c", i ? ":" : "",
+				      stage->dir_path, lower_name(i));
+	if (l->writable >= 0)
+		n += (size_t)snprintf(options + n, sizeof(options) - n,
+				      ",upperdir=%s/w/%s,workdir=%s/w/work", stage->dir_path,
+				      l->upper, stage->dir_path);
+	n += (size_t)snprintf(options + n, sizeof(options) - n, ",redirect_dir=%s,metacopy=off%s",
+			      l->writable < 0 ? "follow" : "on",
+			      st->spec->checkpoint && l->writable >= 0 ? ",index=on,nfs_export=on"
+								       : ",index=off");
 	if (stage->label)
 		snprintf(options + n, sizeof(options) - n, ",context=\"%s\"", stage->label);
 	return mount_new_fs("overlay", "overlay", options, attrs, err);
@@ -178,15 +198,12 @@ static int new_overlay(const struct storage *st, const struct layers *l,
 static int overlay_mount(struct storage *st, const struct storage_stage *stage,
 			 struct lxmgr_err *err)
 {
-	struct layers l __attribute__((cleanup(layers_close))) = { .writable = -EBADF };
-	int r = open_layers(st, &l, err), mnt;
-	char name[24];
+	struct layers l __attribute__((cleanup(overlay_close_layers))) = { .writable = -EBADF };
+	int r = overlay_open_layers(st, &l, err), mnt;
 
-	for (size_t i = 0; i < l.n && r == 0; i++) {
-		snprintf(name, sizeof(name), "%zu", i);
-		r = attach_layer(stage, l.lower[i], name, true, err);
-	}
-	if (r == 0)
+	for (size_t i = 0; i < l.n && r == 0; i++)
+		r = attach_layer(stage, l.lower[i], (char[]){ lower_name(i), '\0' }, true, err);
+	if (r == 0 && l.writable >= 0)
 		r = attach_layer(stage, l.writable, "w", false, err);
 	/* As fsuid 0, which the map does not know, the work directory fails with EOVERFLOW. */
 	if (r == 0 && stage->userns_fd >= 0)
@@ -194,7 +211,7 @@ static int overlay_mount(struct storage *st, const struct storage_stage *stage,
 	if (r < 0)
 		return r;
 	mnt = new_overlay(st, &l, stage, err);
-	if (mnt >= 0 && !st->spec->read_only) {
+	if (mnt >= 0 && l.writable >= 0 && !st->spec->read_only) {
 		r = check_writable(mnt, err);
 		if (r < 0)
 			fd_close(&mnt);
@@ -224,28 +241,14 @@ static int probe(int dirfd, bool map, struct lxmgr_err *err)
 
 static int create(struct storage *st, int image_root_fd, struct lxmgr_err *err)
 {
-	cleanup_fd int dir = -EBADF, upper = -EBADF;
-	struct stat st_image;
-
 	if (image_root_fd < 0)
 		return err_msg(err, -EINVAL, "backend overlay needs a template (-t); use -B dir");
-	if (fstat(image_root_fd, &st_image) < 0)
-		return err_set(err, -errno, "stat the image");
-	if (mkdirat(st->ct_fd, "overlay", 0700) < 0)
-		return err_set(err, -errno, "make the directory 'overlay'");
-	dir = openat(st->ct_fd, "overlay", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (dir < 0 || mkdirat(dir, "upper", 0755) < 0 || mkdirat(dir, "work", 0700) < 0)
-		return err_set(err, -errno, "make the container's layer");
-	/* The root's own owner and mode come from the upper layer. */
-	upper = openat(dir, "upper", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (upper < 0 || fchmod(upper, st_image.st_mode & 07777) < 0)
-		return err_set(err, -errno, "make the container's layer");
-	return 0;
+	return overlay_make_tree(st, image_root_fd, err);
 }
 
 static int destroy(struct storage *st, struct lxmgr_err *err)
 {
-	int r = is_outside(st) ? 0 : remove_tree_at(st->ct_fd, "overlay");
+	int r = overlay_is_outside(st) ? 0 : remove_tree_at(st->ct_fd, overlay_tree(st));
 
 	return r < 0 ? err_set(err, r, "delete the container's layer") : 0;
 }
@@ -283,10 +286,12 @@ static int open_root(struct storage *st, struct lxmgr_err *err)
 
 static int usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err)
 {
-	struct layers l __attribute__((cleanup(layers_close))) = { .writable = -EBADF };
-	int r = open_layers(st, &l, err);
+	struct layers l __attribute__((cleanup(overlay_close_layers))) = { .writable = -EBADF };
+	int r = overlay_open_layers(st, &l, err);
 
-	return r < 0 ? r : tree_usage(l.writable, ret_bytes, err);
+	if (r < 0 || l.writable >= 0)
+		return r < 0 ? r : tree_usage(l.writable, ret_bytes, err);
+	return tree_usage(l.lower[0], ret_bytes, err);
 }
 
 const struct storage_ops storage_overlay = {
@@ -298,4 +303,8 @@ const struct storage_ops storage_overlay = {
 	.open_root = open_root,
 	.destroy = destroy,
 	.usage = usage,
+	.copy = overlay_copy,
+	.new_tree = overlay_new_tree,
+	.replace = overlay_replace,
+	.recover = overlay_recover,
 };

@@ -7,6 +7,7 @@
 
 #include "kernel/idmap.h"
 #include "kernel/mount.h"
+#include "storage/record.h"
 #include "storage/storage.h"
 #include "storage/tree.h"
 #include "util/cleanup.h"
@@ -17,7 +18,7 @@
 
 const struct storage_ops *const storage_backends[] = { &storage_overlay, &storage_dir, NULL };
 
-static const struct storage_ops *find(const char *name)
+const struct storage_ops *storage_find(const char *name)
 {
 	if (str_eq(name, "overlayfs"))
 		name = "overlay";
@@ -27,7 +28,7 @@ static const struct storage_ops *find(const char *name)
 	return NULL;
 }
 
-static int unknown(const char *name, struct lxmgr_err *err)
+int storage_unknown(const char *name, struct lxmgr_err *err)
 {
 	static const char *const lxc[] = { "zfs", "rbd", "nbd", "lvm", "loop", "btrfs", "aufs" };
 
@@ -42,57 +43,22 @@ static int unknown(const char *name, struct lxmgr_err *err)
 		       name);
 }
 
-/* The file `storage` of the container: "version = 1", "backend = ...", "base = ...". */
-static int read_file(struct storage *st, struct lxmgr_err *err)
-{
-	cleanup_strlist struct strlist lines = { 0 };
-	cleanup_free char *text = NULL;
-	const char *v;
-	int r = read_file_at(st->ct_fd, "storage", 4096, &text, NULL);
-
-	if (r < 0)
-		return r == -ENOENT ? r : err_set(err, r, "read the container's 'storage' file");
-	if (strlist_split(&lines, text, "\n") < 0)
-		return err_set(err, -ENOMEM, "storage");
-	for (size_t i = 0; i < lines.n; i++) {
-		if ((v = str_after(lines.v[i], "version = ")) && !str_eq(v, "1"))
-			return err_msg(err, -EPROTO,
-				       "the container's storage has version %s, which this lxmgr "
-				       "does not know",
-				       v);
-		if ((v = str_after(lines.v[i], "backend = "))) {
-			st->ops = find(v);
-			if (!st->ops)
-				return unknown(v, err);
-		}
-		if ((v = str_after(lines.v[i], "base = ")))
-			snprintf(st->base, sizeof(st->base), "%s", v);
-		if ((v = str_after(lines.v[i], "ids = ")) && parse_u32(v, &st->ids) < 0)
-			return err_msg(err, -EINVAL, "the container's 'storage' file says '%.40s'",
-				       lines.v[i]);
-	}
-	return st->ops ? 0
-		       : err_msg(err, -EINVAL, "the container's 'storage' file names no backend");
-}
-
 int storage_open(struct storage *st, int ct_fd, const struct storage_spec *spec,
 		 struct lxmgr_err *err)
 {
 	int r;
 
-	memset(st, 0, sizeof(*st));
-	st->spec = spec;
-	st->ct_fd = ct_fd;
+	storage_init(st, ct_fd, spec);
 	if (spec->backend) {
-		st->ops = find(spec->backend);
-		return st->ops ? 0 : unknown(spec->backend, err);
+		st->ops = storage_find(spec->backend);
+		return st->ops ? 0 : storage_unknown(spec->backend, err);
 	}
 	if (spec->path && *spec->path) {
 		st->ops = &storage_dir;
 		return 0;
 	}
 	if (ct_fd >= 0) {
-		r = read_file(st, err);
+		r = storage_read(st, err);
 		if (r != -ENOENT)
 			return r;
 	}
@@ -102,7 +68,9 @@ int storage_open(struct storage *st, int ct_fd, const struct storage_spec *spec,
 
 void storage_close(struct storage *st)
 {
+	fd_close(&st->layers_lock);
 	memset(st, 0, sizeof(*st));
+	st->layers_lock = -EBADF;
 }
 
 static int lacks(const struct storage *st, const char *what, struct lxmgr_err *err)
@@ -134,17 +102,12 @@ int storage_can_map(int dirfd, struct lxmgr_err *err)
 	return mnt < 0 ? mnt : mount_set(mnt, 0, 0, 0, false, ns, err);
 }
 
-static int write_file(const struct storage *st, struct lxmgr_err *err)
+void storage_init(struct storage *st, int ct_fd, const struct storage_spec *spec)
 {
-	char text[256], ids[32] = "";
-	int r;
-
-	if (st->ids)
-		snprintf(ids, sizeof(ids), "ids = %u\n", st->ids);
-	snprintf(text, sizeof(text), "version = 1\nbackend = %s\n%s%s%s%s", st->ops->name,
-		 *st->base ? "base = " : "", st->base, *st->base ? "\n" : "", ids);
-	r = write_file_replace(st->ct_fd, "storage", text, strlen(text), 0600);
-	return r < 0 ? err_set(err, r, "write the container's 'storage' file") : 0;
+	memset(st, 0, sizeof(*st));
+	st->spec = spec;
+	st->ct_fd = ct_fd;
+	st->layers_lock = -EBADF;
 }
 
 int storage_create(struct storage *st, const char *backend, int ct_fd, const char *image_digest,
@@ -153,13 +116,11 @@ int storage_create(struct storage *st, const char *backend, int ct_fd, const cha
 	static const struct storage_spec none;
 	int r;
 
-	memset(st, 0, sizeof(*st));
-	st->spec = &none;
-	st->ct_fd = ct_fd;
+	storage_init(st, ct_fd, &none);
 	snprintf(st->base, sizeof(st->base), "%s", image_digest ? image_digest : "");
-	st->ops = !backend || str_eq(backend, "best") ? best(ct_fd, map) : find(backend);
+	st->ops = !backend || str_eq(backend, "best") ? best(ct_fd, map) : storage_find(backend);
 	if (!st->ops)
-		return unknown(backend, err);
+		return storage_unknown(backend, err);
 	if (!st->ops->create)
 		return lacks(st, "create", err);
 	if (st->ops->probe) {
@@ -168,18 +129,18 @@ int storage_create(struct storage *st, const char *backend, int ct_fd, const cha
 			return r;
 	}
 	r = st->ops->create(st, image_root_fd, err);
-	return r < 0 ? r : write_file(st, err);
+	return r < 0 ? r : storage_write(st, false, err);
 }
 
 int storage_shift(struct storage *st, uint32_t first, struct lxmgr_err *err)
 {
 	cleanup_fd int root = storage_open_root(st, err);
-	int r = root < 0 ? root : tree_shift(root, first, err);
+	int r = root < 0 ? root : tree_shift(root, st->ids, first, err);
 
 	if (r < 0)
 		return r;
 	st->ids = first;
-	return write_file(st, err);
+	return storage_write(st, false, err);
 }
 
 int storage_check(struct storage *st, struct lxmgr_err *err)
@@ -210,4 +171,55 @@ int storage_destroy(struct storage *st, struct lxmgr_err *err)
 int storage_usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err)
 {
 	return st->ops->usage ? st->ops->usage(st, ret_bytes, err) : lacks(st, "usage", err);
+}
+
+int storage_copy(struct storage *st, struct storage *to, int to_ct_fd, const char *backend,
+		 const struct storage_spec *spec, const struct storage_copy *how,
+		 struct lxmgr_err *err)
+{
+	char tree[STORAGE_NAME_SIZE];
+
+	snprintf(tree, sizeof(tree), "%s", to->tree);
+	storage_init(to, to_ct_fd, spec);
+	snprintf(to->tree, sizeof(to->tree), "%s", tree);
+	to->ops = backend ? storage_find(backend) : st->ops;
+	if (!to->ops)
+		return storage_unknown(backend, err);
+	to->ids = st->ids;
+	if (to->ops != st->ops)
+		return err_msg(err, -EOPNOTSUPP, "backend '%s' cannot take over what '%s' holds",
+			       to->ops->name, st->ops->name);
+	return st->ops->copy ? st->ops->copy(st, to, how, err) : lacks(st, "copy", err);
+}
+
+int storage_replace(struct storage *st, struct storage *new, struct lxmgr_err *err)
+{
+	return st->ops->replace ? st->ops->replace(st, new, err) : lacks(st, "replace", err);
+}
+
+int storage_recover(struct storage *st, struct lxmgr_err *err)
+{
+	return st->ops->recover ? st->ops->recover(st, err) : 0;
+}
+
+int storage_resize(struct storage *st, const struct storage_limit *limit, int running,
+		   struct lxmgr_err *err)
+{
+	return st->ops->resize ? st->ops->resize(st, limit, running, err)
+			       : lacks(st, "a limit of disk space", err);
+}
+
+int storage_compact(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err)
+{
+	*ret_freed = 0;
+	return st->ops->compact ? st->ops->compact(st, ret_freed, err) : lacks(st, "compact", err);
+}
+
+void storage_new_tree(const struct storage *st, struct storage *new)
+{
+	memset(new, 0, sizeof(*new));
+	if (!st->ops->new_tree)
+		snprintf(new->tree, sizeof(new->tree), STORAGE_DIR_NEW);
+	else
+		st->ops->new_tree(st, new->tree);
 }

@@ -4,11 +4,16 @@
  * config says otherwise; mapping happens at start with idmapped mounts. Where the kernel refuses
  * these, as to containers that hold containers, the ids on disk are those of the container's block.
  *
- * Layout, version 1, below /var/lib/lxmgr/NAME/ (0700 root):
+ * Layout below /var/lib/lxmgr/NAME/ (0700 root):
  *	storage		"version = 1", "backend = overlay", "base = <digest>", "ids = <first>", ...
  *	rootfs/		dir: the root; overlay: upper/ and work/ live in overlay/
  *	overlay/upper, overlay/work
- * and the golden images below /var/cache/lxmgr/images/<digest>/rootfs.
+ * and the golden images below /var/cache/lxmgr/images/<digest>/rootfs. Version 2 knows also
+ *	"layer = <id>"	read-only layers between the own one and the base, the topmost first:
+ *directories <id>/rootfs in .layers of the directory of containers, which several may share "tree =
+ *<name>"	the file, directory or volume that is the backend's own, where it is not its default
+ * A version that is newer than what a program knows is refused. The file is what counts: it is
+ *replaced in one rename, and what it does not name is left over from something unfinished.
  */
 #ifndef LXMGR_STORAGE_STORAGE_H
 #define LXMGR_STORAGE_STORAGE_H
@@ -48,6 +53,16 @@ struct storage_stage {
 		*label; /* SELinux context of all files, for a mount that takes one; NULL: none */
 };
 
+#define STORAGE_NAME_SIZE 64
+#define STORAGE_UNLIMITED 0
+/* Where backends with a fixed name build what is to replace it. */
+#define STORAGE_DIR_NEW "rootfs.new"
+
+/* How much a root may hold; STORAGE_UNLIMITED. */
+struct storage_limit {
+	uint64_t bytes, inodes;
+};
+
 /* One in-progress or opened storage. */
 struct storage {
 	const struct storage_ops *ops;
@@ -55,7 +70,21 @@ struct storage {
 	int ct_fd;	/* /var/lib/lxmgr/NAME, or -1 for a root outside */
 	char base[128]; /* image digest, "" if none */
 	uint32_t ids;	/* 0: ids on disk begin at 0; else at this one, and are not mapped */
-	void *priv;
+	char tree[STORAGE_NAME_SIZE];			   /* "": the backend's default */
+	char layer[STORAGE_MAX_LAYERS][STORAGE_NAME_SIZE]; /* the topmost first */
+	size_t n_layers;
+	struct storage_limit limit; /* as asked for at create or resize */
+	int layers_lock; /* held while layers are named that no `storage` file names yet; or -1 */
+};
+
+/* What a second storage is made for. */
+struct storage_copy {
+	bool share; /* copy on write: what does not change is shared; refused where that cannot be
+		     */
+	bool live;  /* the source is mounted, in a container that is frozen: only read it */
+	bool keep;  /* the copy is a snapshot: nobody writes to it */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
 };
 
 struct storage_ops {
@@ -80,6 +109,27 @@ struct storage_ops {
 	/* Delete all that create made. Idempotent. */
 	int (*destroy)(struct storage *st, struct lxmgr_err *err);
 	int (*usage)(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err);
+	/* Fill `to` (its ct_fd, spec, ops and limit are set, nothing is made yet) with what st
+	 * holds, and set those of its members that go to its `storage` file. Members of st that
+	 * change are written with storage_write() by the backend, at the instant from which they
+	 * are true. Called with the source's lock. -EOPNOTSUPP where sharing is not possible: the
+	 * caller falls back to a full copy or says so. */
+	int (*copy)(struct storage *st, struct storage *to, const struct storage_copy *how,
+		    struct lxmgr_err *err);
+	/* A name for a second tree in st's directory; NULL: STORAGE_DIR_NEW. */
+	void (*new_tree)(const struct storage *st, char ret[STORAGE_NAME_SIZE]);
+	/* Put what `new` holds, made by copy() in the same ct_fd as the tree storage_new_tree()
+	 * said, in place of st's, at one instant; then delete the old. */
+	int (*replace)(struct storage *st, struct storage *new, struct lxmgr_err *err);
+	/* Finish or take back what a killed copy or replace left, and delete what `storage` does
+	 * not name. Called with the lock. */
+	int (*recover)(struct storage *st, struct lxmgr_err *err);
+	/* Let the root hold no more than that. running: a mount of it (the container's own root),
+	 * or -1. Refused, with the cure, where that cannot be. */
+	int (*resize)(struct storage *st, const struct storage_limit *limit, int running,
+		      struct lxmgr_err *err);
+	/* Give back to the host what the root has freed. */
+	int (*compact)(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err);
 };
 
 extern const struct storage_ops storage_overlay, storage_dir;
@@ -106,5 +156,21 @@ int storage_open_root(struct storage *st, struct lxmgr_err *err);
 int storage_open_labelled(struct storage *st, struct lxmgr_err *err);
 int storage_destroy(struct storage *st, struct lxmgr_err *err);
 int storage_usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err);
+/* Write st's members to its file `storage`, in one rename; to the disk, too, if `sync`. */
+int storage_write(const struct storage *st, bool sync, struct lxmgr_err *err);
+/* Set new->tree for a copy into the directory of st itself. */
+void storage_new_tree(const struct storage *st, struct storage *new);
+/* Delete the layers that nothing below the directory of containers names any more. */
+int storage_collect(int path_fd, struct lxmgr_err *err);
+/* Make `to` in to_ct_fd a copy of st; its file is not written yet: storage_write(). backend NULL:
+ * that of st. spec is the copy's. Where sharing is asked for and cannot be: -EOPNOTSUPP. */
+int storage_copy(struct storage *st, struct storage *to, int to_ct_fd, const char *backend,
+		 const struct storage_spec *spec, const struct storage_copy *how,
+		 struct lxmgr_err *err);
+int storage_replace(struct storage *st, struct storage *new, struct lxmgr_err *err);
+int storage_recover(struct storage *st, struct lxmgr_err *err);
+int storage_resize(struct storage *st, const struct storage_limit *limit, int running,
+		   struct lxmgr_err *err);
+int storage_compact(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err);
 
 #endif

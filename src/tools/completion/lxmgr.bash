@@ -42,7 +42,7 @@ _lxmgr() {
 	*) mapfile -t COMPREPLY < <(compgen -W "$(lxmgr-ls -1 "${path[@]}" 2>/dev/null)" -- "$cur") ;;
 	esac
 }
-complete -F _lxmgr lxmgr lxmgr-attach lxmgr-autostart lxmgr-cgroup lxmgr-checkconfig lxmgr-config lxmgr-console \
+complete -F _lxmgr lxmgr lxmgr-attach lxmgr-autostart lxmgr-cgroup lxmgr-checkconfig lxmgr-config lxmgr-console lxmgr-copy \
 	lxmgr-create lxmgr-destroy lxmgr-device lxmgr-doctor lxmgr-execute lxmgr-freeze lxmgr-info \
-	lxmgr-ls lxmgr-lxcfs lxmgr-monitor lxmgr-restart lxmgr-start lxmgr-stop lxmgr-unfreeze \
+	lxmgr-ls lxmgr-lxcfs lxmgr-monitor lxmgr-reinstall lxmgr-restart lxmgr-setup lxmgr-snapshot lxmgr-start lxmgr-stop lxmgr-unfreeze \
 	lxmgr-unshare lxmgr-usernsexec lxmgr-wait

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The copy verb: a second container from a container or a snapshot, as a draft of its own. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "container/autostart.h"
+#include "container/copy.h"
+#include "container/draft.h"
+#include "container/hooks.h"
+#include "container/personalize.h"
+#include "container/units.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/log.h"
+
+struct copy {
+	struct draft d;
+	struct source from;
+	struct storage to;
+	const struct lxmgr_copy_opts *o;
+};
+
+static int unset(struct draft *d, const char *key, struct lxmgr_err *err)
+{
+	return draft_set(d, key, NULL, err);
+}
+
+/* What two interfaces cannot both have. */
+static int edit_net(struct copy *c, const struct net_spec *net, struct lxmgr_err *err)
+{
+	static const char *const addresses[] = { "ipv4.address", "ipv6.address", "ipv4.gateway",
+						 "ipv6.gateway" };
+	char key[64];
+	int r = 0;
+
+	if (!c->o->keep_mac && net->has_mac) {
+		snprintf(key, sizeof(key), "lxmgr.net.%u.hwaddr", net->index);
+		r = unset(&c->d, key, err);
+	}
+	if (r == 0 && *net->veth_pair) {
+		snprintf(key, sizeof(key), "lxmgr.net.%u.veth.pair", net->index);
+		r = unset(&c->d, key, err);
+	}
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(addresses); i++) {
+		if (c->o->keep_addresses || net->managed || !net->n_addr)
+			break;
+		snprintf(key, sizeof(key), "lxmgr.net.%u.%s", net->index, addresses[i]);
+		r = unset(&c->d, key, err);
+	}
+	return r;
+}
+
+/* A block of ids of its own. A root whose ids are shifted on disk keeps the map that they are for.
+ */
+static int edit_ids(struct copy *c, struct lxmgr_err *err)
+{
+	const struct config *have = &c->from.c->config;
+	int r;
+
+	if (have->idmap_policy != IDMAP_EXPLICIT || !have->storage.idmap_container)
+		return 0;
+	r = unset(&c->d, "lxmgr.idmap", err);
+	return r < 0 ? r : unset(&c->d, "lxmgr.rootfs.options", err);
+}
+
+static int add_define(struct copy *c, const char *define, struct lxmgr_err *err)
+{
+	const char *eq = strchr(define, '=');
+	cleanup_free char *copy = strdup(define);
+	int r;
+
+	if (!copy || !eq)
+		return err_status(err, STATUS_USAGE, -EINVAL, "'%s' is not KEY=VALUE", define);
+	copy[eq - define] = '\0';
+	r = draft_set(&c->d, str_strip(copy), str_strip(copy + (eq - define) + 1), err);
+	return r < 0 ? err_prefix(err, "-D: key '%.80s'", copy) : 0;
+}
+
+static int make_config(struct copy *c, struct lxmgr_err *err)
+{
+	const struct config *have = &c->from.c->config;
+	int r = source_config(&c->from, &c->d.text, err);
+
+	for (size_t i = 0; r == 0 && i < have->n_nets; i++)
+		r = edit_net(c, &have->nets[i], err);
+	if (r == 0)
+		r = edit_ids(c, err);
+	if (r == 0 && have->storage.path && *have->storage.path)
+		r = unset(&c->d, "lxmgr.rootfs.path", err);
+	if (r == 0 && have->uts_name && !c->o->keep_name)
+		r = draft_set(&c->d, "lxmgr.uts.name", c->d.name, err);
+	if (r == 0 && have->ephemeral)
+		r = unset(&c->d, "lxmgr.ephemeral", err);
+	if (r == 0 && c->o->ephemeral)
+		r = draft_set(&c->d, "lxmgr.ephemeral", "1", err);
+	for (size_t i = 0; r == 0 && c->o->defines && c->o->defines[i]; i++)
+		r = add_define(c, c->o->defines[i], err);
+	if (r == 0)
+		r = draft_parse(&c->d, "the copy's config", err);
+	return r < 0 ? r : auto_check_after(c->d.path, c->d.name, &c->d.config, err);
+}
+
+static int copy_root(struct copy *c, struct lxmgr_err *err)
+{
+	bool may = c->o->try_share || c->o->ephemeral;
+	struct storage_copy how = { .share = c->o->share || may,
+				    .progress = c->o->progress,
+				    .progress_arg = c->o->progress_arg };
+	int r = source_pause(&c->from, err);
+
+	how.live = c->from.live;
+	if (r == 0)
+		r = source_copy(&c->from, &c->to, c->d.dir_fd, &c->d.config.storage, &how,
+				may && !c->o->share, err);
+	source_resume(&c->from);
+	return r < 0 ? r : storage_write(&c->to, false, err);
+}
+
+static const char *hostname_of(const struct config *config, const char *name)
+{
+	return config->uts_name ? config->uts_name : name;
+}
+
+static int make_its_own(struct copy *c, struct lxmgr_err *err)
+{
+	struct personalize p = {
+		.hostname = c->o->keep_name ? hostname_of(&c->from.c->config, c->from.c->name)
+					    : hostname_of(&c->d.config, c->d.name),
+		.old_hostname =
+			c->o->keep_name ? NULL : hostname_of(&c->from.c->config, c->from.c->name),
+		.new_host_keys = !c->o->keep_identity,
+		.keep_machine_id = c->o->keep_identity,
+		.ret_no_keys = c->o->ret_no_keys,
+	};
+	char path[DRAFT_PATH_SIZE];
+
+	return personalize_root(c->d.dir_fd, draft_path(&c->d, path), &c->d.config.storage, &p,
+				err);
+}
+
+static int run_hook(struct copy *c, struct lxmgr_err *err)
+{
+	struct lxmgr_container as = { .dir_fd = c->d.dir_fd };
+	struct hook_env h = HOOK_ENV_INIT(&as, &c->d.config);
+
+	snprintf(as.name, sizeof(as.name), "%s", c->d.name);
+	snprintf(as.path, sizeof(as.path), "%s", c->d.path);
+	h.src_name = c->from.c->name;
+	return hooks_run(HOOK_CLONE, &h, err);
+}
+
+static int build(struct copy *c, struct lxmgr_err *err)
+{
+	struct label_progress progress = { c->o->progress, c->o->progress_arg };
+	int r = make_config(c, err);
+
+	if (r == 0)
+		r = draft_make_dir(&c->d, err);
+	if (r == 0)
+		r = draft_reserve(&c->d, err);
+	if (r == 0)
+		r = copy_root(c, err);
+	if (r == 0)
+		r = make_its_own(c, err);
+	if (r == 0 && c->to.ids && c->d.has_ids)
+		r = storage_shift(&c->to, c->d.ids, err);
+	if (r == 0)
+		r = draft_label(&c->d, &progress, err);
+	if (r == 0)
+		r = run_hook(c, err);
+	return r < 0 ? r : draft_publish(&c->d, err);
+}
+
+/* NAME_ and eight letters, for an ephemeral copy that was given no name. */
+static int random_name(const char *from, char name[64], struct lxmgr_err *err)
+{
+	static const char letters[] = "abcdefghijklmnopqrstuvwxyz012345";
+	unsigned char rnd[8];
+
+	if (getrandom(rnd, sizeof(rnd), 0) != sizeof(rnd))
+		return err_set(err, -EIO, "make a name");
+	snprintf(name, 64, "%.54s_", from);
+	for (size_t i = 0, n = strlen(name); i < sizeof(rnd); i++, n++) {
+		name[n] = letters[rnd[i] % 32];
+		name[n + 1] = '\0';
+	}
+	return 0;
+}
+
+int lxmgr_container_copy(struct lxmgr_container *c, const char *name,
+			 const struct lxmgr_copy_opts *opts, char **ret_name, struct lxmgr_err *err)
+{
+	struct copy copy = { .from = SOURCE_INIT, .o = opts, .to = { .layers_lock = -EBADF } };
+	char made_up[64];
+	int r = 0;
+
+	copy.d.path_fd = copy.d.dir_fd = copy.d.lock = -EBADF;
+	if (!name && opts->ephemeral) {
+		r = random_name(c->name, made_up, err);
+		name = made_up;
+	}
+	if (r == 0)
+		r = draft_open(&copy.d, opts->path ? opts->path : c->path, name, err);
+	if (r == 0)
+		r = source_open(&copy.from, c, err);
+	if (r == 0) {
+		r = build(&copy, err);
+		if (r < 0)
+			draft_give_up(&copy.d);
+	}
+	storage_close(&copy.to);
+	source_close(&copy.from);
+	if (r < 0 && copy.d.path_fd >= 0 && storage_collect(copy.d.path_fd, NULL) < 0)
+		log_warn("layers of the unfinished copy stay, ignoring");
+	if (r == 0)
+		r = units_sync(copy.d.path, name, &copy.d.config, err) < 0 ? err->code : 0;
+	if (r == 0 && ret_name && !(*ret_name = strdup(name)))
+		r = err_set(err, -ENOMEM, "copy");
+	draft_close(&copy.d);
+	return r;
+}

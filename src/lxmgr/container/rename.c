@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The rename verb. What is recorded under the container's path moves first, then the directory:
+ * killed in between, the old name reserves ids and addresses anew at its next start. */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "container/autostart.h"
+#include "container/copy.h"
+#include "container/draft.h"
+#include "container/idalloc.h"
+#include "container/mcsalloc.h"
+#include "container/personalize.h"
+#include "container/units.h"
+#include "net/net.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/file.h"
+#include "util/log.h"
+
+static int move_records(const char *from, const char *to, struct lxmgr_err *err)
+{
+	int r = idalloc_rename(from, to, err);
+
+	if (r == 0)
+		r = ipam_rename(from, to, err);
+	return r < 0 ? r : mcs_rename(from, to, err);
+}
+
+static int set_hostname(struct source *s, const char *name, struct lxmgr_err *err)
+{
+	const struct config *cfg = &s->c->config;
+	struct personalize p = { .hostname = name,
+				 .old_hostname = cfg->uts_name ? cfg->uts_name : s->c->name,
+				 .keep_machine_id = true };
+	char path[sizeof(s->c->path) + sizeof(s->c->name) + 2];
+
+	snprintf(path, sizeof(path), "%s/%s", s->c->path, s->c->name);
+	return personalize_root(s->c->dir_fd, path, &cfg->storage, &p, err);
+}
+
+static int move(struct source *s, struct draft *d, struct lxmgr_err *err)
+{
+	char from[sizeof(s->c->path) + sizeof(s->c->name) + 2];
+	int r;
+
+	snprintf(from, sizeof(from), "%s/%s", s->c->path, s->c->name);
+	r = move_records(from, d->id, err);
+	if (r == 0 &&
+	    renameat2(d->path_fd, s->c->name, d->path_fd, d->name, RENAME_NOREPLACE) < 0) {
+		r = errno == EEXIST
+			    ? err_status(err, STATUS_WRONG_STATE, -EEXIST,
+					 "container '%s' exists already in %s", d->name, d->path)
+			    : err_set(err, -errno, "rename '%s'", from);
+		if (move_records(d->id, from, NULL) < 0)
+			log_warn("'%s' gets other ids and addresses at its next start", s->c->name);
+	}
+	if (r == 0 && fsync(d->path_fd) < 0)
+		r = err_set(err, -errno, "write '%s' to disk", d->path);
+	return r;
+}
+
+static int edit_config(struct source *s, struct draft *d, struct lxmgr_err *err)
+{
+	int r = source_config(s, &d->text, err);
+
+	if (r == 0 && s->c->config.uts_name)
+		r = draft_set(d, "lxmgr.uts.name", d->name, err);
+	if (r == 0)
+		r = draft_parse(d, "config", err);
+	return r < 0 ? r : auto_check_after(d->path, d->name, &d->config, err);
+}
+
+int lxmgr_container_rename(struct lxmgr_container *c, const char *name, struct lxmgr_err *err)
+{
+	cleanup_source struct source s = SOURCE_INIT;
+	struct draft d = { .path_fd = -EBADF, .dir_fd = -EBADF, .lock = -EBADF };
+	int r = draft_open(&d, c->path, name, err);
+
+	if (r == 0)
+		r = source_open(&s, c, err);
+	if (r == 0 && s.live)
+		r = err_status(err, STATUS_WRONG_STATE, -EBUSY,
+			       "container '%s' is running; stop it first", c->name);
+	if (r == 0 && faccessat(d.path_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0)
+		r = err_status(err, STATUS_WRONG_STATE, -EEXIST,
+			       "container '%s' exists already in %s", name, d.path);
+	if (r == 0)
+		r = edit_config(&s, &d, err);
+	if (r == 0)
+		r = set_hostname(&s, name, err);
+	if (r == 0)
+		r = move(&s, &d, err);
+	if (r == 0) {
+		r = write_file_atomic(c->dir_fd, "config", d.text, strlen(d.text), 0600);
+		if (r < 0)
+			err_set(err, r, "write the config of '%s'", name);
+	}
+	if (r == 0 && (units_sync(c->path, c->name, NULL, err) < 0 ||
+		       units_sync(c->path, name, &d.config, err) < 0))
+		r = err ? err->code : -EIO;
+	draft_close(&d);
+	return r;
+}

@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Whole trees, copied. Private to storage/ and container/. */
+#ifndef LXMGR_STORAGE_TREECOPY_H
+#define LXMGR_STORAGE_TREECOPY_H
+
+#include <stdbool.h>
+
+struct lxmgr_err;
+
+/* Copy what is below from_fd, and its own mode, owner, times and attributes, to the directory
+ * to_fd: with hard links, holes, extended attributes; file contents shared where the file system
+ * can. */
+int tree_copy(int from_fd, int to_fd, struct lxmgr_err *err);
+/* Can files below dir_fd share their contents? Tries it. */
+bool tree_can_reflink(int dir_fd);
+/* Take from every file below dir_fd what an overlay remembers of the inodes that it once was made
+ * of: in a copy these are others. What it means by a file (opaque, redirect) stays. */
+int tree_forget_origin(int dir_fd, struct lxmgr_err *err);
+/* The directory to_fd gets mode, owner, access control lists and user attributes of from_fd. */
+int tree_copy_attributes(int from_fd, int to_fd, struct lxmgr_err *err);
+
+#endif
