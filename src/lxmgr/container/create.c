@@ -18,7 +18,10 @@
 #include "container/mcsalloc.h"
 #include "container/personalize.h"
 #include "container/units.h"
+#include "image/cache.h"
 #include "image/image.h"
+#include "image/store.h"
+#include "image/users.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -58,7 +61,8 @@ static int open_path(struct create *c, const char *path, struct lxmgr_err *err)
 		return err_status(err, STATUS_REFUSED, -EPERM,
 				  "'%s' must belong to root and be writable by nobody else",
 				  c->path);
-	return 0;
+	/* Known from now on to whoever looks for the users of an image. */
+	return str_eq(c->path, STATEDIR) ? 0 : image_tree_add(c->path, err);
 }
 
 static int set_line(struct create *c, const char *key, const char *value, struct lxmgr_err *err)
@@ -269,6 +273,15 @@ static int split_args(const struct lxmgr_create_opts *o, struct strlist *ret, co
 	return 0;
 }
 
+static int open_image(struct create *c, struct lxmgr_err *err)
+{
+	cleanup_fd int cache = image_cache_open(err);
+	char digest[IMAGE_DIGEST_LEN + 1];
+	int r = cache < 0 ? cache : image_resolve(cache, c->o->image, digest, err);
+
+	return r < 0 ? r : image_open(digest, &c->image, err);
+}
+
 static int get_image(struct create *c, const struct strlist *args, struct lxmgr_err *err)
 {
 	struct template_run t = {
@@ -282,6 +295,8 @@ static int get_image(struct create *c, const struct strlist *args, struct lxmgr_
 		.progress_arg = c->o->progress_arg,
 	};
 
+	if (c->o->image)
+		return open_image(c, err);
 	if (!t.name || str_eq(t.name, "none"))
 		return 0;
 	return image_from_template(&t, &c->image, err);
@@ -290,8 +305,16 @@ static int get_image(struct create *c, const struct strlist *args, struct lxmgr_
 /* What a template may say about its containers: it is as hostile as its root. */
 static int add_image_config(struct create *c, struct lxmgr_err *err)
 {
-	static const char *const allowed[] = { "lxmgr.signal.halt", "lxmgr.signal.reboot",
-					       "lxmgr.init.cmd", "lxmgr.arch" };
+	/* The environment is of what runs inside alone: hooks run on the host. */
+	static const char *const allowed[] = { "lxmgr.signal.halt",
+					       "lxmgr.signal.reboot",
+					       "lxmgr.init.cmd",
+					       "lxmgr.arch",
+					       "lxmgr.execute.cmd",
+					       "lxmgr.init.cwd",
+					       "lxmgr.environment.runtime",
+					       "lxmgr.init.uid",
+					       "lxmgr.init.gid" };
 	cleanup_strlist struct strlist lines = { 0 };
 	cleanup_free char *text = NULL;
 	cleanup_fd int dir = -EBADF, fd = -EBADF;

@@ -14,6 +14,7 @@
 #include "container/mcsalloc.h"
 #include "container/teardown.h"
 #include "container/units.h"
+#include "image/users.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -44,6 +45,8 @@ static int remove_container(struct lxmgr_container *c, struct lxmgr_err *err)
 		if (r < 0)
 			err_set(err, r, "delete '%s/%s'", c->path, dead);
 	}
+	if (r == 0 && image_tree_forget(c->path, false, NULL) < 0)
+		log_info("'%s' stays in the list of directories, ignoring", c->path);
 	snprintf(log, sizeof(log), "%s/%s.log", LOGDIR, c->tag);
 	unlink(log);
 	return r;

@@ -14,9 +14,10 @@
  *
  * What is written before an error stays: the caller deletes the directory. No other fd is open, and
  * nothing of the host's but the working directory can be reached. Devices and sockets are skipped
- *and counted. A name with "..", an absolute one, one too long or too deep, an owner beyond --ids,
- *and what goes through a symbolic link are refused. Of extended attributes there stay
- *security.capability, ACLs and user.* but user.overlay.*.
+ *and counted. A name with "..", an absolute one, one too long or too deep, and an owner beyond
+ *--ids are refused; a symbolic link in the way of a name is replaced. Of extended attributes there
+ *stay security.capability, ACLs and user.* but user.overlay.*. Names are bytes, in no character
+ *set.
  *
  *	--subdir=DIR	only what is below DIR of the archive, which becomes the top
  *	--strip=N	without the first N parts of each name; what has fewer is left out

@@ -4,7 +4,7 @@
 
 _lxmgr() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} tool=${COMP_WORDS[0]##*/}
-	local path=() i
+	local path=() i names=''
 	COMPREPLY=()
 	if [ "$tool" = lxmgr ]; then
 		if [ "$COMP_CWORD" = 1 ]; then
@@ -15,6 +15,10 @@ _lxmgr() {
 	fi
 	for ((i = 1; i < COMP_CWORD; i++)); do
 		case ${COMP_WORDS[i]} in
+		list | show | fetch | import | refresh | verify | delete | prune | remotes)
+			[ "$tool" != lxmgr-image ] || names=image
+			;;
+		publish) [ "$tool" != lxmgr-image ] || names=container ;;
 		-P | --lxmgrpath | --lxcpath) path=(-P "${COMP_WORDS[i + 1]}") ;;
 		--) return ;;
 		esac
@@ -22,7 +26,7 @@ _lxmgr() {
 	case $prev in
 	-t | --template)
 		if [ "$tool" = lxmgr-create ]; then
-			mapfile -t COMPREPLY < <(compgen -W "busybox debian none" -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W "busybox debian oci none" -- "$cur")
 			return
 		fi
 		;;
@@ -39,10 +43,19 @@ _lxmgr() {
 	esac
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W "$("$tool" --dump-options 2>/dev/null | cut -f2)" -- "$cur") ;;
-	*) mapfile -t COMPREPLY < <(compgen -W "$(lxmgr-ls -1 "${path[@]}" 2>/dev/null)" -- "$cur") ;;
+	*)
+		if [ "$tool" = lxmgr-image ] && [ -z "$names" ]; then
+			mapfile -t COMPREPLY < <(compgen -W "list show fetch publish import refresh verify delete prune remotes" -- "$cur")
+			return
+		elif [ "$names" = image ]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(lxmgr-image list 2>/dev/null | awk 'NR > 1 { print $2 != "-" ? $2 : $1 }')" -- "$cur")
+			return
+		fi
+		mapfile -t COMPREPLY < <(compgen -W "$(lxmgr-ls -1 "${path[@]}" 2>/dev/null)" -- "$cur")
+		;;
 	esac
 }
 complete -F _lxmgr lxmgr lxmgr-attach lxmgr-autostart lxmgr-cgroup lxmgr-checkconfig lxmgr-config lxmgr-console \
-	lxmgr-create lxmgr-destroy lxmgr-device lxmgr-doctor lxmgr-execute lxmgr-freeze lxmgr-info \
+	lxmgr-create lxmgr-destroy lxmgr-device lxmgr-doctor lxmgr-execute lxmgr-freeze lxmgr-image lxmgr-info \
 	lxmgr-ls lxmgr-lxcfs lxmgr-monitor lxmgr-restart lxmgr-start lxmgr-stop lxmgr-unfreeze \
 	lxmgr-unshare lxmgr-usernsexec lxmgr-wait
