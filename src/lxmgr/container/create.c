@@ -499,6 +499,9 @@ static void give_up(struct create *c)
 		log_warn("%s, ignoring", why.text);
 	if (*c->tmp && remove_tree_at(c->path_fd, c->tmp) < 0)
 		log_warn("cannot remove the unfinished container, ignoring");
+	/* The only one of its directory, perhaps. */
+	if (c->path_fd >= 0 && image_tree_forget(c->path, false, NULL) < 0)
+		log_info("'%s' stays in the list of directories, ignoring", c->path);
 }
 
 int lxmgr_template_help(const char *template_name, char **ret, struct lxmgr_err *err)

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -21,7 +20,6 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
-#include "util/paths.h"
 #include "util/str.h"
 
 #define IMPORT_LIMIT (64ULL << 30)
@@ -306,47 +304,24 @@ int lxmgr_image_refresh(const char *name, const struct lxmgr_image_opts *o, bool
 	return r;
 }
 
-/* A copy that nobody else can write to, without a name: what is checked is what is used. */
-static int private_copy(const char *file, struct lxmgr_err *err)
-{
-	cleanup_fd int from = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-	cleanup_fd int to = open(CACHEDIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
-	struct stat st;
-	ssize_t n;
-
-	if (from < 0 || fstat(from, &st) < 0)
-		return err_set(err, -errno, "open '%s'", file);
-	if (!S_ISREG(st.st_mode))
-		return err_msg(err, -EINVAL, "'%s' is no plain file", file);
-	if (to < 0)
-		return err_set(err, -errno, "open a file in '%s'", CACHEDIR);
-	do
-		n = copy_file_range(from, NULL, to, NULL, 1 << 30, 0);
-	while (n > 0);
-	if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP)) {
-		do
-			n = sendfile(to, from, NULL, 1 << 24);
-		while (n > 0);
-	}
-	return n < 0 ? err_set(err, -errno, "copy '%s'", file) : take_fd(&to);
-}
-
 int lxmgr_image_import(const char *file, const char *sha256, const struct lxmgr_image_opts *o,
 		       char **ret_digest, struct lxmgr_err *err)
 {
 	const char *base = strrchr(file, '/');
 	char digest[65];
 	struct image_archive a = { .digest = digest, .name = o->name, .max_size = IMPORT_LIMIT };
-	cleanup_fd int cache = image_cache_open(err), fd = -EBADF;
+	cleanup_fd int cache = image_cache_open(err), from = -EBADF, fd = -EBADF;
 	struct interrupt i;
 	int r = cache < 0 ? cache : check_name(o->name, err);
 
 	if (r < 0)
 		return r;
-	fd = private_copy(file, err);
-	r = fd < 0 ? fd : digest_fd(fd, digest, err);
-	if (r < 0)
-		return r;
+	from = open(file, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (from < 0)
+		return err_set(err, -errno, "open '%s'", file);
+	fd = digest_copy(from, digest, err);
+	if (fd < 0)
+		return err_prefix(err, "%s", file), fd;
 	if (sha256 && !str_eq(sha256, digest))
 		return err_status(err, STATUS_REFUSED, -EBADMSG, "'%s' has the digest %s", file,
 				  digest);

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "image/digest.h"
@@ -9,6 +12,7 @@
 #include "util/err.h"
 #include "util/file.h"
 #include "util/parse.h"
+#include "util/paths.h"
 #include "util/run.h"
 #include "util/str.h"
 
@@ -51,6 +55,33 @@ int digest_data(const void *data, size_t len, char ret[65], struct lxmgr_err *er
 	if (fd < 0 || write_all(fd, data, len) < 0)
 		return err_set(err, -errno, "make a digest");
 	return digest_fd(fd, ret, err);
+}
+
+int digest_copy(int from, char ret[65], struct lxmgr_err *err)
+{
+	cleanup_fd int to = open(CACHEDIR, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+	struct stat st;
+	ssize_t n;
+	int r;
+
+	if (fstat(from, &st) < 0)
+		return err_set(err, -errno, "stat");
+	if (!S_ISREG(st.st_mode))
+		return err_msg(err, -EINVAL, "it is no plain file");
+	if (to < 0)
+		return err_set(err, -errno, "open a file in '%s'", CACHEDIR);
+	do
+		n = copy_file_range(from, NULL, to, NULL, 1 << 30, 0);
+	while (n > 0);
+	if (n < 0 && (errno == EXDEV || errno == EINVAL || errno == EOPNOTSUPP)) {
+		do
+			n = sendfile(to, from, NULL, 1 << 24);
+		while (n > 0);
+	}
+	if (n < 0)
+		return err_set(err, -errno, "copy");
+	r = digest_fd(to, ret, err);
+	return r < 0 ? r : take_fd(&to);
 }
 
 int digest_tree(int dirfd, char ret[65], struct lxmgr_err *err)

@@ -138,8 +138,11 @@ static int download_image(const struct fetch *f, const struct remote *r,
 				  "another process still downloads this image");
 	say(f, "downloading", i);
 	fd = get_file(r, i, dir, part, f->offline, cancel_fd, err);
-	if (fd < 0)
+	if (fd < 0) {
+		if (faccessat(dir, part, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+			unlinkat(dir, lock_name, 0);
 		return fd;
+	}
 	say(f, "unpacking", i);
 	a.fd = fd;
 	snprintf(a.meta.origin, sizeof(a.meta.origin), "%s:%s", f->remote, i->product);
@@ -150,7 +153,7 @@ static int download_image(const struct fetch *f, const struct remote *r,
 	snprintf(a.meta.version, sizeof(a.meta.version), "%s", i->version);
 	e = image_from_archive(&a, err);
 	/* Nothing of it is wanted again, good or refused; an interrupted one goes on from here. */
-	if (e == 0 || e == -EBADMSG) {
+	if (e != -ECANCELED && e != -ENOSPC) {
 		unlinkat(dir, part, 0);
 		unlinkat(dir, lock_name, 0);
 	}
