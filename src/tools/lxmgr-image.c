@@ -72,14 +72,19 @@ static json_t *list_of(char **v, size_t n)
 	return list;
 }
 
+static json_t *or_null(uint64_t when)
+{
+	return report_number(when ? when : LXMGR_UNKNOWN);
+}
+
 static json_t *as_json(const struct lxmgr_image *i)
 {
-	return json_pack("{ss so so so so so so so sI sI so sb so}", "digest", i->digest, "names",
+	return json_pack("{ss so so so so so so so so so so sb so}", "digest", i->digest, "names",
 			 list_of(i->names, i->n_names), "origin", report_text(i->origin), "arch",
 			 report_text(i->arch), "os", report_text(i->os), "release",
 			 report_text(i->release), "variant", report_text(i->variant), "version",
-			 report_text(i->version), "created", (json_int_t)i->created, "used",
-			 (json_int_t)i->used, "size", report_number(i->size), "users_known",
+			 report_text(i->version), "created", or_null(i->created), "used",
+			 or_null(i->used), "size", report_number(i->size), "users_known",
 			 i->users_known, "users", list_of(i->users, i->n_users));
 }
 

@@ -292,8 +292,12 @@ static int apply_whiteout(struct job *j, char *path)
 	fd_close(&dir);
 	path[base - path > 0 ? base - path - 1 : 0] = '\0';
 	dir = open_in(j->root, *path ? path : ".", OPEN_IN_ROOT, O_RDONLY | O_DIRECTORY, 0);
-	d = dir < 0 ? NULL : fdopendir(dup(dir));
-	while (d && r == 0 && (e = readdir(d)))
+	if (dir == -ENOENT || dir == -ENOTDIR)
+		return 0;
+	d = dir < 0 ? NULL : fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 3));
+	if (!d)
+		return err_set(&j->err, dir < 0 ? dir : -errno, "open '%.200s'", path);
+	while (r == 0 && (e = readdir(d)))
 		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, ".."))
 			r = remove_tree_at(dir, e->d_name);
 	return r < 0 ? err_set(&j->err, r, "empty '%.200s'", path) : 0;
