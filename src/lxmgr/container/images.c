@@ -412,7 +412,6 @@ int lxmgr_image_verify(const char *name, struct lxmgr_err *err)
 	image_close(&img);
 	if (r == 0 && !str_eq(tree, m.tree))
 		return err_msg(err, -EBADMSG,
-			       "the image %.12s is not what it was: its content was changed",
-			       digest);
+			       "the image '%s' is not what it was: its content was changed", name);
 	return r;
 }

@@ -97,6 +97,9 @@ static int get_file(const struct remote *r, const struct remote_image *i, int di
 					       i->product);
 			fd_close(&fd);
 			e = download(&d, err);
+			/* Longer than the index says: it is another file. */
+			if (e == -EFBIG)
+				unlinkat(dir, part, 0);
 			fd = e < 0 ? e : openat(dir, part, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
 			if (e == 0 && (fd < 0 || fstat(fd, &st) < 0))
 				e = err_set(err, -errno, "open the download");
