@@ -19,6 +19,7 @@ fi
 mount -t tmpfs -o mode=0711 tmpfs "$VAR/cache/lxmgr"
 mkdir -m 0711 "$CACHE"
 mount -t tmpfs -o mode=0755 tmpfs "$ETC/lxmgr/remotes"
+export BEFORE
 BEFORE=$(host_state)
 # What tests that were killed left in the list is not there any more.
 while read -r tree; do
@@ -27,7 +28,7 @@ done < <(cat "$VAR/lib/lxmgr/trees" 2>/dev/null)
 
 python3 ./image-site.py make "$SITE" >"$TREE/.make" 2>&1 || { cat "$TREE/.make"; exit 1; }
 genkey() { # genkey NAME
-	mkdir -m 700 -p "$KEYS/$1"
+	mkdir -m 700 "$KEYS/$1"
 	gpg --homedir "$KEYS/$1" --batch --quiet --passphrase '' --quick-generate-key "$1@test.invalid" ed25519 sign never 2>/dev/null
 	gpg --homedir "$KEYS/$1" --export >"$KEYS/$1.gpg"
 }

@@ -12,6 +12,7 @@ if [ -z "${IMAGE_TEST_INSIDE:-}" ]; then
 fi
 mount -t tmpfs -o mode=0711 tmpfs "$VAR/cache/lxmgr"
 mkdir -m 0711 "$CACHE"
+export BEFORE
 BEFORE=$(host_state)
 
 site() { python3 ./oci-site.py "$@"; }
