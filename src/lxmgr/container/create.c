@@ -61,8 +61,7 @@ static int open_path(struct create *c, const char *path, struct lxmgr_err *err)
 		return err_status(err, STATUS_REFUSED, -EPERM,
 				  "'%s' must belong to root and be writable by nobody else",
 				  c->path);
-	/* Known from now on to whoever looks for the users of an image. */
-	return str_eq(c->path, STATEDIR) ? 0 : image_tree_add(c->path, err);
+	return 0;
 }
 
 static int set_line(struct create *c, const char *key, const char *value, struct lxmgr_err *err)
@@ -243,7 +242,10 @@ static int make_dir(struct create *c, struct lxmgr_err *err)
 	if (c->dir_fd < 0)
 		return err_set(err, -errno, "open '%s/%s'", c->path, c->name);
 	c->lock = lock_at(c->dir_fd, "lock", true, 0, NULL);
-	return c->lock < 0 ? err_set(err, c->lock, "lock the new container") : 0;
+	if (c->lock < 0)
+		return err_set(err, c->lock, "lock the new container");
+	/* Known from now on to whoever looks for the users of an image. */
+	return image_tree_add(c->path, err);
 }
 
 /* --password and --ssh-key belong to the container, not to the image: they are taken out of the

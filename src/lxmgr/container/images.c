@@ -2,6 +2,7 @@
 /* The verbs on images. */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -362,8 +363,18 @@ int lxmgr_image_prune(const struct lxmgr_prune_opts *o, struct lxmgr_err *err)
 
 	for (size_t i = 0; r == 0 && o->forget && o->forget[i]; i++)
 		r = image_tree_forget(o->forget[i], true, err);
-	for (size_t i = 0; r == 0 && o->trees && o->trees[i]; i++)
-		r = image_tree_add(o->trees[i], err);
+	for (size_t i = 0; r == 0 && o->trees && o->trees[i]; i++) {
+		char path[PATH_MAX];
+
+		if (!realpath(o->trees[i], path)) {
+			r = errno == ENOENT ? 0 : err_set(err, -errno, "resolve '%s'", o->trees[i]);
+			continue;
+		}
+		r = image_tree_add(path, err);
+		/* One without containers is not kept in mind. */
+		if (r == 0)
+			r = image_tree_forget(path, false, err);
+	}
 	/* What a tree that is not there stands on is not known: nothing is deleted. */
 	if (r == 0)
 		r = image_users("-", &none, err);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Reads hostile JSON and prints what is asked for as lines (index.h). Not for users; it sees
- *nothing but standard input.
+ * nothing but standard input.
  *
  *	lxmgr-index streams | products
  *	lxmgr-index oci-index ARCH [REF] | oci-manifest | oci-config

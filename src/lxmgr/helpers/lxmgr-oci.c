@@ -6,9 +6,9 @@
  *
  * LAYOUT is an OCI layout's directory, REF a tag in it ("" if there is one image), ROOTFS an empty
  * directory, CONFIG a file that is made: what the image says of its command, as keys of a
- *container. Each part is copied to where nobody else can write, its SHA-256 compared, and then read
- *by a confined helper: JSON by lxmgr-index, layers by lxmgr-unpack. umoci is not used: it unpacks
- *with all rights and without limits.
+ * container. Each part is copied to where nobody else can write, its SHA-256 compared, and then
+ * read by a confined helper: JSON by lxmgr-index, layers by lxmgr-unpack. umoci is not used: it
+ * unpacks with all rights and without limits.
  */
 #include <errno.h>
 #include <fcntl.h>

@@ -35,50 +35,6 @@ static int open_state(struct lxmgr_err *err)
 	return fd < 0 ? err_set(err, r < 0 ? r : -errno, "open '%s'", STATEDIR) : fd;
 }
 
-static int change(const char *path, bool add, struct lxmgr_err *err)
-{
-	cleanup_fd int dir = open_state(err), lock = -EBADF;
-	cleanup_strlist struct strlist trees = { 0 };
-	cleanup_strbuf struct strbuf b = { 0 };
-	int r;
-
-	if (dir < 0)
-		return dir;
-	lock = lock_at(dir, ".trees.lock", true, 30000, NULL);
-	if (lock < 0)
-		return err_set(err, lock, "lock '%s/%s'", STATEDIR, TREES);
-	r = read_trees(dir, &trees);
-	if (r < 0)
-		return err_set(err, r, "read '%s/%s'", STATEDIR, TREES);
-	if (strlist_has(&trees, path) == add)
-		return 0;
-	for (size_t i = 0; i < trees.n; i++)
-		if (!str_eq(trees.v[i], path))
-			strbuf_addf(&b, "%s\n", trees.v[i]);
-	if (add)
-		strbuf_addf(&b, "%s\n", path);
-	r = b.failed ? -ENOMEM : write_file_atomic(dir, TREES, b.s ? b.s : "", b.len, 0600);
-	return r < 0 ? err_set(err, r, "write '%s/%s'", STATEDIR, TREES) : 0;
-}
-
-int image_tree_add(const char *path, struct lxmgr_err *err)
-{
-	cleanup_strlist struct strlist trees = { 0 };
-	cleanup_fd int dir = -EBADF;
-
-	if (str_eq(path, STATEDIR))
-		return 0;
-	if (*path != '/' || strchr(path, '\n'))
-		return err_msg(err, -EINVAL, "'%.200s' can be no directory of containers", path);
-	/* Known nearly always, which needs no lock: the file is replaced as a whole. */
-	dir = open_state(err);
-	if (dir < 0)
-		return dir;
-	if (read_trees(dir, &trees) == 0 && strlist_has(&trees, path))
-		return 0;
-	return change(path, true, err);
-}
-
 struct search {
 	const char *digest; /* NULL: any storage file will do */
 	struct strlist *ret;
@@ -88,17 +44,25 @@ struct search {
 /* The image's name stands in it as the base or as one of several layers. */
 static bool names_image(int dir, const char *digest)
 {
+	cleanup_fd int fd = open_in(dir, "storage", OPEN_NO_LINKS, O_RDONLY | O_NONBLOCK, 0);
 	cleanup_free char *text = NULL;
-	int r = read_file_at(dir, "storage", 65536, &text, NULL);
 
+	if (fd == -ENOENT)
+		return false;
 	/* What cannot be read may be a user. */
-	return r == -ENOENT ? false : r < 0 || !digest || strstr(text, digest);
+	return fd < 0 || read_all(fd, 65536, &text, NULL) < 0 || !digest || strstr(text, digest);
 }
 
-static bool is_root(const char *name)
+/* What a guest shapes is not looked into. */
+static bool is_root(int dir, const char *name)
 {
-	return str_eq(name, "rootfs") || str_eq(name, "overlay") || str_eq(name, "upper") ||
-	       str_eq(name, "work") || str_eq(name, ".") || str_eq(name, "..");
+	static const char *const roots[] = { "rootfs", "overlay", "upper", "work" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(roots); i++)
+		if (str_eq(roots[i], name))
+			return faccessat(dir, "storage", F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
+			       faccessat(dir, "config", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+	return str_eq(name, ".") || str_eq(name, "..");
 }
 
 static int look(const struct search *s, int fd, const char *path, int depth)
@@ -111,7 +75,8 @@ static int look(const struct search *s, int fd, const char *path, int depth)
 		close(fd);
 		return err_set(s->err, -errno, "read '%s'", path);
 	}
-	if (depth && names_image(fd, s->digest) && strlist_add(s->ret, path) < 0)
+	if (depth && (names_image(fd, s->digest) || (!s->digest && strstr(path, ".new-"))) &&
+	    strlist_add(s->ret, path) < 0)
 		return err_set(s->err, -ENOMEM, "users of an image");
 	while (r == 0 && depth < DEPTH && (e = readdir(d))) {
 		char below[4096];
@@ -119,7 +84,7 @@ static int look(const struct search *s, int fd, const char *path, int depth)
 
 		if (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)
 			continue;
-		if (is_root(e->d_name))
+		if (is_root(fd, e->d_name))
 			continue;
 		sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (sub < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
@@ -145,6 +110,73 @@ static int look_in(const struct search *s, const char *tree)
 	return look(s, fd, tree, 0);
 }
 
+static int write_trees(int dir, const struct strlist *trees, const char *without, const char *more,
+		       struct lxmgr_err *err)
+{
+	cleanup_strbuf struct strbuf b = { 0 };
+	int r;
+
+	for (size_t i = 0; i < trees->n; i++)
+		if (!without || !str_eq(trees->v[i], without))
+			strbuf_addf(&b, "%s\n", trees->v[i]);
+	if (more)
+		strbuf_addf(&b, "%s\n", more);
+	r = b.failed ? -ENOMEM : write_file_atomic(dir, TREES, b.s ? b.s : "", b.len, 0600);
+	return r < 0 ? err_set(err, r, "write '%s/%s'", STATEDIR, TREES) : 0;
+}
+
+/* The list under its lock: STATEDIR. */
+static int lock_trees(int *ret_lock, struct strlist *ret, struct lxmgr_err *err)
+{
+	cleanup_fd int dir = open_state(err);
+	int r;
+
+	if (dir < 0)
+		return dir;
+	*ret_lock = lock_at(dir, ".trees.lock", true, 30000, NULL);
+	if (*ret_lock < 0)
+		return err_set(err, *ret_lock, "lock '%s/%s'", STATEDIR, TREES);
+	r = read_trees(dir, ret);
+	return r < 0 ? err_set(err, r, "read '%s/%s'", STATEDIR, TREES) : take_fd(&dir);
+}
+
+int image_tree_add(const char *path, struct lxmgr_err *err)
+{
+	cleanup_strlist struct strlist trees = { 0 };
+	cleanup_fd int dir = -EBADF, lock = -EBADF;
+
+	if (str_eq(path, STATEDIR))
+		return 0;
+	if (*path != '/' || strchr(path, '\n'))
+		return err_msg(err, -EINVAL, "'%.200s' can be no directory of containers", path);
+	dir = lock_trees(&lock, &trees, err);
+	if (dir < 0)
+		return dir;
+	return strlist_has(&trees, path) ? 0 : write_trees(dir, &trees, NULL, path, err);
+}
+
+int image_tree_forget(const char *path, bool gone, struct lxmgr_err *err)
+{
+	cleanup_strlist struct strlist trees = { 0 }, left = { 0 };
+	struct search s = { NULL, &left, err };
+	cleanup_fd int dir = -EBADF, lock = -EBADF;
+	int r;
+
+	if (str_eq(path, STATEDIR))
+		return 0;
+	if (gone && access(path, F_OK) == 0)
+		return err_msg(err, -EEXIST, "'%s' is there: it is not forgotten", path);
+	dir = lock_trees(&lock, &trees, err);
+	if (dir < 0)
+		return dir;
+	if (!strlist_has(&trees, path))
+		return 0;
+	/* Under the lock: who makes a container now has its directory there, or adds the tree
+	 * again. */
+	r = gone ? 0 : look_in(&s, path);
+	return r < 0 || left.n ? r : write_trees(dir, &trees, path, NULL, err);
+}
+
 int image_users(const char *digest, struct strlist *ret, struct lxmgr_err *err)
 {
 	cleanup_fd int dir = open_state(err);
@@ -161,20 +193,4 @@ int image_users(const char *digest, struct strlist *ret, struct lxmgr_err *err)
 	for (size_t i = 0; r == 0 && i < trees.n; i++)
 		r = look_in(&s, trees.v[i]);
 	return r;
-}
-
-int image_tree_forget(const char *path, bool gone, struct lxmgr_err *err)
-{
-	cleanup_strlist struct strlist left = { 0 };
-	struct search s = { NULL, &left, err };
-	int r;
-
-	if (str_eq(path, STATEDIR))
-		return 0;
-	if (gone)
-		return access(path, F_OK) == 0
-			       ? err_msg(err, -EEXIST, "'%s' is there: it is not forgotten", path)
-			       : change(path, false, err);
-	r = look_in(&s, path);
-	return r < 0 || left.n ? r : change(path, false, err);
 }

@@ -13,7 +13,8 @@
 struct lxmgr_err;
 struct strlist;
 
-/* Remember a directory of containers (absolute, resolved). */
+/* Remember a directory of containers (absolute, resolved), in which the directory of the new one,
+ * ".NAME.new-PID", is there already: so it cannot be forgotten meanwhile. */
 int image_tree_add(const char *path, struct lxmgr_err *err);
 /* Forget it if there is no container in it any more, or, with `gone`, if it is not there. */
 int image_tree_forget(const char *path, bool gone, struct lxmgr_err *err);
