@@ -285,17 +285,17 @@ bool remote_next(char **text, struct remote_image *ret)
 {
 	while (**text) {
 		size_t n = strcspn(*text, "\n"), i = 0;
-		char *line = *text, *f[FIELDS + 1];
+		char *line = *text, *f[FIELDS + 1], *rest;
 
 		*text += n + (line[n] == '\n');
 		line[n] = '\0';
-		for (char *p = line; p && i <= FIELDS; i++) {
-			f[i] = p;
-			p = strchr(p, '\t');
-			if (p)
-				*p++ = '\0';
+		for (rest = line; rest && i <= FIELDS; i++) {
+			f[i] = rest;
+			rest = strchr(rest, '\t');
+			if (rest)
+				*rest++ = '\0';
 		}
-		if (i != FIELDS + 1 || !str_eq(f[0], "image") || !name_is_digest(f[10]) ||
+		if (rest || i != FIELDS + 1 || !str_eq(f[0], "image") || !name_is_digest(f[10]) ||
 		    parse_u64(f[11], &ret->size) < 0)
 			continue;
 		*ret = (struct remote_image){ f[1], f[2], f[3], f[4],  f[5],	 f[6],
