@@ -401,6 +401,45 @@ int lxmgr_auto_run(const struct lxmgr_auto *list, size_t n, enum lxmgr_auto_acti
  * how many were changed (0 also on a host without systemd). */
 int lxmgr_auto_sync(struct lxmgr_err *err);
 
+/* A fresh root in place of a stopped container's. Kept are its config (limits, addresses), machine-id,
+ * the host keys of sshd, root's and the users' passwords and authorized keys. At one instant: what
+ * fails before leaves all as it was. */
+struct lxmgr_reinstall_opts {
+	const char *template_name;	  /* NULL: the recorded one */
+	const char *const *template_args; /* NULL or empty: those of the old image, if it is the same
+					   * template */
+	const char *backend;		  /* NULL: that of the old root */
+	bool keep_old;			  /* a copy of the old root under /old */
+	bool force;			  /* stop it first if it runs */
+	bool quiet, flush_cache;
+	int timeout_ms; /* of the template; 0: an hour */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+};
+int lxmgr_container_reinstall(struct lxmgr_container *c, const struct lxmgr_reinstall_opts *opts,
+			      struct lxmgr_err *err);
+
+/* What a guest module writes into the guest's own files (lxmgr-setup(1)). NULL leaves a thing as it
+ * is. A list replaces what setup set before; one with nothing but "" takes it away. */
+struct lxmgr_setup_opts {
+	const char *hostname;
+	const char *interface;	      /* NULL: the first of the config */
+	const char *const *addresses; /* "A/P" or "dhcp"; NULL-terminated, as the others */
+	const char *const *routes;    /* "default=GATEWAY", "NETWORK/P=GATEWAY"; with addresses */
+	const char *const *nameservers;
+	const char *const *search; /* with nameservers */
+	const char *const *hosts;  /* "ADDRESS NAME..." */
+	const char *timezone, *locale;
+	const char *user; /* of password and keys; NULL: root */
+	const char *password;
+	const char *const *ssh_key_files; /* public keys, added to those that are there */
+};
+/* Set it, in a stopped or running container, or with opts NULL look. *ret_json: when set,
+ * {"family", "changed": [path], "apply": [[program, argument...]], "notices": [text]}, where apply is
+ * what a running guest is to be told; else what lxmgr-setup(1) says of --show. */
+int lxmgr_container_setup(struct lxmgr_container *c, const struct lxmgr_setup_opts *opts,
+			  char **ret_json, struct lxmgr_err *err);
+
 /* What this kernel and host can do. */
 struct lxmgr_check {
 	const char *group; /* "kernel", "cgroup", "network", "storage", "security", "programs" */

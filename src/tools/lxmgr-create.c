@@ -15,7 +15,7 @@ static int timeout;
 
 static const struct opt opts[] = {
 	{ 't', "template", OPT_STRING, &o.template_name, "TEMPLATE",
-	  "template: debian, busybox, a path, or none" },
+	  "template: a name (lxmgr-templates(7)), a path, or none" },
 	{ 'f', "config", OPT_STRING, &o.config, "FILE",
 	  "config to start from (default: default.conf)" },
 	{ 'B', "bdev", OPT_STRING, &bdev, "TYPE", "storage backend: overlay, dir or best" },

@@ -167,6 +167,23 @@ int container_load_running_config(struct lxmgr_container *c, struct lxmgr_err *e
 	return load_from(c, run, "config", display, err);
 }
 
+/* While the lock was waited for, lxmgr-reinstall may have put another directory in place of ours,
+ * with the same config. 1: it is open now. */
+static int follow(struct lxmgr_container *c)
+{
+	cleanup_free char *path = str_printf("%s/%s", c->path, c->name);
+	cleanup_fd int now =
+		path ? open(path, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -EBADF;
+	struct stat a, b;
+
+	if (now < 0 || fstat(now, &a) < 0 || fstat(c->dir_fd, &b) < 0 ||
+	    (a.st_dev == b.st_dev && a.st_ino == b.st_ino))
+		return 0;
+	fd_close(&c->dir_fd);
+	c->dir_fd = take_fd(&now);
+	return 1;
+}
+
 int container_lock(struct lxmgr_container *c, int timeout_ms, struct lxmgr_err *err)
 {
 	pid_t holder = 0;
@@ -175,6 +192,11 @@ int container_lock(struct lxmgr_container *c, int timeout_ms, struct lxmgr_err *
 
 	if (c->dir_fd >= 0) {
 		r = lock_at(c->dir_fd, "lock", true, timeout_ms, &holder);
+		while ((r >= 0 || r == -ENOENT) && follow(c)) {
+			if (r >= 0)
+				close(r);
+			r = lock_at(c->dir_fd, "lock", true, timeout_ms, &holder);
+		}
 	} else {
 		/* A container without a directory: its run directory is all it has. */
 		run = container_run_dir(c, true, err);

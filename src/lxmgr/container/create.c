@@ -11,6 +11,7 @@
 #include "container/autostart.h"
 #include "container/container.h"
 #include "container/draft.h"
+#include "container/image_config.h"
 #include "container/personalize.h"
 #include "container/units.h"
 #include "image/image.h"
@@ -170,6 +171,27 @@ static int split_args(const struct lxmgr_create_opts *o, struct strlist *ret, co
 	return 0;
 }
 
+/* The host's own mirror for templates that take one: an argument like others, so that the image is
+ * known by it. */
+static int add_mirror(const struct lxmgr_create_opts *o, struct strlist *args,
+		      struct lxmgr_err *err)
+{
+	cleanup_free char *url = NULL;
+	char key[96];
+	int r = 0;
+
+	snprintf(key, sizeof(key), "lxmgr.mirror.%s", o->template_name ? o->template_name : "");
+	for (size_t i = 0; lxmgr_global_key(i) && !url; i++)
+		if (str_eq(lxmgr_global_key(i), key))
+			r = lxmgr_global_get(key, &url, err);
+	if (r < 0 || !url || !*url)
+		return r;
+	for (size_t i = 0; i < args->n; i++)
+		if (str_eq(args->v[i], "--mirror") || str_has_prefix(args->v[i], "--mirror="))
+			return 0;
+	return strlist_addf(args, "--mirror=%s", url) < 0 ? err_set(err, -ENOMEM, "mirror") : 0;
+}
+
 static int get_image(struct create *c, const struct strlist *args, struct lxmgr_err *err)
 {
 	struct template_run t = {
@@ -186,46 +208,6 @@ static int get_image(struct create *c, const struct strlist *args, struct lxmgr_
 	if (!t.name || str_eq(t.name, "none"))
 		return 0;
 	return image_from_template(&t, &c->image, err);
-}
-
-/* What a template may say about its containers: it is as hostile as its root. */
-static int add_image_config(struct create *c, struct lxmgr_err *err)
-{
-	static const char *const allowed[] = { "lxmgr.signal.halt", "lxmgr.signal.reboot",
-					       "lxmgr.init.cmd", "lxmgr.arch" };
-	cleanup_strlist struct strlist lines = { 0 };
-	cleanup_free char *text = NULL;
-	cleanup_fd int dir = -EBADF, fd = -EBADF;
-	int r = 0;
-
-	if (c->image.root_fd < 0)
-		return 0;
-	dir = openat(c->image.root_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	fd = open_in(dir, "config", OPEN_NO_LINKS, O_RDONLY | O_NONBLOCK, 0);
-	if (fd == -ENOENT)
-		return 0;
-	if (fd < 0 || read_all(fd, 65536, &text, NULL) < 0 || strlist_split(&lines, text, "\n") < 0)
-		return err_msg(err, -EINVAL, "the template's 'config' is no plain, small file");
-	for (size_t i = 0; i < lines.n && r == 0; i++) {
-		char *line = str_strip(lines.v[i]), *eq = strchr(line, '=');
-		size_t k = 0;
-
-		if (!*line || *line == '#')
-			continue;
-		if (!eq)
-			return err_msg(err, -EINVAL, "the template's 'config' has the line '%.80s'",
-				       line);
-		*eq = '\0';
-		while (k < ARRAY_SIZE(allowed) && !str_eq(allowed[k], str_strip(line)))
-			k++;
-		if (k == ARRAY_SIZE(allowed))
-			return err_status(err, STATUS_REFUSED, -EPERM,
-					  "a template may not set '%.80s'", str_strip(line));
-		r = config_set(&c->d.config, allowed[k], str_strip(eq + 1), err);
-		if (r == 0)
-			r = draft_set(&c->d, allowed[k], str_strip(eq + 1), err);
-	}
-	return r;
 }
 
 static int make_root(struct create *c, struct lxmgr_err *err)
@@ -263,7 +245,9 @@ static int build(struct create *c, struct lxmgr_err *err)
 
 	if (split_args(c->o, &args, &p.password, &p.ssh_key_file) < 0)
 		return err_set(err, -ENOMEM, "template arguments");
-	r = personalize_check(&p, err);
+	r = add_mirror(c->o, &args, err);
+	if (r == 0)
+		r = personalize_check(&p, err);
 	if (r == 0)
 		r = make_config(c, err);
 	if (r == 0)
@@ -273,7 +257,7 @@ static int build(struct create *c, struct lxmgr_err *err)
 	if (r == 0)
 		r = get_image(c, &args, err);
 	if (r == 0)
-		r = add_image_config(c, err);
+		r = image_config_add(&c->d, c->image.root_fd, err);
 	if (r == 0)
 		r = make_root(c, err);
 	if (r == 0)

@@ -115,6 +115,11 @@ int draft_make_dir(struct draft *d, struct lxmgr_err *err)
 	if (fstatat(d->path_fd, d->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 		return err_status(err, STATUS_WRONG_STATE, -EEXIST,
 				  "container '%s' exists already in %s", d->name, d->path);
+	return draft_make_beside(d, err);
+}
+
+int draft_make_beside(struct draft *d, struct lxmgr_err *err)
+{
 	draft_clean(d);
 	snprintf(d->tmp, sizeof(d->tmp), ".%s.new-%d", d->name, getpid());
 	if (mkdirat(d->path_fd, d->tmp, 0700) < 0)
@@ -183,15 +188,33 @@ int draft_shift_root(struct draft *d, struct lxmgr_err *err)
 	return r;
 }
 
-int draft_publish(struct draft *d, struct lxmgr_err *err)
+/* All that is below reaches the disk before the name does. */
+static int write_out(struct draft *d, struct lxmgr_err *err)
 {
 	int r = write_file_replace(d->dir_fd, "config", d->text, strlen(d->text), 0600);
 
 	if (r < 0)
 		return err_set(err, r, "write the config of '%s'", d->name);
-	/* All that is below reaches the disk before the name does. */
-	if (syncfs(d->dir_fd) < 0)
-		return err_set(err, -errno, "write '%s' to disk", d->name);
+	return syncfs(d->dir_fd) < 0 ? err_set(err, -errno, "write '%s' to disk", d->name) : 0;
+}
+
+int draft_exchange(struct draft *d, struct lxmgr_err *err)
+{
+	int r = write_out(d, err);
+
+	if (r < 0)
+		return r;
+	if (renameat2(d->path_fd, d->tmp, d->path_fd, d->name, RENAME_EXCHANGE) < 0)
+		return err_set(err, -errno, "put the new '%s' in place", d->name);
+	return fsync(d->path_fd) < 0 ? err_set(err, -errno, "write '%s' to disk", d->path) : 0;
+}
+
+int draft_publish(struct draft *d, struct lxmgr_err *err)
+{
+	int r = write_out(d, err);
+
+	if (r < 0)
+		return r;
 	if (renameat2(d->path_fd, d->tmp, d->path_fd, d->name, RENAME_NOREPLACE) < 0)
 		return errno == EEXIST
 			       ? err_status(err, STATUS_WRONG_STATE, -EEXIST,

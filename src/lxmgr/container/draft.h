@@ -32,6 +32,8 @@ int draft_open(struct draft *d, const char *path, const char *name, struct lxmgr
 int draft_make_dir(struct draft *d, struct lxmgr_err *err);
 /* Remove what killed makers left in the directory that draft_open() opened. */
 void draft_clean(const struct draft *d);
+/* The same beside a container of that name, whose lock the caller holds. */
+int draft_make_beside(struct draft *d, struct lxmgr_err *err);
 /* Change d->text as config_edit() does: value NULL takes the key away. */
 int draft_set(struct draft *d, const char *key, const char *value, struct lxmgr_err *err);
 /* Make d->config of d->text and check it; display names the text in errors. */
@@ -47,6 +49,9 @@ int draft_label(struct draft *d, const struct label_progress *p, struct lxmgr_er
 const char *draft_path(const struct draft *d, char *buf);
 /* Write the config, all that is below to the disk, and put it in place. */
 int draft_publish(struct draft *d, struct lxmgr_err *err);
+/* As draft_publish(), in place of the container that is there, at one instant: d->tmp is then the
+ * old one, which draft_give_up() removes. */
+int draft_exchange(struct draft *d, struct lxmgr_err *err);
 /* It was not published: give back and remove what there is. */
 void draft_give_up(struct draft *d);
 void draft_close(struct draft *d);

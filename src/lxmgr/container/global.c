@@ -49,6 +49,11 @@ static const struct {
 	{ "lxmgr.default_config", SYSCONFDIR "/default.conf" },
 	{ "lxmgr.lxcfs.path", "/var/lib/lxcfs" },
 	{ "lxmgr.lxmgrpath", STATEDIR },
+	{ "lxmgr.mirror.alpine", "" },
+	{ "lxmgr.mirror.debian", "" },
+	{ "lxmgr.mirror.devuan", "" },
+	{ "lxmgr.mirror.kali", "" },
+	{ "lxmgr.mirror.ubuntu", "" },
 	{ "lxmgr.start.parallel", "auto" },
 };
 

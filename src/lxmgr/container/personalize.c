@@ -6,23 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/stat.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "container/personalize.h"
-#include "container/rootfs.h"
-#include "storage/storage.h"
+#include "container/rootrun.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
-#include "util/msg.h"
 #include "util/str.h"
 
 #define FILE_LIMIT (1 << 20)
 /* Exit status of the child: all is done but the host keys. */
-#define NO_KEYS 3
 
 int personalize_check(const struct personalize *p, struct lxmgr_err *err)
 {
@@ -173,53 +168,18 @@ static int write_all_files(int root, const struct personalize *p, struct lxmgr_e
 	return r;
 }
 
-/* Namespaces here: a mount namespace of its own, all else the host's. */
-static void child(int sock, int ct_fd, const char *path, const struct storage_spec *spec,
-		  const struct personalize *p)
+static int write_in(int root, const struct storage *st, void *data, struct lxmgr_err *err)
 {
-	struct lxmgr_err err = { 0 };
-	struct storage st;
-	int root, r;
-
-	umask(022);
-	root = rootfs_open_stopped(ct_fd, path, spec, &st, &err);
-	r = root < 0 ? root : write_all_files(root, p, &err);
-	if (r < 0 && msg_send(sock, &err, sizeof(err), NULL, 0) < 0)
-		_exit(2);
-	_exit(r < 0 ? 1 : r > 0 ? NO_KEYS : 0);
+	return write_all_files(root, data, err);
 }
 
 int personalize_root(int ct_fd, const char *path, const struct storage_spec *spec,
 		     const struct personalize *p, struct lxmgr_err *err)
 {
-	cleanup_fd int mine = -EBADF, its = -EBADF;
-	struct lxmgr_err why;
-	int pair[2], status = 0, r = msg_pair(pair);
-	pid_t pid;
+	int r = rootrun_stopped(ct_fd, path, spec, write_in, (void *)p, err);
 
-	if (r < 0)
-		return err_set(err, r, "make a socket pair");
-	mine = pair[0];
-	its = pair[1];
-	pid = fork();
-	if (pid < 0)
-		return err_set(err, -errno, "fork");
-	if (pid == 0)
-		child(its, ct_fd, path, spec, p);
-	fd_close(&its);
-	r = (int)msg_recv(mine, &why, sizeof(why), NULL, NULL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (r == sizeof(why)) {
-		why.text[sizeof(why.text) - 1] = '\0';
-		if (err)
-			*err = why;
-		return why.code < 0 ? why.code : -EIO;
-	}
-	if (WIFEXITED(status) && WEXITSTATUS(status) == NO_KEYS) {
-		if (p->ret_no_keys)
-			*p->ret_no_keys = true;
-		return 0;
-	}
-	return status ? err_msg(err, -EIO, "writing the container's own files failed") : 0;
+	/* write_all_files() says so: the process that knows it is gone. */
+	if (r > 0 && p->ret_no_keys)
+		*p->ret_no_keys = true;
+	return r < 0 ? r : 0;
 }

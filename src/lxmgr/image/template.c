@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "image/cache.h"
+#include "image/luatemplate.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -30,15 +31,25 @@
 #define DEFAULT_TIMEOUT 3600000
 #define TAIL_SIZE	600
 
-/* A name is one of ours; a path is the user's own. */
+/* A name is one of ours, a program or NAME.lua; a path is the user's own. */
 static int find_template(const char *name, char *path, size_t size, struct lxmgr_err *err)
 {
+	struct stat st;
+
 	if (*name == '/')
 		snprintf(path, size, "%s", name);
 	else if (!name_is_valid(name))
 		return err_msg(err, -EINVAL, "'%s' is no template name", name);
 	else
 		snprintf(path, size, "%s/%s", TEMPLATES, name);
+	if (*name == '/' && lua_template_is(path) && access(path, R_OK) == 0)
+		return 0;
+	if (*name != '/' && stat(path, &st) < 0 && strlen(path) + sizeof(".lua") <= size) {
+		snprintf(path + strlen(path), size - strlen(path), ".lua");
+		if (access(path, R_OK) == 0)
+			return 0;
+		path[strlen(path) - strlen(".lua")] = '\0';
+	}
 	if (access(path, X_OK) < 0)
 		return err_msg(err, -errno, "template '%s' does not exist (%s)", name, path);
 	return 0;
@@ -53,6 +64,8 @@ int image_template_help(const char *name, char **ret, struct lxmgr_err *err)
 
 	if (r < 0)
 		return r;
+	if (lua_template_is(path))
+		return lua_template_help(path, ret, err);
 	argv[0] = path;
 	o.capture = HELP_LIMIT;
 	o.timeout_ms = 10000;
@@ -84,6 +97,8 @@ static int digest_of(const char *path, const struct template_run *t, char ret[65
 	strbuf_add(&b, text, len);
 	for (size_t i = 0; t->args && t->args[i]; i++)
 		strbuf_add(&b, t->args[i], strlen(t->args[i]) + 1);
+	if (lua_template_is(path))
+		lua_template_digest(&b, t->args);
 	if (b.failed)
 		return err_set(err, -ENOMEM, "template");
 	in = memfd_create("template", MFD_CLOEXEC);
@@ -227,6 +242,27 @@ static int run_template(const char *path, const struct template_run *t, const ch
 	return -EIO;
 }
 
+/* As above, by lxmgr-lua, whose error is the script's own. */
+static int run_lua(const char *path, const struct template_run *t, int dir, int cancel_fd,
+		   struct lxmgr_err *err)
+{
+	cleanup_fd int root = openat(dir, "rootfs", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct output out = { .t = t };
+	struct lua_template_io io = { .timeout_ms = t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT,
+				      .cancel_fd = cancel_fd,
+				      .on_output = on_output,
+				      .arg = &out };
+	int r;
+
+	if (root < 0)
+		return err_set(err, -errno, "open the image's root");
+	r = lua_template_run(path, t, root, &io, err);
+	if (r == -ETIMEDOUT)
+		return err_msg(err, r, "template '%s' was killed after %d s", t->name,
+			       io.timeout_ms / 1000);
+	return r < 0 && r != -ECANCELED ? err_prefix(err, "template '%s'", t->name) : r;
+}
+
 static int write_meta(int dir, const struct template_run *t, struct lxmgr_err *err)
 {
 	cleanup_strbuf struct strbuf b = { 0 };
@@ -257,7 +293,8 @@ static int build_in(int cache, const char *tmp, const char *path, const struct t
 	if (mkdirat(dir, "rootfs", 0755) < 0)
 		return err_set(err, -errno, "make the image's root");
 	snprintf(full, sizeof(full), "%s/%s", IMAGE_CACHE, tmp);
-	r = run_template(path, t, full, cancel_fd, err);
+	r = lua_template_is(path) ? run_lua(path, t, dir, cancel_fd, err)
+				  : run_template(path, t, full, cancel_fd, err);
 	if (r < 0)
 		return r;
 	root = openat(dir, "rootfs", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);

@@ -21,7 +21,11 @@ struct run_opts {
 	/* Called with every piece of captured output as it arrives (may be NULL). */
 	void (*on_output)(const char *data, size_t len, void *arg);
 	void *on_output_arg;
+	const int *pass_fds; /* become 3, 4, ... in the program */
+	size_t n_pass;	     /* at most RUN_MAX_PASS */
 };
+
+#define RUN_MAX_PASS 4
 
 #define RUN_OPTS_INIT                                                                          \
 	{                                                                                      \
@@ -30,9 +34,9 @@ struct run_opts {
 
 /*
  * Run argv[0] (with a slash: that path; else searched in PATH) in a process group of its own and
- * wait. Signals are at their defaults in it and nothing but 0, 1, 2 is open. Returns the wait
- * status (see WIFEXITED), -ETIMEDOUT, -ECANCELED, -ENOENT if it cannot be found, or another
- * negative errno. *ret_out (may be NULL) is the captured output, terminated, to be freed.
+ * wait. Signals are at their defaults in it and nothing but 0, 1, 2 (and pass_fds) is open. Returns
+ * the wait status (see WIFEXITED), -ETIMEDOUT, -ECANCELED, -ENOENT if it cannot be found, or
+ * another negative errno. *ret_out (may be NULL) is the captured output, terminated, to be freed.
  */
 int run_program(const char *const *argv, const struct run_opts *opts, char **ret_out);
 

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What the library knows, as tables; the names are those of the tools' JSON. */
+#include "module.h"
+
+#include <sys/socket.h>
+
+static void set_text(lua_State *L, const char *key, const char *value)
+{
+	if (!value || !*value)
+		return;
+	lua_pushstring(L, value);
+	lua_setfield(L, -2, key);
+}
+
+/* What is not known is nil. */
+static void set_number(lua_State *L, const char *key, uint64_t value)
+{
+	if (value == LXMGR_UNKNOWN)
+		return;
+	lua_pushinteger(L, (lua_Integer)value);
+	lua_setfield(L, -2, key);
+}
+
+static void set_bool(lua_State *L, const char *key, bool value)
+{
+	lua_pushboolean(L, value);
+	lua_setfield(L, -2, key);
+}
+
+static void push_addresses(lua_State *L, const struct lxmgr_info *f)
+{
+	lua_createtable(L, (int)f->n_addrs, 0);
+	for (size_t i = 0; i < f->n_addrs; i++) {
+		const struct lxmgr_info_addr *a = &f->addrs[i];
+
+		lua_newtable(L);
+		set_text(L, "interface", a->ifname);
+		set_text(L, "family", a->family == AF_INET ? "ipv4" : "ipv6");
+		set_text(L, "address", a->text);
+		set_number(L, "prefix", a->prefix);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+}
+
+static void push_links(lua_State *L, const struct lxmgr_info *f)
+{
+	lua_createtable(L, (int)f->n_links, 0);
+	for (size_t i = 0; i < f->n_links; i++) {
+		const struct lxmgr_info_link *l = &f->links[i];
+
+		lua_newtable(L);
+		set_text(L, "interface", l->ifname);
+		set_text(L, "host_interface", l->host_ifname);
+		set_text(L, "antispoof", l->antispoof);
+		set_number(L, "rx_bytes", l->rx_bytes);
+		set_number(L, "tx_bytes", l->tx_bytes);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+}
+
+static void set_health(lua_State *L, const struct lxmgr_info *f)
+{
+	if (!f->health)
+		return;
+	lua_newtable(L);
+	set_text(L, "status", f->health);
+	set_number(L, "failures", f->health_failures);
+	set_number(L, "checked", f->health_checked);
+	set_text(L, "result", f->health_result);
+	set_text(L, "output", f->health_output);
+	lua_setfield(L, -2, "health");
+}
+
+void info_push(lua_State *L, const char *name, const struct lxmgr_info *f)
+{
+	const struct {
+		const char *key;
+		uint64_t value;
+	} numbers[] = {
+		{ "cpu_ns", f->cpu_ns },
+		{ "memory", f->memory },
+		{ "memory_limit", f->memory_limit },
+		{ "kmem", f->kmem },
+		{ "swap", f->swap },
+		{ "pids", f->pids },
+		{ "pids_limit", f->pids_limit },
+		{ "io_read", f->io_read },
+		{ "io_write", f->io_write },
+		{ "id_base", f->id_base },
+		{ "id_count", f->id_count },
+		{ "pid", f->init_pid ? (uint64_t)f->init_pid : LXMGR_UNKNOWN },
+		{ "monitor_pid", f->monitor_pid ? (uint64_t)f->monitor_pid : LXMGR_UNKNOWN },
+		{ "started", f->started ? f->started : LXMGR_UNKNOWN },
+	};
+
+	lua_newtable(L);
+	set_text(L, "name", name);
+	set_text(L, "state", lxmgr_state_name(f->state));
+	set_text(L, "backend", f->backend);
+	set_text(L, "image", f->image);
+	set_text(L, "groups", f->groups);
+	set_text(L, "selinux", f->selinux);
+	set_text(L, "apparmor", f->apparmor);
+	set_bool(L, "unprivileged", f->unprivileged);
+	set_bool(L, "autostart", f->autostart);
+	set_bool(L, "waiting", f->waiting);
+	for (size_t i = 0; i < ARRAY_SIZE(numbers); i++)
+		set_number(L, numbers[i].key, numbers[i].value);
+	set_health(L, f);
+	push_addresses(L, f);
+	lua_setfield(L, -2, "addresses");
+	push_links(L, f);
+	lua_setfield(L, -2, "links");
+}
+
+void autostart_push(lua_State *L, const struct lxmgr_auto *e)
+{
+	lua_newtable(L);
+	set_text(L, "name", e->name);
+	set_text(L, "path", e->path);
+	set_text(L, "groups", e->groups);
+	set_text(L, "state", lxmgr_state_name(e->state));
+	set_number(L, "rank", e->rank);
+	set_number(L, "order", e->order);
+	set_number(L, "delay", e->delay);
+	set_bool(L, "autostart", e->autostart);
+	lua_newtable(L);
+	for (size_t i = 0; e->after && e->after[i]; i++) {
+		lua_pushstring(L, e->after[i]);
+		lua_rawseti(L, -2, (lua_Integer)i + 1);
+	}
+	lua_setfield(L, -2, "after");
+}

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "tool.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static struct lxmgr_reinstall_opts o;
+static int timeout;
+
+static const struct opt opts[] = {
+	{ 't', "template", OPT_STRING, &o.template_name, "TEMPLATE",
+	  "another template (default: the one that it was made from)" },
+	{ 'B', "bdev", OPT_STRING, &o.backend, "TYPE", "storage backend (default: as it was)" },
+	{ 0, "keep-old", OPT_FLAG, &o.keep_old, NULL, "keep the old root under /old" },
+	{ 'f', "force", OPT_FLAG, &o.force, NULL, "stop it first if it runs" },
+	{ 'F', "flush-cache", OPT_FLAG, &o.flush_cache, NULL, "build the template's image again" },
+	{ 0, "timeout", OPT_NUMBER, &timeout, "SECONDS",
+	  "kill the template after this time (default: 3600)" },
+};
+
+static const struct tool tool = {
+	.name = "lxmgr-reinstall",
+	.usage = "[-n] NAME [-t TEMPLATE] [OPTIONS] [-- TEMPLATE OPTIONS]",
+	.summary = "Give a container a fresh root; who it is and who may log in stays.",
+	.opts = opts,
+	.n_opts = ARRAY_SIZE(opts),
+	.no_rcfile = true,
+};
+
+int main(int argc, char **argv)
+{
+	int rest = tool_parse(&tool, argc, argv), r;
+	struct lxmgr_err err = { 0 };
+	struct lxmgr_container *c;
+
+	if (timeout > 2000000)
+		tool_usage_error("--timeout %d is too long", timeout);
+	o.template_args = (const char *const *)argv + rest;
+	o.timeout_ms = timeout * 1000;
+	o.quiet = common.quiet;
+	o.progress = tool_progress;
+	c = tool_open();
+	r = lxmgr_container_reinstall(c, &o, &err);
+	if (r < 0)
+		return tool_exit(tool_error(&err));
+	tool_progress_end();
+	lxmgr_container_close(c);
+	if (!common.quiet)
+		printf("Reinstalled %s. Start it with: lxmgr-start %s\n", common.name, common.name);
+	return tool_exit(0);
+}
