@@ -76,7 +76,8 @@ const char *lxmgr_container_name(const struct lxmgr_container *c);
 const char *lxmgr_container_path(const struct lxmgr_container *c); /* directory of containers */
 
 struct lxmgr_create_opts {
-	const char *template_name;	  /* -t: name, path, or "none" */
+	const char *template_name; /* -t: name, path, or "none" */
+	const char *image;	   /* --image: a name or digest in the cache, in place of it */
 	const char *const *template_args; /* after "--", NULL-terminated */
 	const char *config;		  /* -f: replaces default.conf */
 	const char *backend;		  /* -B; NULL: best */
@@ -94,6 +95,66 @@ struct lxmgr_create_opts {
 };
 /* What a template says of its own options, to be freed. */
 int lxmgr_template_help(const char *template_name, char **ret, struct lxmgr_err *err);
+/* The cache of images that containers are made of. */
+struct lxmgr_image {
+	char digest[65];
+	char **names; /* NULL-terminated */
+	size_t n_names;
+	/* "template NAME", "REMOTE:PRODUCT", "container NAME", "file NAME"; "" where it is not
+	 * known. */
+	char *origin, *arch, *os, *release, *variant, *version;
+	uint64_t created, used; /* seconds since the epoch; 0: not known */
+	uint64_t size;		/* bytes on disk, of a remote's to download; LXMGR_UNKNOWN */
+	char **users;		/* directories of containers that stand on it */
+	size_t n_users;
+	bool users_known; /* false: a directory of containers could not be looked at */
+};
+/* All of the cache, sorted by digest. */
+int lxmgr_image_list(struct lxmgr_image **ret, size_t *ret_n, struct lxmgr_err *err);
+/* What a remote has, the newest version of each; offline: by the last index. */
+int lxmgr_image_list_remote(const char *remote, bool offline, struct lxmgr_image **ret,
+			    size_t *ret_n, struct lxmgr_err *err);
+/* The names of the remotes that are configured, for lxmgr_list_free(). */
+int lxmgr_image_remotes(char ***ret, size_t *ret_n, struct lxmgr_err *err);
+/* One, by name, digest, or 12 or more of its first digits; a list of one. */
+int lxmgr_image_get(const char *name, struct lxmgr_image **ret, struct lxmgr_err *err);
+void lxmgr_image_list_free(struct lxmgr_image *list, size_t n);
+
+struct lxmgr_image_opts {
+	const char *name; /* it gets this name; NULL: fetch takes the remote's */
+	const char *arch; /* NULL: this host's */
+	bool offline;	  /* by the last index and what is downloaded */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+};
+/* source is REMOTE:IMAGE. LXMGR_REFUSED: a signature, digest, or content that may not be.
+ * ret_digest may be NULL. */
+int lxmgr_image_fetch(const char *source, const struct lxmgr_image_opts *o, char **ret_digest,
+		      struct lxmgr_err *err);
+/* Give the name to the newest version of the product that it came from. */
+int lxmgr_image_refresh(const char *name, const struct lxmgr_image_opts *o, bool *ret_changed,
+			struct lxmgr_err *err);
+/* The root of a stopped container, without what makes it that one. */
+int lxmgr_image_publish(struct lxmgr_container *c, const struct lxmgr_image_opts *o,
+			char **ret_digest, struct lxmgr_err *err);
+/* A root in a tar archive; sha256: its digest, or NULL. */
+int lxmgr_image_import(const char *file, const char *sha256, const struct lxmgr_image_opts *o,
+		       char **ret_digest, struct lxmgr_err *err);
+/* One of several names only loses the name. LXMGR_WRONG_STATE while a container stands on it. */
+int lxmgr_image_delete(const char *name, struct lxmgr_err *err);
+struct lxmgr_prune_opts {
+	bool all;		   /* those with names too */
+	bool dry_run;		   /* delete nothing */
+	const char *const *trees;  /* more directories of containers to look in; NULL-terminated */
+	const char *const *forget; /* directories of containers that are gone for ever */
+	void (*removed)(const struct lxmgr_image *image, void *arg); /* called for each */
+	void *arg;
+};
+/* Delete images that no container stands on, in any directory of containers that is known. */
+int lxmgr_image_prune(const struct lxmgr_prune_opts *o, struct lxmgr_err *err);
+/* Is its content what it was when it came into the cache? */
+int lxmgr_image_verify(const char *name, struct lxmgr_err *err);
+
 int lxmgr_container_create(const char *path, const char *name, const struct lxmgr_create_opts *opts,
 			   struct lxmgr_err *err);
 
@@ -401,13 +462,13 @@ int lxmgr_auto_run(const struct lxmgr_auto *list, size_t n, enum lxmgr_auto_acti
  * how many were changed (0 also on a host without systemd). */
 int lxmgr_auto_sync(struct lxmgr_err *err);
 
-/* A fresh root in place of a stopped container's. Kept are its config (limits, addresses), machine-id,
- * the host keys of sshd, root's and the users' passwords and authorized keys. At one instant: what
- * fails before leaves all as it was. */
+/* A fresh root in place of a stopped container's. Kept are its config (limits, addresses),
+ * machine-id, the host keys of sshd, root's and the users' passwords and authorized keys. At one
+ * instant: what fails before leaves all as it was. */
 struct lxmgr_reinstall_opts {
 	const char *template_name;	  /* NULL: the recorded one */
-	const char *const *template_args; /* NULL or empty: those of the old image, if it is the same
-					   * template */
+	const char *const *template_args; /* NULL or empty: those of the old image, if it is the
+					   * same template */
 	const char *backend;		  /* NULL: that of the old root */
 	bool keep_old;			  /* a copy of the old root under /old */
 	bool force;			  /* stop it first if it runs */
@@ -435,8 +496,8 @@ struct lxmgr_setup_opts {
 	const char *const *ssh_key_files; /* public keys, added to those that are there */
 };
 /* Set it, in a stopped or running container, or with opts NULL look. *ret_json: when set,
- * {"family", "changed": [path], "apply": [[program, argument...]], "notices": [text]}, where apply is
- * what a running guest is to be told; else what lxmgr-setup(1) says of --show. */
+ * {"family", "changed": [path], "apply": [[program, argument...]], "notices": [text]}, where apply
+ * is what a running guest is to be told; else what lxmgr-setup(1) says of --show. */
 int lxmgr_container_setup(struct lxmgr_container *c, const struct lxmgr_setup_opts *opts,
 			  char **ret_json, struct lxmgr_err *err);
 

@@ -47,10 +47,9 @@ static const struct tool tool = {
 
 static int start(const char *name)
 {
-	struct lxmgr_start_opts so = { .foreground = foreground,
-				       .uid = (uid_t)-1,
-				       .gid = (gid_t)-1,
-				       .warn = tool_warn };
+	struct lxmgr_start_opts so = {
+		.foreground = foreground, .uid = (uid_t)-1, .gid = (gid_t)-1, .warn = tool_warn
+	};
 	struct lxmgr_container *c;
 	struct lxmgr_err err = { 0 };
 	int r = lxmgr_container_open(o.path ? o.path : common.path, name, NULL, &c, &err);
@@ -91,7 +90,8 @@ static int copy_container(struct lxmgr_container *c)
 	tool_progress_end();
 	if (no_keys)
 		fprintf(stderr,
-			"%s: notice: '%s' has no ssh host keys now (install openssh-client here, or "
+			"%s: notice: '%s' has no ssh host keys now (install openssh-client here, "
+			"or "
 			"run ssh-keygen -A in it)\n",
 			tool.name, name);
 	if (!common.quiet)

@@ -16,6 +16,8 @@ static int timeout;
 static const struct opt opts[] = {
 	{ 't', "template", OPT_STRING, &o.template_name, "TEMPLATE",
 	  "template: a name (lxmgr-templates(7)), a path, or none" },
+	{ 0, "image", OPT_STRING, &o.image, "IMAGE",
+	  "an image of the cache in place of a template (lxmgr-image list)" },
 	{ 'f', "config", OPT_STRING, &o.config, "FILE",
 	  "config to start from (default: default.conf)" },
 	{ 'B', "bdev", OPT_STRING, &bdev, "TYPE", "storage backend: overlay, dir or best" },
@@ -107,8 +109,10 @@ int main(int argc, char **argv)
 		tool_usage_error(
 			"options of the backends lvm, loop, zfs and rbd are refused: there "
 			"are overlay and dir");
-	if (!o.template_name)
-		tool_usage_error("no template given (-t debian, -t busybox, or -t none)");
+	if (o.template_name && o.image)
+		tool_usage_error("-t and --image exclude each other");
+	if (!o.template_name && !o.image)
+		tool_usage_error("no template given (-t debian, -t busybox, -t none, or --image)");
 	if (o.dir && bdev && strcmp(bdev, "dir") != 0)
 		tool_usage_error("--dir goes with -B dir");
 	for (int i = rest; i < argc; i++)

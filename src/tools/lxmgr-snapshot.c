@@ -14,11 +14,13 @@ static bool list, comments;
 static const struct opt opts[] = {
 	{ 0, "snapshot", OPT_STRING, &o.name, "SNAP", "its name (default: snap0, snap1, ...)" },
 	{ 0, "comment", OPT_STRING, &o.comment, "TEXT", "one line on it" },
-	{ 'c', "comment-file", OPT_STRING, &comment_file, "FILE", "the same, the first line of FILE" },
+	{ 'c', "comment-file", OPT_STRING, &comment_file, "FILE",
+	  "the same, the first line of FILE" },
 	{ 'L', "list", OPT_FLAG, &list, NULL, "list them, those made from another below it" },
 	{ 'C', "showcomments", OPT_FLAG, &comments, NULL, "with -L: the comments, too" },
 	{ 'd', "destroy", OPT_STRING, &destroy, "SNAP", "destroy it; ALL: all of them" },
-	{ 'r', "restore", OPT_STRING, &restore, "SNAP", "the container's root becomes that of SNAP" },
+	{ 'r', "restore", OPT_STRING, &restore, "SNAP",
+	  "the container's root becomes that of SNAP" },
 	{ 'N', "newname", OPT_STRING, &newname, "NAME",
 	  "with -r: a new container from it, and the container stays" },
 	{ 0, "define", OPT_STRINGS, &defines, "KEY=VALUE", "with -N: set a key in its config" },
@@ -41,12 +43,13 @@ static void print_json(const struct lxmgr_snapshot *s, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		json_array_append_new(
-			v, json_pack("{ss ss so so so sI so sb}", "name", s[i].name, "id", s[i].id,
-				     "parent", *s[i].parent ? json_string(s[i].parent) : json_null(),
-				     "comment", report_text(s[i].comment), "size",
-				     report_number(s[i].size), "created", (json_int_t)s[i].created,
-				     "ancestors", report_text(s[i].ancestors), "scheduled",
-				     s[i].scheduled));
+			v,
+			json_pack("{ss ss so so so sI so sb}", "name", s[i].name, "id", s[i].id,
+				  "parent", *s[i].parent ? json_string(s[i].parent) : json_null(),
+				  "comment", report_text(s[i].comment), "size",
+				  report_number(s[i].size), "created", (json_int_t)s[i].created,
+				  "ancestors", report_text(s[i].ancestors), "scheduled",
+				  s[i].scheduled));
 	report_json(v);
 }
 
@@ -80,7 +83,8 @@ static int show(struct lxmgr_container *c)
 	if (common.json)
 		print_json(s, n);
 	else if (n)
-		printf("%-24s %-19s %10s%s\n", "NAME", "CREATED", "SIZE", comments ? "  COMMENT" : "");
+		printf("%-24s %-19s %10s%s\n", "NAME", "CREATED", "SIZE",
+		       comments ? "  COMMENT" : "");
 	if (!common.json)
 		print_tree(s, n, "", 0);
 	lxmgr_snapshot_free(s, n);

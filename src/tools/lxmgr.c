@@ -34,6 +34,7 @@ static const struct {
 	{ "cgroup", "read or write a cgroup control file" },
 	{ "device", "give it a device or an interface" },
 	{ "lxcfs", "give running ones lxcfs' files again" },
+	{ "image", "images: list, fetch, publish, prune ..." },
 	{ "doctor", "what this host can do, and how to mend it" },
 	{ "checkconfig", "check the kernel's configuration" },
 	{ "unshare", "run a command in new namespaces" },

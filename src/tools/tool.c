@@ -41,6 +41,8 @@ static bool is_offered(const struct opt *o)
 {
 	if (o->value == &common.json)
 		return current->has_json;
+	if (o->value == &common.name && current->subcommands)
+		return false;
 	if (o->value == &common.name || o->value == &common.path)
 		return !current->no_name;
 	if (o->value == &common.rcfile && (current->no_name || current->no_rcfile))
@@ -306,6 +308,32 @@ static bool is_option(const char *arg)
 	return arg[0] == '-' && arg[1] && strcmp(arg, "--") != 0;
 }
 
+/* What is no option goes to the end, in its order: the index of the first of it. */
+static int parse_anywhere(int argc, char **argv)
+{
+	char **args = calloc((size_t)argc + 1, sizeof(*args));
+	int n = 0;
+
+	if (!args)
+		tool_no_memory();
+	for (int i = 1; i < argc;) {
+		if (is_option(argv[i])) {
+			i += argv[i][1] == '-' ? parse_long(argv + i, argc - i)
+					       : parse_short(argv + i, argc - i);
+			continue;
+		}
+		if (strcmp(argv[i], "--") != 0) {
+			args[n++] = argv[i++];
+			continue;
+		}
+		while (++i < argc)
+			args[n++] = argv[i];
+	}
+	memcpy(argv + argc - n, args, (size_t)n * sizeof(*args));
+	free(args);
+	return argc - n;
+}
+
 static bool wants_name(void)
 {
 	return !current->no_name && !common.name;
@@ -349,7 +377,7 @@ int tool_parse(const struct tool *t, int argc, char **argv)
 
 	current = t;
 	fill_std_fds();
-	i = parse_args(argc, argv);
+	i = t->subcommands ? parse_anywhere(argc, argv) : parse_args(argc, argv);
 	if (help) {
 		print_help();
 		exit(tool_exit(0));

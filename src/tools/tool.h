@@ -51,6 +51,7 @@ struct tool {
 	bool no_rcfile;	     /* opens no container that a config could be given for */
 	bool any_user;	     /* needs no root, or calls tool_need_root() where it does */
 	bool has_json;
+	bool subcommands;	 /* the first argument is one, not a name; options stand anywhere */
 	void (*more_help)(void); /* prints what follows the options; may be NULL */
 };
 

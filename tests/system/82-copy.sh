@@ -189,7 +189,6 @@ for call in mkdirat renameat openat write fsync unlinkat clone,clone3,vfork; do
 	for n in $(places 1 2 3 5 8 13 21 34); do
 		timeout 60 strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=SIGKILL:when=$n" \
 			lxmgr-copy -P "$TREE" -q -s ks kc >/dev/null 2>&1
-		OUT="$call $n"
 		lx start ks && [ "$(lx attach ks -- cat /a)" = kept ] && lx stop -k ks
 		result $? "killed at $call $n: the source has what it had"
 		[ ! -e "$TREE/kc" ] || ok "killed at $call $n: the copy is whole" bash -c "lxmgr-start -P $TREE kc && [ \"\$(lxmgr-attach -P $TREE kc -- cat /a)\" = kept ] && lxmgr-destroy -P $TREE -q -f kc"

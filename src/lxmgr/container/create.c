@@ -14,7 +14,10 @@
 #include "container/image_config.h"
 #include "container/personalize.h"
 #include "container/units.h"
+#include "image/cache.h"
 #include "image/image.h"
+#include "image/store.h"
+#include "image/users.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -192,6 +195,15 @@ static int add_mirror(const struct lxmgr_create_opts *o, struct strlist *args,
 	return strlist_addf(args, "--mirror=%s", url) < 0 ? err_set(err, -ENOMEM, "mirror") : 0;
 }
 
+static int open_image(struct create *c, struct lxmgr_err *err)
+{
+	cleanup_fd int cache = image_cache_open(err);
+	char digest[IMAGE_DIGEST_LEN + 1];
+	int r = cache < 0 ? cache : image_resolve(cache, c->o->image, digest, err);
+
+	return r < 0 ? r : image_open(digest, &c->image, err);
+}
+
 static int get_image(struct create *c, const struct strlist *args, struct lxmgr_err *err)
 {
 	struct template_run t = {
@@ -205,6 +217,8 @@ static int get_image(struct create *c, const struct strlist *args, struct lxmgr_
 		.progress_arg = c->o->progress_arg,
 	};
 
+	if (c->o->image)
+		return open_image(c, err);
 	if (!t.name || str_eq(t.name, "none"))
 		return 0;
 	return image_from_template(&t, &c->image, err);

@@ -15,6 +15,7 @@
 #include "container/mounts.h"
 #include "container/teardown.h"
 #include "container/units.h"
+#include "image/users.h"
 #include "storage/storage.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -49,6 +50,8 @@ static int remove_container(struct lxmgr_container *c, struct lxmgr_err *err)
 	}
 	if (r == 0 && storage_collect(path, &why) < 0)
 		log_warn("%s: %s, ignoring", c->name, why.text);
+	if (r == 0 && image_tree_forget(c->path, false, NULL) < 0)
+		log_info("'%s' stays in the list of directories, ignoring", c->path);
 	snprintf(log, sizeof(log), "%s/%s.log", LOGDIR, c->tag);
 	unlink(log);
 	return r;

@@ -14,6 +14,7 @@
 #include "container/features.h"
 #include "container/idalloc.h"
 #include "container/mcsalloc.h"
+#include "image/users.h"
 #include "storage/storage.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -128,7 +129,10 @@ int draft_make_beside(struct draft *d, struct lxmgr_err *err)
 	if (d->dir_fd < 0)
 		return err_set(err, -errno, "open '%s/%s'", d->path, d->name);
 	d->lock = lock_at(d->dir_fd, "lock", true, 0, NULL);
-	return d->lock < 0 ? err_set(err, d->lock, "lock the new container") : 0;
+	if (d->lock < 0)
+		return err_set(err, d->lock, "lock the new container");
+	/* Known from now on to whoever looks for the users of an image. */
+	return image_tree_add(d->path, err);
 }
 
 /* The categories, and for a root that keeps labels these too: here it is waited for anyway. */
@@ -237,6 +241,9 @@ void draft_give_up(struct draft *d)
 		log_warn("%s, ignoring", why.text);
 	if (*d->tmp && remove_tree_at(d->path_fd, d->tmp) < 0)
 		log_warn("cannot remove the unfinished container, ignoring");
+	/* The only one of its directory, perhaps. */
+	if (d->path_fd >= 0 && image_tree_forget(d->path, false, NULL) < 0)
+		log_info("'%s' stays in the list of directories, ignoring", d->path);
 }
 
 int draft_open(struct draft *d, const char *path, const char *name, struct lxmgr_err *err)

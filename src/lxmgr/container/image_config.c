@@ -12,11 +12,19 @@
 #include "util/file.h"
 #include "util/str.h"
 
-/* A template is as hostile as its root: nothing else is its business. */
+/* A template is as hostile as its root: nothing else is its business. The environment is of what
+ * runs inside alone: hooks run on the host. */
 static const char *allowed(const char *key)
 {
-	static const char *const keys[] = { "lxmgr.signal.halt", "lxmgr.signal.reboot",
-					    "lxmgr.init.cmd", "lxmgr.arch" };
+	static const char *const keys[] = { "lxmgr.signal.halt",
+					    "lxmgr.signal.reboot",
+					    "lxmgr.init.cmd",
+					    "lxmgr.arch",
+					    "lxmgr.execute.cmd",
+					    "lxmgr.init.cwd",
+					    "lxmgr.environment.runtime",
+					    "lxmgr.init.uid",
+					    "lxmgr.init.gid" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (str_eq(keys[i], key))

@@ -80,7 +80,8 @@ static int set_limits(const struct confine *c, struct lxmgr_err *err)
 	if (r == 0)
 		r = set_limit(RLIMIT_NOFILE, 64);
 	if (r == 0)
-		r = set_limit(RLIMIT_FSIZE, c->file_size);
+		/* The filter is written once, too. */
+		r = set_limit(RLIMIT_FSIZE, c->file_size > 65536 ? c->file_size : 65536);
 	if (r == 0 && c->memory)
 		r = set_limit(RLIMIT_AS, c->memory);
 	return r < 0 ? err_set(err, r, "set limits") : 0;

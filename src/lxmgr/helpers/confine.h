@@ -19,7 +19,7 @@ struct confine {
 	bool keep_directory;
 	uint64_t caps;	    /* mask of CAP_* that stay */
 	uint64_t memory;    /* bytes of address space; 0: no limit */
-	uint64_t file_size; /* of one file that is written; 0: none may be written */
+	uint64_t file_size; /* of one file that is written, 64 KiB at least */
 	/* Names of the system calls beyond those that every program needs, NULL-terminated. */
 	const char *const *syscalls;
 };

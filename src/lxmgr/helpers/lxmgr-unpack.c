@@ -12,16 +12,17 @@
  *	standard output		one line: "ok ENTRIES BYTES SKIPPED", or "error TEXT" (escaped)
  *	status			0; 1: could not; 2: the archive is refused
  *
- * What is written before an error stays: the caller deletes the directory. No other fd is open, and
- * nothing of the host's but the working directory can be reached. Devices and sockets are skipped
- *and counted. A name with "..", an absolute one, one too long or too deep, an owner beyond --ids,
- *and what goes through a symbolic link are refused. Of extended attributes there stay
- *security.capability, ACLs and user.* but user.overlay.*.
+ * What is written before an error stays: the caller deletes the directory. No other fd is open,
+ * and nothing of the host's but the working directory can be reached. Devices and sockets are
+ * skipped and counted. A name with "..", an absolute one, one too long or too deep, and an owner
+ * beyond --ids are refused; a symbolic link in the way of a name is replaced. Of extended
+ * attributes there stay security.capability, ACLs and user.* but user.overlay.*. Names are bytes,
+ * in no character set.
  *
  *	--subdir=DIR	only what is below DIR of the archive, which becomes the top
  *	--strip=N	without the first N parts of each name; what has fewer is left out
  *	--layer		over what is there (a layer of an OCI image): what is of another type is
- *replaced, directories' links are followed, whiteouts are left out
+ *			replaced, directories' links are followed, whiteouts are left out
  *	--whiteouts	only delete what the layer's whiteouts name: the pass before --layer
  *	--entries	at most so many (default 2000000)
  *	--size		at most so many bytes of content, and so large a file (default 64 GiB)
@@ -291,8 +292,12 @@ static int apply_whiteout(struct job *j, char *path)
 	fd_close(&dir);
 	path[base - path > 0 ? base - path - 1 : 0] = '\0';
 	dir = open_in(j->root, *path ? path : ".", OPEN_IN_ROOT, O_RDONLY | O_DIRECTORY, 0);
-	d = dir < 0 ? NULL : fdopendir(dup(dir));
-	while (d && r == 0 && (e = readdir(d)))
+	if (dir == -ENOENT || dir == -ENOTDIR)
+		return 0;
+	d = dir < 0 ? NULL : fdopendir(fcntl(dir, F_DUPFD_CLOEXEC, 3));
+	if (!d)
+		return err_set(&j->err, dir < 0 ? dir : -errno, "open '%.200s'", path);
+	while (r == 0 && (e = readdir(d)))
 		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, ".."))
 			r = remove_tree_at(dir, e->d_name);
 	return r < 0 ? err_set(&j->err, r, "empty '%.200s'", path) : 0;

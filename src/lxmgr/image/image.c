@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "image/image.h"
 #include "image/cache.h"
+#include "image/names.h"
+#include "image/users.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -42,6 +45,9 @@ int image_open_in(int cache, const char *digest, struct image *ret)
 	lock = lock_at(dir, "lock", false, 1000, NULL);
 	if (lock < 0)
 		return lock;
+	/* When it was used last. */
+	if (futimens(lock, NULL) < 0)
+		log_info("cannot note that the image is used, ignoring");
 	snprintf(ret->digest, sizeof(ret->digest), "%s", digest);
 	ret->root_fd = take_fd(&root);
 	ret->lock_fd = take_fd(&lock);
@@ -93,6 +99,7 @@ int image_list(int (*fn)(const char *digest, int dirfd, void *arg), void *arg)
 int image_delete(const char *digest, struct lxmgr_err *err)
 {
 	cleanup_fd int cache = image_cache_open(err), dir = -EBADF, lock = -EBADF;
+	cleanup_strlist struct strlist users = { 0 };
 	char dead[IMAGE_DIGEST_LEN + 16];
 	int r;
 
@@ -105,7 +112,19 @@ int image_delete(const char *digest, struct lxmgr_err *err)
 		return errno == ENOENT ? 0 : err_set(err, -errno, "open the image %.12s", digest);
 	lock = lock_at(dir, "lock", true, 0, NULL);
 	if (lock < 0)
-		return err_msg(err, -EBUSY, "the image %.12s is in use", digest);
+		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
+				  "the image %.12s is in use: a container is made of it", digest);
+	/* With the lock, nobody becomes one. */
+	r = image_users(digest, &users, err);
+	if (r < 0)
+		return r;
+	if (users.n)
+		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
+				  "the image %.12s is in use: '%s' stands on it%s", digest,
+				  users.v[0], users.n > 1 ? ", and others" : "");
+	r = names_drop(cache, digest, err);
+	if (r < 0)
+		return r;
 	snprintf(dead, sizeof(dead), ".%s.dead", digest);
 	if (renameat(cache, digest, cache, dead) < 0)
 		return err_set(err, -errno, "remove the image %.12s", digest);

@@ -46,6 +46,7 @@ void image_close(struct image *img);
 int image_verify_tree(int rootfd, struct lxmgr_err *err);
 /* Called for each cached image. */
 int image_list(int (*fn)(const char *digest, int dirfd, void *arg), void *arg);
+/* Refused while a container stands on it, or is made of it. Its names go with it. */
 int image_delete(const char *digest, struct lxmgr_err *err);
 
 #endif

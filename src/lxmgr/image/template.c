@@ -6,9 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -16,6 +14,9 @@
 
 #include "image/cache.h"
 #include "image/luatemplate.h"
+#include "image/digest.h"
+#include "image/interrupt.h"
+#include "image/names.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -79,15 +80,11 @@ int image_template_help(const char *name, char **ret, struct lxmgr_err *err)
 		     : 0;
 }
 
-/* sha256sum is always there, and 1 ms is nothing beside what it decides. */
 static int digest_of(const char *path, const struct template_run *t, char ret[65],
 		     struct lxmgr_err *err)
 {
-	static const char *const argv[] = { "sha256sum", NULL };
 	cleanup_strbuf struct strbuf b = { 0 };
-	struct run_opts o = RUN_OPTS_INIT;
-	cleanup_free char *text = NULL, *out = NULL;
-	cleanup_fd int in = -EBADF;
+	cleanup_free char *text = NULL;
 	size_t len;
 	int r = read_file_at(AT_FDCWD, path, TEMPLATE_LIMIT, &text, &len);
 
@@ -99,20 +96,7 @@ static int digest_of(const char *path, const struct template_run *t, char ret[65
 		strbuf_add(&b, t->args[i], strlen(t->args[i]) + 1);
 	if (lua_template_is(path))
 		lua_template_digest(&b, t->args);
-	if (b.failed)
-		return err_set(err, -ENOMEM, "template");
-	in = memfd_create("template", MFD_CLOEXEC);
-	if (in < 0 || write_all(in, b.s, b.len) < 0 || lseek(in, 0, SEEK_SET) < 0)
-		return err_set(err, -errno, "digest of the template");
-	o.stdin_fd = in;
-	o.capture = 256;
-	o.timeout_ms = 30000;
-	r = run_program(argv, &o, &out);
-	if (r != 0 || strlen(out) < 64)
-		return err_msg(err, -EIO, "sha256sum failed");
-	memcpy(ret, out, 64);
-	ret[64] = '\0';
-	return name_is_digest(ret) ? 0 : err_msg(err, -EIO, "sha256sum printed no digest");
+	return b.failed ? err_set(err, -ENOMEM, "template") : digest_data(b.s, b.len, ret, err);
 }
 
 /* Progress lines of the template, and the tail of its output for the error. */
@@ -209,6 +193,7 @@ static int run_template(const char *path, const struct template_run *t, const ch
 					   "HOME=/root",
 					   "DEBIAN_FRONTEND=noninteractive",
 					   "LXMGR_CONFIG_DIR=" DATADIR "/config",
+					   "LXMGR_LIBEXEC_DIR=" LIBEXECDIR,
 					   NULL };
 	cleanup_strlist struct strlist argv = { 0 };
 	struct run_opts o = RUN_OPTS_INIT;
@@ -268,7 +253,7 @@ static int write_meta(int dir, const struct template_run *t, struct lxmgr_err *e
 	cleanup_strbuf struct strbuf b = { 0 };
 	int r;
 
-	strbuf_addf(&b, "version = 1\ntemplate = %s\ncreated = %lld\n", t->name,
+	strbuf_addf(&b, "meta = 1\ntemplate = %s\ncreated = %lld\n", t->name,
 		    (long long)time(NULL));
 	for (size_t i = 0; t->args && t->args[i]; i++)
 		if (!strpbrk(t->args[i], "\n\r"))
@@ -307,13 +292,14 @@ static int build_in(int cache, const char *tmp, const char *path, const struct t
 	return r < 0 ? r : write_meta(dir, t, err);
 }
 
-static int build(int cache, const char *path, const char *digest, const struct template_run *t,
-		 int cancel_fd, struct lxmgr_err *err)
+/* Under the lock of `key`, as `digest`. */
+static int build(int cache, const char *path, const char *key, const char *digest,
+		 const struct template_run *t, int cancel_fd, struct lxmgr_err *err)
 {
 	char tmp[IMAGE_DIGEST_LEN + 16];
 	int r;
 
-	snprintf(tmp, sizeof(tmp), ".%s.new", digest);
+	snprintf(tmp, sizeof(tmp), ".%s.new", key);
 	r = remove_tree_at(cache, tmp);
 	if (r < 0 || mkdirat(cache, tmp, 0711) < 0)
 		return err_set(err, r < 0 ? r : -errno, "make a place for the image");
@@ -332,31 +318,54 @@ static int build(int cache, const char *path, const char *digest, const struct t
 	return r;
 }
 
-/* Ctrl-C and a terminating signal end the template, not us: what it left is removed first. */
-static int block_signals(sigset_t *saved)
-{
-	sigset_t set;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, saved);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-}
-
-static int build_interruptible(int cache, const char *path, const char *digest,
+static int build_interruptible(int cache, const char *path, const char *key, const char *digest,
 			       const struct template_run *t, struct lxmgr_err *err)
 {
-	struct signalfd_siginfo si;
-	sigset_t saved;
-	cleanup_fd int cancel = block_signals(&saved);
-	int r = build(cache, path, digest, t, cancel, err);
+	struct interrupt i;
+	int r;
 
-	/* Taken here: the caller has things of its own to take back before it ends. */
-	while (read(cancel, &si, sizeof(si)) > 0)
-		log_info("interrupted by signal %u", si.ssi_signo);
-	sigprocmask(SIG_SETMASK, &saved, NULL);
+	interrupt_begin(&i);
+	r = build(cache, path, key, digest, t, i.fd, err);
+	interrupt_end(&i);
+	return r;
+}
+
+/* The image that was made last of what has this key. */
+static int open_last(int cache, const char *key, struct image *ret)
+{
+	char name[IMAGE_DIGEST_LEN + 2], digest[IMAGE_DIGEST_LEN + 1];
+
+	snprintf(name, sizeof(name), "@%s", key);
+	if (names_get(cache, name, digest) == 0 && image_open_in(cache, digest, ret) == 0)
+		return 0;
+	return image_open_in(cache, key, ret);
+}
+
+/* Containers may stand on the one that there is: the new one gets a digest of its own, the old one
+ * goes if nobody needs it. */
+static int build_again(int cache, const char *path, const char *key, const struct template_run *t,
+		       struct image *ret, struct lxmgr_err *err)
+{
+	char name[IMAGE_DIGEST_LEN + 2], old[IMAGE_DIGEST_LEN + 1], digest[65], text[128];
+	struct lxmgr_err why = { 0 };
+	int r;
+
+	snprintf(text, sizeof(text), "%s %lld %lld", key, (long long)time(NULL),
+		 (long long)now_us());
+	r = digest_data(text, strlen(text), digest, err);
+	if (r == 0)
+		r = build_interruptible(cache, path, key, digest, t, err);
+	if (r < 0)
+		return r;
+	r = image_open_in(cache, digest, ret);
+	if (r < 0)
+		return err_set(err, r, "open the new image");
+	snprintf(name, sizeof(name), "@%s", key);
+	if (names_get(cache, name, old) < 0)
+		snprintf(old, sizeof(old), "%s", key);
+	r = names_set(cache, name, digest, err);
+	if (r == 0 && image_delete(old, &why) < 0)
+		log_info("%s, it stays", why.text);
 	return r;
 }
 
@@ -376,7 +385,7 @@ int image_from_template(const struct template_run *t, struct image *ret, struct 
 	cache = image_cache_open(err);
 	if (cache < 0)
 		return cache;
-	if (!t->flush_cache && image_open_in(cache, digest, ret) == 0)
+	if (!t->flush_cache && open_last(cache, digest, ret) == 0)
 		return 0;
 	lock = image_build_lock(cache, digest, t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT,
 				&holder);
@@ -384,17 +393,19 @@ int image_from_template(const struct template_run *t, struct image *ret, struct 
 		return err_status(err, STATUS_LOCKED, lock,
 				  "another process (%d) still builds this image", holder);
 	image_clean(cache);
-	if (t->flush_cache)
-		r = image_delete(digest, err);
-	/* Another may have built it meanwhile. */
-	if (r == 0 && (t->flush_cache || image_open_in(cache, digest, ret) < 0)) {
-		r = build_interruptible(cache, path, digest, t, err);
+	if (t->flush_cache) {
+		r = build_again(cache, path, digest, t, ret, err);
+	} else if (open_last(cache, digest, ret) < 0) {
+		/* Nobody built it meanwhile. */
+		r = build_interruptible(cache, path, digest, digest, t, err);
 		if (r == 0) {
 			r = image_open_in(cache, digest, ret);
 			if (r < 0)
 				err_set(err, r, "open the new image");
 		}
 	}
+	if (r < 0)
+		image_close(ret);
 	image_build_unlock(cache, digest, &lock);
 	return r;
 }

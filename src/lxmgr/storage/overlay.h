@@ -30,7 +30,8 @@ int overlay_copy(struct storage *st, struct storage *to, const struct storage_co
 		 struct lxmgr_err *err);
 void overlay_new_tree(const struct storage *st, char ret[STORAGE_NAME_SIZE]);
 int overlay_replace(struct storage *st, struct storage *new, struct lxmgr_err *err);
-/* Put a new layer that holds all of them in place of st's layers, in memory: the file is not written. */
+/* Put a new layer that holds all of them in place of st's layers, in memory: the file is not
+ * written. */
 int overlay_flatten(struct storage *st, struct lxmgr_err *err);
 int overlay_recover(struct storage *st, struct lxmgr_err *err);
 

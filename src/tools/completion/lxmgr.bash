@@ -4,7 +4,7 @@
 
 _lxmgr() {
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} tool=${COMP_WORDS[0]##*/}
-	local path=() i named=''
+	local path=() i named='' names=''
 	COMPREPLY=()
 	if [ "$tool" = lxmgr ]; then
 		if [ "$COMP_CWORD" = 1 ]; then
@@ -19,6 +19,10 @@ _lxmgr() {
 		*) named=1 ;;
 		esac
 		case ${COMP_WORDS[i]} in
+		list | show | fetch | import | refresh | verify | delete | prune | remotes)
+			[ "$tool" != lxmgr-image ] || names=image
+			;;
+		publish) [ "$tool" != lxmgr-image ] || names=container ;;
 		-P | --lxmgrpath | --lxcpath) path=(-P "${COMP_WORDS[i + 1]}") ;;
 		--) return ;;
 		esac
@@ -26,7 +30,7 @@ _lxmgr() {
 	case $prev in
 	-t | --template)
 		if [ "$tool" = lxmgr-create ]; then
-			mapfile -t COMPREPLY < <(compgen -W "busybox debian none" -- "$cur")
+			mapfile -t COMPREPLY < <(compgen -W "busybox debian oci none" -- "$cur")
 			return
 		fi
 		;;
@@ -52,12 +56,21 @@ _lxmgr() {
 	esac
 	case $cur in
 	-*) mapfile -t COMPREPLY < <(compgen -W "$("$tool" --dump-options 2>/dev/null | cut -f2)" -- "$cur") ;;
-	*) mapfile -t COMPREPLY < <(compgen -W "$(lxmgr-ls -1 "${path[@]}" 2>/dev/null)" -- "$cur") ;;
+	*)
+		if [ "$tool" = lxmgr-image ] && [ -z "$names" ]; then
+			mapfile -t COMPREPLY < <(compgen -W "list show fetch publish import refresh verify delete prune remotes" -- "$cur")
+			return
+		elif [ "$names" = image ]; then
+			mapfile -t COMPREPLY < <(compgen -W "$(lxmgr-image list 2>/dev/null | awk 'NR > 1 { print $2 != "-" ? $2 : $1 }')" -- "$cur")
+			return
+		fi
+		mapfile -t COMPREPLY < <(compgen -W "$(lxmgr-ls -1 "${path[@]}" 2>/dev/null)" -- "$cur")
+		;;
 	esac
 }
 complete -F _lxmgr lxmgr lxmgr-attach lxmgr-autostart lxmgr-cgroup lxmgr-checkconfig lxmgr-config \
 	lxmgr-console lxmgr-copy lxmgr-create lxmgr-destroy lxmgr-device lxmgr-doctor \
-	lxmgr-execute lxmgr-freeze lxmgr-info lxmgr-ls lxmgr-lxcfs lxmgr-monitor lxmgr-mount \
-	lxmgr-pull lxmgr-push lxmgr-reinstall lxmgr-restart lxmgr-runscript lxmgr-setup \
-	lxmgr-snapshot lxmgr-start lxmgr-stop lxmgr-umount lxmgr-unfreeze lxmgr-unshare \
-	lxmgr-usernsexec lxmgr-wait
+	lxmgr-execute lxmgr-freeze lxmgr-image lxmgr-info lxmgr-ls lxmgr-lxcfs lxmgr-monitor \
+	lxmgr-mount lxmgr-pull lxmgr-push lxmgr-reinstall lxmgr-restart lxmgr-runscript \
+	lxmgr-setup lxmgr-snapshot lxmgr-start lxmgr-stop lxmgr-umount lxmgr-unfreeze \
+	lxmgr-unshare lxmgr-usernsexec lxmgr-wait
