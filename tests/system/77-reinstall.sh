@@ -60,9 +60,9 @@ S=$(sum)
 status 3 'no such container' lx reinstall nobody
 status 1 'no such template' lx reinstall -t nosuch ct
 status 1 'a template that fails' lx reinstall -t busybox ct -- --busybox-path /nonexistent
-mkdir "$TREE/ct/snaps"
+mkdir -p "$TREE/ct/snaps/one"
 status 6 'something that it would leave behind' lx reinstall ct
-rmdir "$TREE/ct/snaps"
+rm -r "$TREE/ct/snaps"
 lx create -q -t none -n plain
 status 64 'no template is recorded' lx reinstall plain
 mkdir -p "$TREE/roots/own"

@@ -81,15 +81,28 @@ static int each_other(int dir_fd, int (*fn)(int dir_fd, const char *name, mode_t
 	return r;
 }
 
+/* Also one with nothing but names that begin with a dot, as `snapshots` behind the last one. */
+static bool is_empty(int dir_fd, const char *name)
+{
+	int fd = openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (*e->d_name != '.')
+			return false;
+	return d != NULL;
+}
+
 static int judge_other(int dir_fd, const char *name, mode_t mode, int to)
 {
-	return S_ISREG(mode) ? 0 : -EISDIR;
+	return S_ISREG(mode) || (S_ISDIR(mode) && is_empty(dir_fd, name)) ? 0 : -EISDIR;
 }
 
 /* The same file: what is counted in it goes on. */
 static int link_other(int dir_fd, const char *name, mode_t mode, int to)
 {
-	return linkat(dir_fd, name, to, name, 0) < 0 ? -errno : 0;
+	return S_ISREG(mode) && linkat(dir_fd, name, to, name, 0) < 0 ? -errno : 0;
 }
 
 static int check_stopped(struct reinstall *r, struct lxmgr_err *err)
