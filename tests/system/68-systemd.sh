@@ -179,5 +179,11 @@ ok 'destroy while it runs' lxmgr-destroy -q -f "$ct"
 # Its stop commands find no container any more.
 systemctl stop "lxmgr@$ct.service"
 is '' 'which is no failure of its unit' systemctl list-units --failed --no-legend "lxmgr@$ct.service"
-lx destroy -q a
+# A scope's groups that systemd could not remove, with a process that was dying in them, and those of
+# others whose names are alike.
+slice=/sys/fs/cgroup/machine.slice
+mkdir -p "$slice/lxmgr-$tag-4194304.scope/supervisor" "$slice/lxmgr-$tag-b-4194304.scope"
+ok 'destroy' lx destroy -q a
+status 1 'takes what is left of its scopes along' test -e "$slice/lxmgr-$tag-4194304.scope"
+ok 'and nobody else'"'"'s' rmdir "$slice/lxmgr-$tag-b-4194304.scope"
 finish

@@ -13,6 +13,7 @@
 #include "container/finish.h"
 #include "container/mcsalloc.h"
 #include "container/mounts.h"
+#include "container/service.h"
 #include "container/teardown.h"
 #include "container/units.h"
 #include "image/users.h"
@@ -22,6 +23,9 @@
 #include "util/file.h"
 #include "util/log.h"
 #include "util/paths.h"
+
+/* A monitor that has ended is gone in milliseconds. */
+#define SWEEP_MS 2000
 
 static int remove_container(struct lxmgr_container *c, struct lxmgr_err *err)
 {
@@ -36,6 +40,7 @@ static int remove_container(struct lxmgr_container *c, struct lxmgr_err *err)
 	if (path < 0 || renameat(path, c->name, path, dead) < 0)
 		return err_set(err, -errno, "take '%s' away", id);
 	/* From here on it does not exist; what fails now is cleaned by the next create. */
+	service_sweep_scopes(c, SWEEP_MS);
 	if (units_sync(c->path, c->name, NULL, err) < 0)
 		log_warn("%s: %s, ignoring", c->name, err ? err->text : "its units stay");
 	r = ipam_release(id, err);

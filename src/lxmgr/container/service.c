@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "container/service.h"
 
+#include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -11,16 +13,18 @@
 
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/file.h"
 #include "util/notify.h"
 #include "util/paths.h"
 #include "util/run.h"
 #include "util/str.h"
 
-#define HELPER	     LIBEXECDIR "/lxmgr-systemd"
-#define NO_SUCH_UNIT 100
-#define TIMEOUT_MS   30000
-#define MACHINE_MS   10000
-#define RELOAD_MS    200000
+#define HELPER	       LIBEXECDIR "/lxmgr-systemd"
+#define NO_SUCH_UNIT   100
+#define TIMEOUT_MS     30000
+#define MACHINE_MS     10000
+#define RELOAD_MS      200000
+#define SWEEP_PAUSE_US 10000
 
 bool service_is_host(void)
 {
@@ -105,6 +109,59 @@ int service_make_scope(const struct lxmgr_container *c, pid_t pid, struct lxmgr_
 	snprintf(text, sizeof(text), "Container %s in %s", c->name, c->path);
 	r = run(args, TIMEOUT_MS, err);
 	return r > 0 ? -EIO : r;
+}
+
+static bool is_scope_of(const struct lxmgr_container *c, const char *name)
+{
+	const char *rest = str_after(name, "lxmgr-");
+
+	rest = rest ? str_after(rest, c->tag) : NULL;
+	if (!rest || *rest != '-')
+		return false;
+	rest++;
+	return str_eq(rest + strspn(rest, "0123456789"), ".scope");
+}
+
+/* 1: it is still there. The kernel removes only groups without processes. */
+static int remove_scope(int slice, const char *name)
+{
+	cleanup_fd int scope = openat(slice, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	if (scope < 0)
+		return 0;
+	unlinkat(scope, "supervisor", AT_REMOVEDIR);
+	return unlinkat(slice, name, AT_REMOVEDIR) < 0 && errno != ENOENT;
+}
+
+static int sweep(const struct lxmgr_container *c, const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC), left = 0;
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (d && (e = readdir(d)))
+		if (is_scope_of(c, e->d_name))
+			left += remove_scope(fd, e->d_name);
+	return left;
+}
+
+void service_sweep_scopes(const struct lxmgr_container *c, int wait_ms)
+{
+	static const char *const slices[] = { "/sys/fs/cgroup/machine.slice",
+					      "/sys/fs/cgroup/unified/machine.slice" };
+	int64_t end = now_ms() + wait_ms;
+	int left;
+
+	if (!service_is_host())
+		return;
+	for (;;) {
+		left = 0;
+		for (size_t i = 0; i < ARRAY_SIZE(slices); i++)
+			left += sweep(c, slices[i]);
+		if (!left || now_ms() >= end)
+			return;
+		usleep(SWEEP_PAUSE_US);
+	}
 }
 
 int service_reload(struct lxmgr_err *err)

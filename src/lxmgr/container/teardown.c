@@ -163,6 +163,7 @@ static int teardown_with(struct lxmgr_container *c, const struct state *s, const
 	note(&first, end_nets(c, s, netns_fd, &why), &why, err);
 	r = end_cgroup(s, &why);
 	note(&first, r, &why, err);
+	service_sweep_scopes(c, 0);
 	if (c->config_loaded && *s->lsm_name)
 		lsm_release(&c->config.lsm, s->lsm_name);
 	/* Whoever still ran in the profile would be unconfined without it. */
