@@ -27,7 +27,7 @@
 /* A monitor that has ended is gone in milliseconds. */
 #define SWEEP_MS 2000
 
-static int remove_container(struct lxmgr_container *c, struct lxmgr_err *err)
+static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmgr_err *err)
 {
 	cleanup_fd int path = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	char id[sizeof(c->path) + sizeof(c->name) + 2], dead[96];
@@ -40,7 +40,7 @@ static int remove_container(struct lxmgr_container *c, struct lxmgr_err *err)
 	if (path < 0 || renameat(path, c->name, path, dead) < 0)
 		return err_set(err, -errno, "take '%s' away", id);
 	/* From here on it does not exist; what fails now is cleaned by the next create. */
-	service_sweep_scopes(c, SWEEP_MS);
+	service_sweep_scopes(c, sweep_ms);
 	if (units_sync(c->path, c->name, NULL, err) < 0)
 		log_warn("%s: %s, ignoring", c->name, err ? err->text : "its units stay");
 	r = ipam_release(id, err);
@@ -87,7 +87,8 @@ int container_destroy_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
 {
 	int r = run_destroy_hook(c, err);
 
-	return r < 0 ? r : remove_container(c, err);
+	/* The caller is the monitor itself, in the scope that would be waited for. */
+	return r < 0 ? r : remove_container(c, 0, err);
 }
 
 static int stop_first(struct lxmgr_container *c, struct lxmgr_err *err)
@@ -141,5 +142,5 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 	r = run_destroy_hook(c, err);
 	if (r < 0 && !force)
 		return r;
-	return remove_container(c, err);
+	return remove_container(c, SWEEP_MS, err);
 }
