@@ -155,6 +155,7 @@ host_state() {
 	ip -o link 2>/dev/null | awk -F': ' '{ print $2 }' | grep -v '^lxmgrbr0' | sort
 	find /sys/fs/cgroup -mindepth 2 -type d \( -path '*/lxmgr/*' -o -path '*/lxmgr@*' -o -path '*/lxmgr-*.scope*' \) \
 		2>/dev/null | sort
+	find /run/systemd/transient -name 'lxmgr-*.scope' 2>/dev/null | sort
 	losetup -a 2>/dev/null
 	ps -eo stat=,args= | awk '$1 !~ /^Z/ && $2 ~ /lxmgr-(supervise|finish|start|attach|create)$/' | sort
 	find "$RUN" -mindepth 1 -maxdepth 1 ! -name '.*' 2>/dev/null | sort

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,8 @@
 #define MACHINE_MS     10000
 #define RELOAD_MS      200000
 #define SWEEP_PAUSE_US 10000
+/* systemd has a file here for each unit that it was told of by a call. */
+#define TRANSIENT "/run/systemd/transient"
 
 bool service_is_host(void)
 {
@@ -122,13 +125,19 @@ static bool is_scope_of(const struct lxmgr_container *c, const char *name)
 	return str_eq(rest + strspn(rest, "0123456789"), ".scope");
 }
 
-/* 1: it is still there. The kernel removes only groups without processes. */
+/* 1: it is still there. The kernel removes only groups without processes. The group of a unit is
+ * systemd's: it would not learn that one is empty that is gone, and make it again when it reloads.
+ */
 static int remove_scope(int slice, const char *name)
 {
 	cleanup_fd int scope = openat(slice, name, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	char unit[sizeof(TRANSIENT) + 1 + NAME_MAX];
 
 	if (scope < 0)
 		return 0;
+	snprintf(unit, sizeof(unit), TRANSIENT "/%s", name);
+	if (access(unit, F_OK) == 0)
+		return 1;
 	unlinkat(scope, "supervisor", AT_REMOVEDIR);
 	return unlinkat(slice, name, AT_REMOVEDIR) < 0 && errno != ENOENT;
 }

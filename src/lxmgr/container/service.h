@@ -23,8 +23,8 @@ int service_stop_unit(const struct lxmgr_container *c, struct lxmgr_err *err);
 /* Put a process, and what it will fork, in a delegated scope named after the container. */
 int service_make_scope(const struct lxmgr_container *c, pid_t pid, struct lxmgr_err *err);
 /* Remove what is left of the container's scopes: systemd takes a scope's groups away once, and a
- * process that is just dying keeps them (seen on Linux 7.3). Waits up to wait_ms for such a one;
- * what a process still runs in stays. */
+ * process that is just dying keeps them (seen on Linux 7.3). Waits up to wait_ms for such a one
+ * and for systemd to let go of the unit; what a process still runs in stays. */
 void service_sweep_scopes(const struct lxmgr_container *c, int wait_ms);
 /* Let systemd read its unit files again. */
 int service_reload(struct lxmgr_err *err);
