@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091
 # The template alpine on a small archive in the format of Alpine's: what is checked, and in which order.
+# In machines: check-vm-full.
 . ./lib.sh
 need python3 curl openssl jq
 

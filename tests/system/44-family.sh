@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC1091
 # The family of debian: one template, and a table of what differs. Each on a small archive of its own,
 # in the real format, signed with a key of the test.
+# In machines: check-vm-full.
 . ./lib.sh
 need mmdebstrap dpkg-deb gpg python3 jq
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091
 # The templates local and cloud: roots that are on this host already.
+# In machines: check-vm-full.
 . ./lib.sh
 need python3 jq
 

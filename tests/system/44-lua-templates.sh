@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # Templates in Lua: what they declare, what they may do, and what hostile ones may not.
+# In machines: check-vm-full.
 . ./lib.sh
 need python3 curl luac5.4 jq
 

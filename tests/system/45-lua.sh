@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # The Lua module: scripts do with containers what the tools do.
+# In machines: check-vm-full.
 . ./lib.sh
 need lua5.4
 

@@ -4,6 +4,7 @@
 # and OpenWrt cannot be installed here: for these the files that lxmgr-setup writes are compared with
 # what their own documentation has, and no service of theirs has read them. Debian's services do in
 # 46-setup.sh. And: roots that want to lead it out.
+# In machines: check-vm-full.
 . ./lib.sh
 
 # guest NAME ID: a stopped container over a root of plain files, with an interface of its own.

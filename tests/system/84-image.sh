@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # Images: remote indexes from a server of the test's own, archives that lie, names, publish, prune.
+# In machines: check-vm-full.
 . ./lib.sh
 need python3 gpg gpgv curl xz jq
 

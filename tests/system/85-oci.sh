@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # Images of OCI layouts and registries: layers, whiteouts, what an image says of its command, and lies.
+# In machines: check-vm-full.
 . ./lib.sh
 need python3
 

@@ -16,8 +16,7 @@
 
 #define TREES	    "trees"
 #define TREES_LIMIT (1 << 20)
-/* TREE/NAME/snapshots/SNAPSHOT */
-#define DEPTH 4
+#define DEPTH	    3
 
 static int read_trees(int dir, struct strlist *ret)
 {
@@ -53,16 +52,12 @@ static bool names_image(int dir, const char *digest)
 	return fd < 0 || read_all(fd, 65536, &text, NULL) < 0 || !digest || strstr(text, digest);
 }
 
-/* What a guest shapes is not looked into. */
-static bool is_root(int dir, const char *name)
+/* TREE/NAME/snapshots/SNAPSHOT: nothing else is looked into, for a guest shapes it. */
+static bool may_hold(int depth, const char *name)
 {
-	static const char *const roots[] = { "rootfs", "overlay", "upper", "work" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(roots); i++)
-		if (str_eq(roots[i], name))
-			return faccessat(dir, "storage", F_OK, AT_SYMLINK_NOFOLLOW) == 0 ||
-			       faccessat(dir, "config", F_OK, AT_SYMLINK_NOFOLLOW) == 0;
-	return str_eq(name, ".") || str_eq(name, "..");
+	if (str_eq(name, ".") || str_eq(name, ".."))
+		return false;
+	return depth == 0 ? !str_eq(name, ".layers") : depth == 2 || str_eq(name, "snapshots");
 }
 
 static int look(const struct search *s, int fd, const char *path, int depth)
@@ -84,7 +79,7 @@ static int look(const struct search *s, int fd, const char *path, int depth)
 
 		if (e->d_type != DT_DIR && e->d_type != DT_UNKNOWN)
 			continue;
-		if (is_root(fd, e->d_name))
+		if (!may_hold(depth, e->d_name))
 			continue;
 		sub = openat(fd, e->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 		if (sub < 0 && (errno == ENOENT || errno == ENOTDIR || errno == ELOOP))
