@@ -221,7 +221,7 @@ static int snapshot_all_nested(int fd, int copy)
 {
 	cleanup_list struct list l = { 0 };
 	cleanup_free uint64_t *copies = NULL;
-	uint64_t from, to;
+	uint64_t from = 0, to = 0;
 	int r = id_of(fd, &from);
 
 	if (r == 0)
@@ -274,7 +274,7 @@ static int delete_one(int dir_fd, const char *name)
 static int delete_nested(int fd)
 {
 	cleanup_list struct list l = { 0 };
-	uint64_t id;
+	uint64_t id = 0;
 	int r = id_of(fd, &id);
 
 	if (r == 0)
@@ -331,7 +331,7 @@ int subvol_usage(int fd, uint64_t *ret_bytes, struct lxmgr_err *err)
 	struct btrfs_ioctl_search_args a = { 0 };
 	cleanup_fd int dir = openat(fd, ".", DIR_FLAGS);
 	struct btrfs_qgroup_info_item item;
-	uint64_t id;
+	uint64_t id = 0;
 	int r = dir < 0 ? -errno : id_of(dir, &id);
 
 	if (r < 0)

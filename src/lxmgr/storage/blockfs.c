@@ -295,6 +295,13 @@ int blockfs_shrink(const struct blockfs *fs, int fd, uint64_t bytes, struct lxmg
 	return run_checked(shrink, fd, err);
 }
 
+int blockfs_sync(int mnt, struct lxmgr_err *err)
+{
+	cleanup_fd int fd = openat(mnt, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 || syncfs(fd) < 0 ? err_set(err, -errno, "write the file system") : 0;
+}
+
 int blockfs_trim(int mnt, struct lxmgr_err *err)
 {
 	cleanup_fd int fd = openat(mnt, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -309,6 +316,19 @@ int blockfs_trim(int mnt, struct lxmgr_err *err)
 	return 0;
 }
 
+int blockfs_size(const struct storage *st, uint64_t *ret, struct lxmgr_err *err)
+{
+	uint64_t asked = st->make ? st->make->size : 0, limit = st->limit.bytes;
+
+	if (asked && limit && asked != limit)
+		return err_status(
+			err, STATUS_USAGE, -EINVAL,
+			"the size of the file system (--fssize) and lxmgr.limit.disk differ; "
+			"give one");
+	*ret = limit ? limit : asked ? asked : BLOCKFS_DEFAULT_SIZE;
+	return 0;
+}
+
 int blockfs_judge(const struct blockfs *fs, uint64_t now, const struct storage_limit *have,
 		  const struct storage_limit *want, bool running, struct lxmgr_err *err)
 {
@@ -316,9 +336,9 @@ int blockfs_judge(const struct blockfs *fs, uint64_t now, const struct storage_l
 		return err_status(err, STATUS_REFUSED, -EOPNOTSUPP,
 				  "the number of inodes is fixed when the file system is made "
 				  "(create with lxmgr.limit.inodes, -B loop and ext4)");
+	/* It has a size in any case: that it has. */
 	if (want->bytes == STORAGE_UNLIMITED)
-		return err_status(err, STATUS_REFUSED, -EINVAL,
-				  "a root with a file system of its own has a size: say which");
+		return 0;
 	if (want->bytes < fs->min)
 		return err_status(err, STATUS_REFUSED, -EINVAL, "%s needs %" PRIu64 " MiB at least",
 				  fs->name, fs->min >> 20);

@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 struct lxmgr_err;
+struct storage;
 struct storage_limit;
 
 #define BLOCKFS_DEFAULT_SIZE (10ULL << 30)
@@ -40,8 +41,12 @@ int blockfs_attach(int mnt, struct lxmgr_err *err);
 int blockfs_resize(const struct blockfs *fs, int mnt, uint64_t bytes, struct lxmgr_err *err);
 /* Check the file system at rest in fd, then make it smaller. */
 int blockfs_shrink(const struct blockfs *fs, int fd, uint64_t bytes, struct lxmgr_err *err);
+/* All that was written to it reaches the device. */
+int blockfs_sync(int mnt, struct lxmgr_err *err);
 /* Tell the device what is free. */
 int blockfs_trim(int mnt, struct lxmgr_err *err);
+/* How large a new one is to be: the limit, or what is asked for with st->make, or the default. */
+int blockfs_size(const struct storage *st, uint64_t *ret, struct lxmgr_err *err);
 /* Can it have that size, and that many inodes from now on? running: it is mounted in a container.
  * now: its size; no side effects. */
 int blockfs_judge(const struct blockfs *fs, uint64_t now, const struct storage_limit *have,

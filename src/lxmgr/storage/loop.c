@@ -43,6 +43,11 @@ static const char *tree(const struct storage *st)
 	return is_outside(st) ? st->spec->path : *st->tree ? st->tree : DEFAULT_TREE;
 }
 
+static uint64_t round_up(uint64_t bytes)
+{
+	return bytes / SECTORS * SECTORS + (bytes % SECTORS ? SECTORS : 0);
+}
+
 /* An image and what is in it. */
 struct image {
 	int fd;
@@ -126,11 +131,11 @@ static int trial(int dirfd, struct lxmgr_err *err)
 }
 
 /* An empty image in st's place. */
-static int make_image(struct storage *st, const struct blockfs *fs, struct image *ret,
-		      struct lxmgr_err *err)
+static int make_image(const struct storage *st, const struct blockfs *fs, uint64_t bytes,
+		      struct image *ret, struct lxmgr_err *err)
 {
 	ret->fs = fs;
-	ret->size = (st->limit.bytes + SECTORS - 1) / SECTORS * SECTORS;
+	ret->size = round_up(bytes);
 	if (ret->size < fs->min)
 		return err_status(err, STATUS_REFUSED, -EINVAL, "%s needs %" PRIu64 " MiB at least",
 				  fs->name, fs->min >> 20);
@@ -139,7 +144,6 @@ static int make_image(struct storage *st, const struct blockfs *fs, struct image
 		return err_set(err, -errno, "make the image '%s'", tree(st));
 	if (ftruncate(ret->fd, (off_t)ret->size) < 0)
 		return err_set(err, -errno, "give the image %" PRIu64 " bytes", ret->size);
-	st->limit.bytes = ret->size;
 	return blockfs_make(fs, ret->fd, st->limit.inodes, err);
 }
 
@@ -154,9 +158,7 @@ static int fill_image(const struct image *i, int root_fd, struct lxmgr_err *err)
 	if (r == 0 && root_fd >= 0)
 		r = tree_copy(root_fd, mnt, err);
 	/* A write that fails later would be nobody's to hear of. */
-	if (r == 0 && syncfs(mnt) < 0)
-		r = err_set(err, -errno, "write the image");
-	return r;
+	return r < 0 ? r : blockfs_sync(mnt, err);
 }
 
 static int create(struct storage *st, int image_root_fd, struct lxmgr_err *err)
@@ -164,19 +166,16 @@ static int create(struct storage *st, int image_root_fd, struct lxmgr_err *err)
 	const struct storage_make *m = st->make;
 	const struct blockfs *fs = blockfs_find(m ? m->fstype : NULL, err);
 	cleanup_image struct image i = IMAGE_INIT;
-	int r;
+	uint64_t bytes;
+	int r = fs ? blockfs_size(st, &bytes, err) : -EOPNOTSUPP;
 
-	if (!fs)
-		return -EOPNOTSUPP;
-	if (m && m->size)
-		st->limit.bytes = m->size;
-	else if (!st->limit.bytes)
-		st->limit.bytes = BLOCKFS_DEFAULT_SIZE;
-	r = make_image(st, fs, &i, err);
+	if (r < 0)
+		return r;
+	r = make_image(st, fs, bytes, &i, err);
 	if (r == 0)
 		r = fill_image(&i, image_root_fd, err);
 	if (r < 0)
-		err_prefix(err, "make an image of %" PRIu64 " MiB", st->limit.bytes >> 20);
+		err_prefix(err, "make an image of %" PRIu64 " MiB", bytes >> 20);
 	return r;
 }
 
@@ -288,12 +287,8 @@ static int copy_image(const struct image *from, struct storage *to, bool share,
 static int settle(const struct image *i, struct lxmgr_err *err)
 {
 	cleanup_fd int mnt = mount_image(i, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, NULL, err);
-	cleanup_fd int dir = -EBADF;
 
-	if (mnt < 0)
-		return mnt;
-	dir = openat(mnt, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	return dir < 0 || syncfs(dir) < 0 ? err_set(err, -errno, "write the image") : 0;
+	return mnt < 0 ? mnt : blockfs_sync(mnt, err);
 }
 
 static int copy_tree_to(const struct image *from, struct storage *to, struct lxmgr_err *err)
@@ -301,7 +296,8 @@ static int copy_tree_to(const struct image *from, struct storage *to, struct lxm
 	cleanup_fd int mnt = mount_image(from, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, NULL, err);
 	cleanup_image struct image i = IMAGE_INIT;
 	const struct blockfs *fs = blockfs_find(from->fs->name, err);
-	int r = mnt < 0 ? mnt : fs ? make_image(to, fs, &i, err) : -ENOENT;
+	uint64_t bytes = to->limit.bytes ? to->limit.bytes : from->size;
+	int r = mnt < 0 ? mnt : fs ? make_image(to, fs, bytes, &i, err) : -ENOENT;
 
 	return r < 0 ? r : fill_image(&i, mnt, err);
 }
@@ -318,9 +314,8 @@ static int copy(struct storage *st, struct storage *to, const struct storage_cop
 	snprintf(to->base, sizeof(to->base), "%s", st->base);
 	if (!to->limit.bytes)
 		to->limit = st->limit;
-	if (!to->limit.bytes)
-		to->limit.bytes = from.size;
-	if (!from.fs->copies_clash && to->limit.bytes == from.size) {
+	if (!from.fs->copies_clash &&
+	    (!to->limit.bytes || round_up(to->limit.bytes) == from.size)) {
 		r = how->live ? settle(&from, err) : 0;
 		if (r < 0)
 			return r;
@@ -431,7 +426,6 @@ static int shrink(struct storage *st, const struct image *i, uint64_t bytes, str
 		   : blockfs_shrink(i->fs, fd, bytes, err);
 	if (r == 0 && ftruncate(fd, (off_t)bytes) < 0)
 		r = err_set(err, -errno, "cut the new image off");
-	new.limit.bytes = bytes;
 	if (r == 0)
 		r = put_in_place(st, &new, err);
 	if (r < 0) {
@@ -446,36 +440,40 @@ static int shrink(struct storage *st, const struct image *i, uint64_t bytes, str
 static int resize(struct storage *st, const struct storage_limit *limit, int running,
 		  struct lxmgr_err *err)
 {
-	uint64_t bytes = (limit->bytes + SECTORS - 1) / SECTORS * SECTORS;
 	cleanup_image struct image i = IMAGE_INIT;
+	uint64_t bytes;
 	int r = open_image(st, &i, err);
 
 	if (r == 0)
 		r = blockfs_judge(i.fs, i.size, &st->limit, limit, running >= 0, err);
 	if (r < 0)
 		return r;
+	bytes = limit->bytes ? round_up(limit->bytes) : i.size;
 	if (bytes < i.size && !i.fs->shrinks_live)
 		r = shrink(st, &i, bytes, err);
-	else
+	else if (bytes != i.size)
 		r = resize_mounted(&i, bytes, running, err);
 	if (r < 0)
 		return r;
-	st->limit.bytes = bytes;
+	st->limit = *limit;
 	return is_outside(st) ? 0 : storage_write(st, true, err);
 }
 
-static const char *fstype(const struct storage *st)
+static void like(const struct storage *st, struct storage_make *ret)
 {
 	cleanup_image struct image i = IMAGE_INIT;
 
-	return open_image(st, &i, NULL) == 0 ? i.fs->name : NULL;
+	if (open_image(st, &i, NULL) < 0)
+		return;
+	ret->fstype = i.fs->name;
+	ret->size = st->limit.bytes ? 0 : i.size;
 }
 
 static int compact(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err)
 {
 	cleanup_image struct image i = IMAGE_INIT;
 	cleanup_fd int mnt = -EBADF;
-	uint64_t before, after;
+	uint64_t before = 0, after = 0;
 	int r = open_image(st, &i, err);
 
 	if (r == 0)
@@ -509,6 +507,6 @@ const struct storage_ops storage_loop = {
 	.recover = recover,
 	.resize = resize,
 	.compact = compact,
-	.fstype = fstype,
+	.like = like,
 	.trial = trial,
 };

@@ -149,12 +149,17 @@ static int new_tag(struct storage *st)
 	return 0;
 }
 
-static int make_volume(struct storage *st, const struct blockfs *fs, struct volume *v,
-		       struct lxmgr_err *err)
+static uint64_t round_up(uint64_t bytes)
 {
-	uint64_t bytes = (st->limit.bytes + EXTENT - 1) / EXTENT * EXTENT;
+	return bytes / EXTENT * EXTENT + (bytes % EXTENT ? EXTENT : 0);
+}
+
+static int make_volume(const struct storage *st, const struct blockfs *fs, uint64_t bytes,
+		       struct volume *v, struct lxmgr_err *err)
+{
 	int r;
 
+	bytes = round_up(bytes);
 	if (bytes < fs->min)
 		return err_status(err, STATUS_REFUSED, -EINVAL, "%s needs %" PRIu64 " MiB at least",
 				  fs->name, fs->min >> 20);
@@ -164,7 +169,6 @@ static int make_volume(struct storage *st, const struct blockfs *fs, struct volu
 	if (r < 0)
 		return r;
 	v->fs = fs;
-	st->limit.bytes = v->size;
 	return blockfs_make(fs, v->fd, st->limit.inodes, err);
 }
 
@@ -177,9 +181,7 @@ static int fill_volume(const struct volume *v, int root_fd, struct lxmgr_err *er
 		r = err_set(err, -errno, "empty the new file system");
 	if (r == 0 && root_fd >= 0)
 		r = tree_copy(root_fd, mnt, err);
-	if (r == 0 && syncfs(mnt) < 0)
-		r = err_set(err, -errno, "write the volume");
-	return r;
+	return r < 0 ? r : blockfs_sync(mnt, err);
 }
 
 static int choose(struct storage *st, const struct storage_make *m, struct lxmgr_err *err)
@@ -224,17 +226,15 @@ static int create(struct storage *st, int image_root_fd, struct lxmgr_err *err)
 	const struct storage_make *m = st->make;
 	const struct blockfs *fs = blockfs_find(m ? m->fstype : NULL, err);
 	cleanup_volume struct volume v = VOLUME_INIT;
+	uint64_t bytes;
 	int r = fs ? choose(st, m, err) : -EOPNOTSUPP;
 
-	if (r < 0)
-		return r;
-	if (m && m->size)
-		st->limit.bytes = m->size;
-	else if (!st->limit.bytes)
-		st->limit.bytes = BLOCKFS_DEFAULT_SIZE;
-	r = storage_write(st, true, err);
 	if (r == 0)
-		r = make_volume(st, fs, &v, err);
+		r = blockfs_size(st, &bytes, err);
+	if (r == 0)
+		r = storage_write(st, true, err);
+	if (r == 0)
+		r = make_volume(st, fs, bytes, &v, err);
 	return r < 0 ? r : fill_volume(&v, image_root_fd, err);
 }
 
@@ -344,12 +344,13 @@ static int place_copy(const struct storage *st, struct storage *to, struct lxmgr
 	return r < 0 ? err_set(err, r, "make a name") : storage_write(to, true, err);
 }
 
-static int copy_tree_to(const struct volume *from, struct storage *to, struct lxmgr_err *err)
+static int copy_tree_to(const struct volume *from, struct storage *to, uint64_t bytes,
+			struct lxmgr_err *err)
 {
 	cleanup_fd int mnt = mount_volume(from, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, NULL, err);
 	cleanup_volume struct volume v = VOLUME_INIT;
 	const struct blockfs *fs = blockfs_find(from->fs->name, err);
-	int r = mnt < 0 ? mnt : fs ? make_volume(to, fs, &v, err) : -ENOENT;
+	int r = mnt < 0 ? mnt : fs ? make_volume(to, fs, bytes, &v, err) : -ENOENT;
 
 	return r < 0 ? r : fill_volume(&v, mnt, err);
 }
@@ -381,7 +382,7 @@ static int copy(struct storage *st, struct storage *to, const struct storage_cop
 		return r;
 	/* The kernel freezes the file system for that instant. */
 	return thin ? lvm_snapshot(st->group, st->tree, to->tree, to->tag, err)
-		    : copy_tree_to(&from, to, err);
+		    : copy_tree_to(&from, to, to->limit.bytes ? to->limit.bytes : from.size, err);
 }
 
 static void new_tree(const struct storage *st, char ret[STORAGE_NAME_SIZE])
@@ -439,57 +440,62 @@ static int shrink(struct storage *st, const struct volume *v, uint64_t bytes, st
 
 	if (r < 0)
 		return err_set(err, r, "make a name");
-	new.limit.bytes = bytes;
 	r = begin_volume(st, err);
 	if (r < 0)
 		return r;
-	r = copy_tree_to(v, &new, err);
+	r = copy_tree_to(v, &new, bytes, err);
 	if (r == 0)
 		r = storage_write(&new, true, err);
 	end_volume(r < 0 ? st : &new);
 	if (r < 0)
 		return r;
 	memcpy(st->tree, new.tree, sizeof(st->tree));
-	st->limit = new.limit;
 	return 0;
 }
 
 static int resize(struct storage *st, const struct storage_limit *limit, int running,
 		  struct lxmgr_err *err)
 {
-	uint64_t bytes = (limit->bytes + EXTENT - 1) / EXTENT * EXTENT;
 	cleanup_volume struct volume v = VOLUME_INIT;
+	uint64_t bytes;
 	int r = open_volume(st, &v, err);
 
 	if (r == 0)
 		r = blockfs_judge(v.fs, v.size, &st->limit, limit, running >= 0, err);
 	if (r < 0)
 		return r;
+	bytes = limit->bytes ? round_up(limit->bytes) : v.size;
 	if (bytes < v.size && running >= 0)
 		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 				  "a volume can only be made smaller at rest; stop the container "
 				  "first");
 	if (bytes < v.size)
-		return shrink(st, &v, bytes, err);
-	r = resize_mounted(st, &v, bytes, running, err);
+		r = shrink(st, &v, bytes, err);
+	else if (bytes != v.size)
+		r = resize_mounted(st, &v, bytes, running, err);
 	if (r < 0)
 		return r;
-	st->limit.bytes = bytes;
+	st->limit = *limit;
 	return storage_write(st, true, err);
 }
 
-static const char *fstype(const struct storage *st)
+static void like(const struct storage *st, struct storage_make *ret)
 {
 	cleanup_volume struct volume v = VOLUME_INIT;
 
-	return open_volume(st, &v, NULL) == 0 ? v.fs->name : NULL;
+	ret->group = *st->group ? st->group : NULL;
+	ret->pool = *st->group ? st->pool : NULL;
+	if (open_volume(st, &v, NULL) < 0)
+		return;
+	ret->fstype = v.fs->name;
+	ret->size = st->limit.bytes ? 0 : v.size;
 }
 
 static int compact(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err)
 {
 	cleanup_volume struct volume v = VOLUME_INIT;
 	cleanup_fd int mnt = -EBADF;
-	uint64_t before, after;
+	uint64_t before = 0, after = 0;
 	int r;
 
 	if (is_outside(st) || !*st->pool)
@@ -525,5 +531,5 @@ const struct storage_ops storage_lvm = {
 	.recover = recover,
 	.resize = resize,
 	.compact = compact,
-	.fstype = fstype,
+	.like = like,
 };

@@ -164,10 +164,8 @@ int storage_create_as(struct storage *st, const struct storage_make *make, const
 void storage_make_like(const struct storage *st, struct storage_make *ret)
 {
 	memset(ret, 0, sizeof(*ret));
-	ret->size = st->ops->own_fs ? st->limit.bytes : 0;
-	ret->fstype = st->ops->fstype ? st->ops->fstype(st) : NULL;
-	ret->group = *st->group ? st->group : NULL;
-	ret->pool = *st->group ? st->pool : NULL;
+	if (st->ops->like)
+		st->ops->like(st, ret);
 }
 
 const char *storage_make_excess(const struct storage_make *make, const char *backend)

@@ -10,13 +10,14 @@
  *	overlay/upper, overlay/work
  *	rootfs.img	loop: a file system of its own; rootfs/ may be btrfs' subvolume
  * and the golden images below /var/cache/lxmgr/images/<digest>/rootfs. Version 2 knows also
- *	"layer = <id>"	read-only layers between the own one and the base, the topmost first:
- *directories <id>/rootfs in .layers of the directory of containers, which several may share "tree =
- *<name>"	the file, directory or volume that is the backend's own, where it is not its default
- *	"group = <name>", "pool = <name>", "tag = <hex>"	lvm: where the volume is, and what
- *tells it from another of its name; without a pool it is a thick one
- * A version that is newer than what a program knows is refused. The file is what counts: it is
- *replaced in one rename, and what it does not name is left over from something unfinished.
+ *	"layer = <id>"	read-only layers between the own one and the base, topmost first
+ *	"tree = <name>"	the backend's own file, directory or volume, where not its default
+ *	"group", "pool", "tag"	lvm: where the volume is, and what tells it from others
+ *
+ * A layer is a directory <id>/rootfs in .layers of the directory of containers; several containers
+ * may share it. A version that is newer than what a program knows is refused. The file is what
+ * counts: it is replaced in one rename, and what it does not name is left over from something
+ * unfinished.
  */
 #ifndef LXMGR_STORAGE_STORAGE_H
 #define LXMGR_STORAGE_STORAGE_H
@@ -69,7 +70,7 @@ struct storage_limit {
 /* What a new storage is to be like, beyond its backend; NULL and 0: as the backend likes it. */
 struct storage_make {
 	const char *fstype; /* of a root with a file system of its own: ext4, xfs, btrfs */
-	uint64_t size;	    /* of that, in bytes; 0: the limit, or else the default */
+	uint64_t size;	    /* of that, in bytes; 0: the limit, if there is one, or the default */
 	const char *group;  /* lvm: the volume group */
 	const char *pool;   /* lvm: the thin pool in it; "" or NULL: a thick volume */
 	bool try_pool;	    /* lvm: a thick volume where there is no such pool, too */
@@ -152,8 +153,8 @@ struct storage_ops {
 		      struct lxmgr_err *err);
 	/* Give back to the host what the root has freed. */
 	int (*compact)(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err);
-	/* Of a root with a file system of its own: its type, or NULL. */
-	const char *(*fstype)(const struct storage *st);
+	/* What makes another one like st: type and size of a file system of its own. */
+	void (*like)(const struct storage *st, struct storage_make *ret);
 	/* Can this host do it? Tries it below dirfd, and leaves nothing there. NULL: probe says it.
 	 */
 	int (*trial)(int dirfd, struct lxmgr_err *err);
