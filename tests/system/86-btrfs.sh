@@ -67,13 +67,13 @@ is 256 'in a subvolume' stat -c %i "$TREE/cp2/rootfs"
 
 # To another file system: in full, where that is no btrfs not at all.
 status 1 'not to one that is no btrfs' lx copy -p "$TOP/far" a far
-status 6 'nor create there' lxmgr-create -P "$TOP" -q -t busybox -n far -B zfs
-status 1 'nor this' lxmgr-create -P "$TOP" -q -t busybox -n far -B btrfs
-says 'needs containers on btrfs' 'with the reason' lxmgr-create -P "$TOP" -q -t busybox -n far -B btrfs
+status 1 'nor create there' lxmgr-create -P "$TOP/far" -q -t busybox -n far -B btrfs
+says 'needs containers on btrfs' 'with the reason' lxmgr-create -P "$TOP/far" -q -t busybox -n far -B btrfs
 
 # What a guest nests: copied with it, snapshotted, deleted with it, as deep as it may be.
 lx start a
-OUT=$(python3 - "$TREE/a/rootfs" <<-'END' 2>&1
+root=$TREE/a/$(sed -n 's/^tree = //p' "$TREE/a/storage")
+OUT=$(python3 - "$root" <<-'END' 2>&1
 	import fcntl, os, struct, sys
 	CREATE, SETFLAGS = 0x5000940e, 0x4008941a
 	def make(name):
@@ -116,21 +116,21 @@ is $((before - 18)) 'leaves none' subvolumes
 if ! command -v lxmgr-disk >/dev/null; then
 	skip 'limits' 'no lxmgr-disk'
 else
-	status 6 'nothing is limited where nothing is counted' lx disk b --resize 100M
-	says 'btrfs quota enable' 'with the cure' lx disk b --resize 100M
+	status 6 'nothing is limited where nothing is counted' lx disk b --resize 40M
+	says 'btrfs quota enable' 'with the cure' lx disk b --resize 40M
 	btrfs quota enable "$TREE"
 	btrfs quota rescan -w "$TREE" >/dev/null
 	status 6 'inodes are not limited' lx disk b --inodes 1000
 	lx start b
-	ok 'limit a running one' lx disk b --resize 100M
-	status 1 'writing stops there' lx attach b -- sh -c 'dd if=/dev/urandom of=/fill bs=1M count=200 2>/dev/null && sync'
-	ok 'a larger limit' lx disk b --resize 400M
-	ok 'lets more in' lx attach b -- sh -c 'dd if=/dev/urandom of=/fill bs=1M count=200 2>/dev/null && sync'
+	ok 'limit a running one' lx disk b --resize 40M
+	status 1 'writing stops there' lx attach b -- sh -c 'dd if=/dev/urandom of=/fill bs=1M count=60 2>/dev/null && sync'
+	ok 'a larger limit' lx disk b --resize 100M
+	ok 'lets more in' lx attach b -- sh -c 'dd if=/dev/urandom of=/fill bs=1M count=60 2>/dev/null && sync'
 	lx attach b -- rm /fill
 	lx stop -k b
 	ok 'copy' lx copy b b2
 	lx start b2
-	status 1 'is limited, too' lx attach b2 -- sh -c 'dd if=/dev/urandom of=/fill bs=1M count=500 2>/dev/null && sync'
+	status 1 'is limited, too' lx attach b2 -- sh -c 'dd if=/dev/urandom of=/fill bs=1M count=120 2>/dev/null && sync'
 	lx destroy -q -f b2
 fi
 
