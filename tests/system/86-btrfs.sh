@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
-# shellcheck shell=bash disable=SC1091,SC2016
+# shellcheck shell=bash disable=SC1091,SC2016,SC2034
 # Backend btrfs: subvolumes and snapshots, in a btrfs of the test's own.
 . ./lib.sh
 need mkfs.btrfs btrfs jq strace python3
@@ -78,7 +78,7 @@ OUT=$(python3 - "$root" <<-'END' 2>&1
 	CREATE, SETFLAGS = 0x5000940e, 0x4008941a
 	def make(name):
 	    d = os.open('.', os.O_RDONLY)
-	    fcntl.ioctl(d, CREATE, struct.pack('=q4088s', 0, name.encode()))
+	    fcntl.ioctl(d, CREATE, bytearray(struct.pack('=q4088s', 0, name.encode())))
 	    os.close(d)
 	os.chdir(sys.argv[1])
 	make('one')
