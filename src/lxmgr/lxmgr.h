@@ -82,6 +82,12 @@ struct lxmgr_create_opts {
 	const char *config;		  /* -f: replaces default.conf */
 	const char *backend;		  /* -B; NULL: best */
 	const char *dir;		  /* --dir: root for backend dir */
+	/* Of the backends loop and lvm, NULL: the default. fstype: ext4, xfs or btrfs; fssize:
+	 * "20G", "512M", a number alone in MiB. lvm: the volume's name, its group (default:
+	 * lxmgr.bdev.lvm.vg), and the thin pool (default: lxmgr.bdev.lvm.thin_pool, where there is
+	 * one), "" for a thick volume. Refused with another backend. */
+	const char *fstype, *fssize;
+	const char *lvname, *vgname, *thinpool;
 	bool privileged;
 	bool quiet;
 	bool flush_cache;

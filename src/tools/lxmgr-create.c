@@ -20,7 +20,8 @@ static const struct opt opts[] = {
 	  "an image of the cache in place of a template (lxmgr-image list)" },
 	{ 'f', "config", OPT_STRING, &o.config, "FILE",
 	  "config to start from (default: default.conf)" },
-	{ 'B', "bdev", OPT_STRING, &bdev, "TYPE", "storage backend: overlay, dir or best" },
+	{ 'B', "bdev", OPT_STRING, &bdev, "TYPE",
+	  "storage backend: overlay, btrfs, dir, loop, lvm or best" },
 	{ 0, "dir", OPT_STRING, &o.dir, "DIR", "use DIR as the root file system" },
 	{ 's', "define", OPT_STRINGS, &defines, "KEY=VALUE", "set a key in the new config" },
 	{ 0, "privileged", OPT_FLAG, &o.privileged, NULL,
@@ -35,11 +36,16 @@ static const struct opt opts[] = {
 	{ 'F', "flush-cache", OPT_FLAG, &o.flush_cache, NULL, "build the template's image again" },
 	{ 0, "timeout", OPT_NUMBER, &timeout, "SECONDS",
 	  "kill the template after this time (default: 3600)" },
-	{ 0, "lvname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet" },
-	{ 0, "vgname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet" },
-	{ 0, "thinpool", OPT_STRING, &unsupported, "NAME", "refused: there is no backend lvm yet" },
-	{ 0, "fstype", OPT_STRING, &unsupported, "TYPE", "refused: there is no backend loop yet" },
-	{ 0, "fssize", OPT_STRING, &unsupported, "SIZE", "refused: there is no backend loop yet" },
+	{ 0, "fstype", OPT_STRING, &o.fstype, "TYPE",
+	  "with -B loop or lvm: ext4 (the default), xfs or btrfs" },
+	{ 0, "fssize", OPT_STRING, &o.fssize, "SIZE",
+	  "with -B loop or lvm: 512M, 20G, a number alone in MiB (default: 10G)" },
+	{ 0, "lvname", OPT_STRING, &o.lvname, "NAME",
+	  "with -B lvm: the volume (default: the container's name and eight digits)" },
+	{ 0, "vgname", OPT_STRING, &o.vgname, "NAME",
+	  "with -B lvm: the volume group (default: lxmgr.bdev.lvm.vg)" },
+	{ 0, "thinpool", OPT_STRING, &o.thinpool, "NAME",
+	  "with -B lvm: the thin pool, '' for a thick volume (default: lxmgr.bdev.lvm.thin_pool)" },
 	{ 0, "zfsroot", OPT_STRING, &unsupported, "PATH", "refused: there is no backend zfs" },
 	{ 0, "rbdname", OPT_STRING, &unsupported, "NAME", "refused: there is no backend rbd" },
 	{ 0, "rbdpool", OPT_STRING, &unsupported, "POOL", "refused: there is no backend rbd" },
@@ -106,9 +112,8 @@ int main(int argc, char **argv)
 	int rest = tool_parse(&tool, argc, argv);
 
 	if (unsupported)
-		tool_usage_error(
-			"options of the backends lvm, loop, zfs and rbd are refused: there "
-			"are overlay and dir");
+		tool_usage_error("options of the backends zfs and rbd are refused: there are "
+				 "overlay, btrfs, dir, loop and lvm");
 	if (o.template_name && o.image)
 		tool_usage_error("-t and --image exclude each other");
 	if (!o.template_name && !o.image)

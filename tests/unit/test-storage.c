@@ -10,6 +10,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "storage/blockfs.h"
+#include "storage/lvmcmd.h"
 #include "storage/record.h"
 #include "storage/treediff.h"
 #include "util/cleanup.h"
@@ -26,6 +28,9 @@ static void test_record(void **state)
 		"version = 1\nbackend = overlay\nbase = abc\nids = 524288\n",
 		"version = 2\nbackend = overlay\nbase = abc\ntree = overlay.1\nlayer = 01ab\nlayer "
 		"= 02cd\n",
+		"version = 2\nbackend = lvm\ntree = a_b+c\ngroup = vg-1\npool = thin\ntag = x01\n",
+		"version = 1\nbackend = loop\n",
+		"version = 2\nbackend = btrfs\ntree = rootfs.1\n",
 		"version = 2\nbackend = dir\nbytes = 1073741824\ninodes = 1000\n",
 	};
 	static const struct {
@@ -38,6 +43,9 @@ static void test_record(void **state)
 		{ "version = 2\nbackend = overlay\nlayer = ../x\n", "layer = ../x" },
 		{ "version = 2\nbackend = overlay\ntree = .\n", "tree = ." },
 		{ "version = 2\nbackend = overlay\nids = -1\n", "ids = -1" },
+		{ "version = 2\nbackend = lvm\ngroup = a/b\n", "group = a/b" },
+		{ "version = 2\nbackend = lvm\ntag = \"x\n", "tag = " },
+		{ "version = 2\nbackend = lvm\npool = -x\n", "pool = -x" },
 	};
 	struct storage st;
 	struct lxmgr_err err;
@@ -55,6 +63,118 @@ static void test_record(void **state)
 		storage_init(&st, -1, &none);
 		assert_true(storage_parse(&st, bad[i].text, &err) < 0);
 		assert_non_null(strstr(err.text, bad[i].error));
+	}
+}
+
+/* The words of an argument vector, each behind a blank. */
+static char *words(struct strlist *l)
+{
+	struct strbuf b = { 0 };
+
+	for (size_t i = 0; i < l->n; i++)
+		strbuf_addf(&b, "%s%s", i ? " " : "", l->v[i]);
+	strlist_free(l);
+	return strbuf_take(&b);
+}
+
+static void assert_words(int made, struct strlist *l, const char *want)
+{
+	cleanup_free char *have = words(l);
+
+	assert_int_equal(made, 0);
+	assert_string_equal(have, want);
+}
+
+static void test_lvm_args(void **state)
+{
+	struct strlist l = { 0 };
+	char device[LVM_DEVICE_SIZE];
+
+	(void)state;
+	assert_words(lvm_create_args("vg", "pool", "web", "x1", 1073741824, &l), &l,
+		     "lvcreate --yes --quiet --name web --addtag x1 --thinpool pool "
+		     "--virtualsize 1073741824b vg");
+	assert_words(lvm_create_args("vg", "", "web", "x1", 4096, &l), &l,
+		     "lvcreate --yes --quiet --name web --addtag x1 --zero y --wipesignatures y "
+		     "--size 4096b vg");
+	assert_words(lvm_snapshot_args("vg", "web", "copy", "x2", &l), &l,
+		     "lvcreate --yes --quiet --snapshot --name copy --addtag x2 vg/web");
+	assert_words(lvm_extend_args("vg", "web", 8192, &l), &l,
+		     "lvextend --yes --quiet --size 8192b vg/web");
+	assert_words(lvm_remove_args("vg", "x1", NULL, &l), &l,
+		     "lvremove --yes --quiet --select lv_tags={\"x1\"} vg");
+	assert_words(lvm_remove_args("vg", "x1", "web", &l), &l,
+		     "lvremove --yes --quiet --select lv_tags={\"x1\"} && lv_name!=\"web\" vg");
+	lvm_device("v-g", "web-1", device);
+	assert_string_equal(device, "/dev/mapper/v--g-web--1");
+}
+
+static void test_lvm_names(void **state)
+{
+	static const char *const good[] = { "a", "web-1", "A.b_c+d", "lxc" };
+	static const char *const bad[] = { "",	      "-a",	  "a/b",     "..",
+					   "a b",     "a\"",	  "a_tdata", "snapshot1",
+					   "pvmove0", "a_mlog_x", "a\n" };
+	uint64_t n;
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(good); i++)
+		assert_true(lvm_name_is_valid(good[i]));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		assert_false(lvm_name_is_valid(bad[i]));
+	assert_int_equal(lvm_parse_usage("  1000000 Vwi-aotz-- 25.50  \n", &n), 0);
+	assert_int_equal(n, 255000);
+	assert_int_equal(lvm_parse_usage("  4194304 -wi-a-----        \n", &n), 0);
+	assert_int_equal(n, 4194304);
+	assert_int_equal(lvm_parse_usage("  4194304 Vwi---tz--        \n", &n), -ENODATA);
+	assert_int_equal(lvm_parse_usage("garbage", &n), -EINVAL);
+}
+
+/* What the container's root is on, with no more than its number of inodes from outside. */
+static void test_mkfs_args(void **state)
+{
+	static const struct blockfs ext4 = { .name = "ext4", .mkfs = "mkfs.ext4" };
+	static const struct blockfs xfs = { .name = "xfs", .mkfs = "mkfs.xfs" };
+	const char *argv[BLOCKFS_ARGS];
+	struct strlist l = { 0 };
+	char buf[32];
+	int r = 0;
+
+	(void)state;
+	blockfs_make_args(&ext4, "/proc/self/fd/3", 1000, buf, argv);
+	for (size_t i = 0; argv[i]; i++)
+		r |= strlist_add(&l, argv[i]);
+	assert_words(r, &l, "mkfs.ext4 -q -F -m 0 -N 1000 -- /proc/self/fd/3");
+	blockfs_make_args(&xfs, "/proc/self/fd/3", 0, buf, argv);
+	for (size_t i = 0; argv[i]; i++)
+		r |= strlist_add(&l, argv[i]);
+	assert_words(r, &l, "mkfs.xfs -q -f -s size=4096 -- /proc/self/fd/3");
+}
+
+static void test_make_excess(void **state)
+{
+	static const struct {
+		struct storage_make make;
+		const char *backend, *excess;
+	} cases[] = {
+		{ { .fstype = "ext4" }, "loop", NULL },
+		{ { .fstype = "ext4" }, "lvm", NULL },
+		{ { .fstype = "ext4" }, NULL, "--fstype" },
+		{ { .size = 1 }, "overlay", "--fssize" },
+		{ { .group = "g" }, "loop", "--vgname" },
+		{ { .pool = "" }, "dir", "--thinpool" },
+		{ { .volume = "v" }, "best", "--lvname" },
+		{ { .name = "n" }, "dir", NULL },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		const char *have = storage_make_excess(&cases[i].make, cases[i].backend);
+
+		if (cases[i].excess)
+			assert_string_equal(have, cases[i].excess);
+		else
+			assert_null(have);
 	}
 }
 
@@ -121,8 +241,9 @@ static void test_diff(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_record),
-		cmocka_unit_test(test_diff),
+		cmocka_unit_test(test_record),	  cmocka_unit_test(test_diff),
+		cmocka_unit_test(test_lvm_args),  cmocka_unit_test(test_lvm_names),
+		cmocka_unit_test(test_mkfs_args), cmocka_unit_test(test_make_excess),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -545,7 +545,8 @@ static int set_rootfs(const struct value_ctx *v, const char *value, struct lxmgr
 
 	if (*value != '/' && (!colon || strchr(value, '/') < colon))
 		return err_msg(err, -EINVAL,
-			       "'%s' is neither an absolute path nor TYPE:PATH (dir:, overlay:)",
+			       "'%s' is neither an absolute path nor TYPE:PATH (dir:, "
+			       "overlay:, loop:, btrfs:, lvm:)",
 			       value);
 	if (*value != '/') {
 		backend = strndup(value, (size_t)(colon - value));

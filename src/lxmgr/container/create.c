@@ -21,6 +21,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
+#include "util/parse.h"
 #include "util/paths.h"
 
 #define CONFIG_LIMIT (1 << 20)
@@ -224,10 +225,62 @@ static int get_image(struct create *c, const struct strlist *args, struct lxmgr_
 	return image_from_template(&t, &c->image, err);
 }
 
+/* LXC's unit is the MiB. */
+static int parse_fssize(const char *text, uint64_t *ret)
+{
+	cleanup_free char *mib = str_printf("%sM", text);
+	int r = mib ? -EINVAL : -ENOMEM;
+
+	if (mib && text[strspn(text, "0123456789")] == '\0')
+		r = parse_size(mib, ret);
+	else if (mib)
+		r = parse_size(text, ret);
+	return r == 0 && !*ret ? -EINVAL : r;
+}
+
+/* What the options say of the root, and lxmgr.conf where they do not. */
+static int make_options(const struct create *c, struct storage_make *ret, char **group, char **pool,
+			struct lxmgr_err *err)
+{
+	const struct lxmgr_create_opts *o = c->o;
+	const char *excess;
+	uint64_t size = 0;
+	int r = o->fssize ? parse_fssize(o->fssize, &size) : 0;
+
+	if (r < 0)
+		return err_status(err, STATUS_USAGE, r, "--fssize: '%.40s' is no size (20G, 512M)",
+				  o->fssize);
+	*ret = (struct storage_make){ .fstype = o->fstype,
+				      .size = size,
+				      .group = o->vgname,
+				      .pool = o->thinpool,
+				      .volume = o->lvname,
+				      .name = c->d.name };
+	excess = storage_make_excess(ret, o->backend);
+	if (excess)
+		return err_status(err, STATUS_USAGE, -EINVAL, "%s goes with -B lvm%s", excess,
+				  str_has_prefix(excess, "--fs") ? " or -B loop" : "");
+	if (!o->backend || !str_eq(o->backend, "lvm"))
+		return 0;
+	if (!ret->group)
+		r = lxmgr_global_get("lxmgr.bdev.lvm.vg", group, err);
+	if (r == 0 && !ret->pool) {
+		r = lxmgr_global_get("lxmgr.bdev.lvm.thin_pool", pool, err);
+		ret->try_pool = true;
+	}
+	if (!ret->group)
+		ret->group = *group;
+	if (!ret->pool)
+		ret->pool = *pool;
+	return r;
+}
+
 static int make_root(struct create *c, struct lxmgr_err *err)
 {
 	const struct storage_spec *spec = &c->d.config.storage;
 	bool map = c->d.config.idmap_policy == IDMAP_AUTO || spec->idmap_container;
+	cleanup_free char *group = NULL, *pool = NULL;
+	struct storage_make make;
 	struct storage st;
 	int r;
 
@@ -239,11 +292,14 @@ static int make_root(struct create *c, struct lxmgr_err *err)
 				       "own (lxmgr.rootfs.path) exclude each other");
 		return 0;
 	}
+	r = make_options(c, &make, &group, &pool, err);
+	if (r < 0)
+		return r;
 	if (c->image.root_fd < 0 && (!c->o->backend || str_eq(c->o->backend, "best")))
 		r = storage_create(&st, "dir", c->d.dir_fd, NULL, -1, map, err);
 	else
-		r = storage_create(&st, c->o->backend, c->d.dir_fd, c->image.digest,
-				   c->image.root_fd, map, err);
+		r = storage_create_as(&st, &make, c->o->backend, c->d.dir_fd, c->image.digest,
+				      c->image.root_fd, map, err);
 	if (r == 0)
 		storage_close(&st);
 	return r;

@@ -49,9 +49,9 @@ static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmg
 	if (r == 0)
 		r = mcs_release(id, err);
 	if (r == 0) {
-		r = remove_tree_at(path, dead);
+		r = storage_remove_dir(path, dead, err);
 		if (r < 0)
-			err_set(err, r, "delete '%s/%s'", c->path, dead);
+			err_prefix(err, "what is left of '%s'", id);
 	}
 	if (r == 0 && storage_collect(path, &why) < 0)
 		log_warn("%s: %s, ignoring", c->name, why.text);

@@ -56,6 +56,7 @@ static const struct {
 	{ "cgroup", NULL, doctor_cgroup },
 	{ "cgroup", "guests", doctor_guests },
 	{ "storage", NULL, doctor_trials },
+	{ "storage", NULL, doctor_backends },
 	{ "storage", NULL, doctor_disk },
 	{ "network", NULL, doctor_trials },
 	{ "network", "firewall", doctor_firewalls },

@@ -67,6 +67,9 @@ void doctor_used(struct doctor *d, uint64_t used, uint64_t max, const char *who,
 void doctor_inotify(struct doctor *d);
 void doctor_keys(struct doctor *d);
 
+/* doctor_storage.c */
+void doctor_backends(struct doctor *d);
+
 /* doctor_systemd.c */
 void doctor_units(struct doctor *d);
 void doctor_machined(struct doctor *d);

@@ -91,6 +91,7 @@ void draft_clean(const struct draft *d)
 {
 	int fd = dup(d->path_fd);
 	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct lxmgr_err why = { 0 };
 	struct dirent *e;
 
 	while (dir && (e = readdir(dir))) {
@@ -104,8 +105,8 @@ void draft_clean(const struct draft *d)
 			continue;
 		log_info("removing the unfinished '%s'", e->d_name);
 		release_stale(d, e->d_name);
-		if (remove_tree_at(d->path_fd, e->d_name) < 0)
-			log_warn("cannot remove '%s', ignoring", e->d_name);
+		if (storage_remove_dir(d->path_fd, e->d_name, &why) < 0)
+			log_warn("cannot remove '%s': %s, ignoring", e->d_name, why.text);
 	}
 }
 
@@ -187,7 +188,7 @@ int draft_shift_root(struct draft *d, struct lxmgr_err *err)
 	r = storage_open(&st, d->dir_fd, spec, err);
 	if (r < 0)
 		return r;
-	r = storage_shift(&st, d->ids, err);
+	r = st.ops->own_fs ? 0 : storage_shift(&st, d->ids, err);
 	storage_close(&st);
 	return r;
 }
@@ -239,8 +240,8 @@ void draft_give_up(struct draft *d)
 		log_warn("%s, ignoring", why.text);
 	if (d->has_level && mcs_release(d->id, &why) < 0)
 		log_warn("%s, ignoring", why.text);
-	if (*d->tmp && remove_tree_at(d->path_fd, d->tmp) < 0)
-		log_warn("cannot remove the unfinished container, ignoring");
+	if (*d->tmp && storage_remove_dir(d->path_fd, d->tmp, &why) < 0)
+		log_warn("cannot remove the unfinished container: %s, ignoring", why.text);
 	/* The only one of its directory, perhaps. */
 	if (d->path_fd >= 0 && image_tree_forget(d->path, false, NULL) < 0)
 		log_info("'%s' stays in the list of directories, ignoring", d->path);

@@ -56,7 +56,8 @@ static bool is_root_part(const char *name)
 		if (str_eq(parts[i], name))
 			return true;
 	/* The backends' trees: "rootfs", "overlay.2". */
-	return *name == '.' || str_has_prefix(name, "rootfs") || str_has_prefix(name, "overlay");
+	return *name == '.' || str_has_prefix(name, "rootfs") || str_has_prefix(name, "overlay") ||
+	       str_eq(name, "volume.new");
 }
 
 /* fn with each name of the container's directory that is no part of the root. */
@@ -229,9 +230,15 @@ static int make_root(struct reinstall *r, struct lxmgr_err *err)
 {
 	const struct config *cfg = &r->d.config;
 	bool map = cfg->idmap_policy == IDMAP_AUTO || cfg->storage.idmap_container;
+	const char *backend = r->o->backend ? r->o->backend : r->old.ops->name;
+	struct storage_make make = { .name = r->c->name };
 	struct storage st;
-	int ret = storage_create(&st, r->o->backend ? r->o->backend : r->old.ops->name, r->d.dir_fd,
-				 r->image.digest, r->image.root_fd, map, err);
+	int ret;
+
+	if (str_eq(backend, r->old.ops->name))
+		storage_make_like(&r->old, &make);
+	ret = storage_create_as(&st, &make, backend, r->d.dir_fd, r->image.digest, r->image.root_fd,
+				map, err);
 
 	if (ret == 0)
 		storage_close(&st);

@@ -342,8 +342,9 @@ static int remove_snapshot(struct lxmgr_container *c, const char *name, struct l
 	snprintf(dead, sizeof(dead), ".%s.dead-%d", name, getpid());
 	if (dir < 0 || renameat(dir, name, dir, dead) < 0)
 		return err_set(err, -errno, "take the snapshot '%s' away", name);
-	r = fsync(dir) < 0 ? -errno : remove_tree_at(dir, dead);
-	return r < 0 ? err_set(err, r, "delete the snapshot '%s'", name) : 0;
+	r = fsync(dir) < 0 ? err_set(err, -errno, "write to disk")
+			   : storage_remove_dir(dir, dead, err);
+	return r < 0 ? err_prefix(err, "delete the snapshot '%s'", name) : 0;
 }
 
 int lxmgr_snapshot_destroy(struct lxmgr_container *c, const char *name, struct lxmgr_err *err)

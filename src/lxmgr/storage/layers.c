@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "storage/btrfs_images.h"
 #include "storage/layers.h"
 #include "storage/overlay.h"
 #include "storage/record.h"
@@ -162,12 +163,15 @@ static int add_container(int dir, struct strlist *used)
 int storage_collect(int path_fd, struct lxmgr_err *err)
 {
 	cleanup_strlist struct strlist used = { 0 };
-	int fd = openat(path_fd, STORE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r;
+	int fd = openat(path_fd, STORE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int missing = fd < 0 ? -errno : 0, r = btrfs_images_collect(path_fd, err);
 	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
+	if (r < 0 || missing == -ENOENT)
+		return r;
 	if (!d)
-		return errno == ENOENT ? 0 : err_set(err, -errno, "open the directory of layers");
+		return err_set(err, missing ? missing : -errno, "open the directory of layers");
 	/* Somebody is making one: whoever comes later collects. */
 	if (flock(fd, LOCK_EX | LOCK_NB) < 0)
 		return errno == EWOULDBLOCK ? 0 : err_set(err, -errno, "lock the layers");

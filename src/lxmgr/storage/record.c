@@ -19,7 +19,7 @@ bool storage_name_is_valid(const char *name)
 	if (!isalnum((unsigned char)*name) || strlen(name) >= STORAGE_NAME_SIZE)
 		return false;
 	for (; *name; name++)
-		if (!isalnum((unsigned char)*name) && *name != '.' && *name != '-')
+		if (!isalnum((unsigned char)*name) && !strchr("._-+", *name))
 			return false;
 	return true;
 }
@@ -29,6 +29,18 @@ static int take_name(char *to, const char *name)
 	if (!storage_name_is_valid(name))
 		return -EINVAL;
 	snprintf(to, STORAGE_NAME_SIZE, "%s", name);
+	return 0;
+}
+
+/* Of LVM's names. */
+static int take_lvm(char *to, size_t size, const char *name)
+{
+	if (!isalnum((unsigned char)*name) || strlen(name) >= size)
+		return -EINVAL;
+	for (const char *c = name; *c; c++)
+		if (!isalnum((unsigned char)*c) && !strchr("._-+", *c))
+			return -EINVAL;
+	snprintf(to, size, "%s", name);
 	return 0;
 }
 
@@ -47,6 +59,12 @@ static int parse_line(struct storage *st, const char *line)
 		snprintf(st->base, sizeof(st->base), "%s", v);
 	else if ((v = str_after(line, "tree = ")))
 		return take_name(st->tree, v);
+	else if ((v = str_after(line, "group = ")))
+		return take_lvm(st->group, sizeof(st->group), v);
+	else if ((v = str_after(line, "pool = ")))
+		return take_lvm(st->pool, sizeof(st->pool), v);
+	else if ((v = str_after(line, "tag = ")))
+		return take_lvm(st->tag, sizeof(st->tag), v);
 	else if ((v = str_after(line, "layer = ")))
 		return take_layer(st, v);
 	else if ((v = str_after(line, "ids = ")))
@@ -107,6 +125,12 @@ char *storage_print(const struct storage *st)
 		strbuf_addf(&b, "base = %s\n", st->base);
 	if (*st->tree)
 		strbuf_addf(&b, "tree = %s\n", st->tree);
+	if (*st->group)
+		strbuf_addf(&b, "group = %s\n", st->group);
+	if (*st->pool)
+		strbuf_addf(&b, "pool = %s\n", st->pool);
+	if (*st->tag)
+		strbuf_addf(&b, "tag = %s\n", st->tag);
 	for (size_t i = 0; i < st->n_layers; i++)
 		strbuf_addf(&b, "layer = %s\n", st->layer[i]);
 	if (st->ids)

@@ -19,7 +19,7 @@ int storage_read(struct storage *st, struct lxmgr_err *err);
 int storage_parse(struct storage *st, const char *text, struct lxmgr_err *err);
 /* The text for st, to be freed; NULL: no memory. */
 char *storage_print(const struct storage *st);
-/* A name of a layer or a tree: letters, digits, '.' (not first) and '-'. */
+/* A name of a layer or a tree: letters, digits, and behind the first "._-+". */
 bool storage_name_is_valid(const char *name);
 
 #endif

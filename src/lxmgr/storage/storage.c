@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "kernel/idmap.h"
 #include "kernel/mount.h"
@@ -16,7 +17,9 @@
 #include "util/parse.h"
 #include "util/str.h"
 
-const struct storage_ops *const storage_backends[] = { &storage_overlay, &storage_dir, NULL };
+const struct storage_ops *const storage_backends[] = { &storage_overlay, &storage_btrfs,
+						       &storage_dir,	 &storage_loop,
+						       &storage_lvm,	 NULL };
 
 const struct storage_ops *storage_find(const char *name)
 {
@@ -30,17 +33,34 @@ const struct storage_ops *storage_find(const char *name)
 
 int storage_unknown(const char *name, struct lxmgr_err *err)
 {
-	static const char *const lxc[] = { "zfs", "rbd", "nbd", "lvm", "loop", "btrfs", "aufs" };
+	static const struct {
+		const char *name, *instead;
+	} lxc[] = {
+		{ "zfs", "dir or overlay on a dataset of it (-P), or btrfs" },
+		{ "rbd", "loop or dir on a file system of the device (-P)" },
+		{ "nbd", "loop or dir on a file system of the device (-P)" },
+		{ "aufs", "overlay" },
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lxc); i++)
-		if (str_eq(lxc[i], name))
-			return err_status(
-				err, STATUS_REFUSED, -EOPNOTSUPP,
-				"storage backend '%s' is not supported; there are overlay "
-				"and dir",
-				name);
-	return err_msg(err, -EINVAL, "unknown storage backend '%s'; there are overlay and dir",
+		if (str_eq(lxc[i].name, name))
+			return err_status(err, STATUS_REFUSED, -EOPNOTSUPP,
+					  "storage backend '%s' is not supported; use %s", name,
+					  lxc[i].instead);
+	return err_msg(err, -EINVAL,
+		       "unknown storage backend '%.40s'; there are overlay, btrfs, dir, loop and "
+		       "lvm",
 		       name);
+}
+
+/* As LXC finds it: an image, a block device or a directory. */
+static const struct storage_ops *find_outside(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0 && S_ISREG(st.st_mode))
+		return &storage_loop;
+	return stat(path, &st) == 0 && S_ISBLK(st.st_mode) ? &storage_lvm : &storage_dir;
 }
 
 int storage_open(struct storage *st, int ct_fd, const struct storage_spec *spec,
@@ -54,7 +74,7 @@ int storage_open(struct storage *st, int ct_fd, const struct storage_spec *spec,
 		return st->ops ? 0 : storage_unknown(spec->backend, err);
 	}
 	if (spec->path && *spec->path) {
-		st->ops = &storage_dir;
+		st->ops = find_outside(spec->path);
 		return 0;
 	}
 	if (ct_fd >= 0) {
@@ -113,10 +133,18 @@ void storage_init(struct storage *st, int ct_fd, const struct storage_spec *spec
 int storage_create(struct storage *st, const char *backend, int ct_fd, const char *image_digest,
 		   int image_root_fd, bool map, struct lxmgr_err *err)
 {
+	return storage_create_as(st, NULL, backend, ct_fd, image_digest, image_root_fd, map, err);
+}
+
+int storage_create_as(struct storage *st, const struct storage_make *make, const char *backend,
+		      int ct_fd, const char *image_digest, int image_root_fd, bool map,
+		      struct lxmgr_err *err)
+{
 	static const struct storage_spec none;
 	int r;
 
 	storage_init(st, ct_fd, &none);
+	st->make = make;
 	snprintf(st->base, sizeof(st->base), "%s", image_digest ? image_digest : "");
 	st->ops = !backend || str_eq(backend, "best") ? best(ct_fd, map) : storage_find(backend);
 	if (!st->ops)
@@ -129,7 +157,31 @@ int storage_create(struct storage *st, const char *backend, int ct_fd, const cha
 			return r;
 	}
 	r = st->ops->create(st, image_root_fd, err);
+	st->make = NULL;
 	return r < 0 ? r : storage_write(st, false, err);
+}
+
+void storage_make_like(const struct storage *st, struct storage_make *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	if (st->ops->like)
+		st->ops->like(st, ret);
+}
+
+const char *storage_make_excess(const struct storage_make *make, const char *backend)
+{
+	bool lvm = backend && str_eq(backend, "lvm");
+	const struct storage_ops *ops = backend ? storage_find(backend) : NULL;
+
+	if (make->fstype && (!ops || !ops->own_fs))
+		return "--fstype";
+	if (make->size && (!ops || !ops->own_fs))
+		return "--fssize";
+	if (make->volume && !lvm)
+		return "--lvname";
+	if (make->group && !lvm)
+		return "--vgname";
+	return make->pool && !lvm ? "--thinpool" : NULL;
 }
 
 int storage_shift(struct storage *st, uint32_t first, struct lxmgr_err *err)

@@ -8,12 +8,16 @@
  *	storage		"version = 1", "backend = overlay", "base = <digest>", "ids = <first>", ...
  *	rootfs/		dir: the root; overlay: upper/ and work/ live in overlay/
  *	overlay/upper, overlay/work
+ *	rootfs.img	loop: a file system of its own; rootfs/ may be btrfs' subvolume
  * and the golden images below /var/cache/lxmgr/images/<digest>/rootfs. Version 2 knows also
- *	"layer = <id>"	read-only layers between the own one and the base, the topmost first:
- *directories <id>/rootfs in .layers of the directory of containers, which several may share "tree =
- *<name>"	the file, directory or volume that is the backend's own, where it is not its default
- * A version that is newer than what a program knows is refused. The file is what counts: it is
- *replaced in one rename, and what it does not name is left over from something unfinished.
+ *	"layer = <id>"	read-only layers between the own one and the base, topmost first
+ *	"tree = <name>"	the backend's own file, directory or volume, where not its default
+ *	"group", "pool", "tag"	lvm: where the volume is, and what tells it from others
+ *
+ * A layer is a directory <id>/rootfs in .layers of the directory of containers; several containers
+ * may share it. A version that is newer than what a program knows is refused. The file is what
+ * counts: it is replaced in one rename, and what it does not name is left over from something
+ * unfinished.
  */
 #ifndef LXMGR_STORAGE_STORAGE_H
 #define LXMGR_STORAGE_STORAGE_H
@@ -63,6 +67,20 @@ struct storage_limit {
 	uint64_t bytes, inodes;
 };
 
+/* What a new storage is to be like, beyond its backend; NULL and 0: as the backend likes it. */
+struct storage_make {
+	const char *fstype; /* of a root with a file system of its own: ext4, xfs, btrfs */
+	uint64_t size;	    /* of that, in bytes; 0: the limit, if there is one, or the default */
+	const char *group;  /* lvm: the volume group */
+	const char *pool;   /* lvm: the thin pool in it; "" or NULL: a thick volume */
+	bool try_pool;	    /* lvm: a thick volume where there is no such pool, too */
+	const char *volume; /* lvm: its name */
+	const char *name;   /* the container's, for names that people see */
+};
+
+#define STORAGE_GROUP_SIZE 128
+#define STORAGE_TAG_SIZE   20
+
 /* One in-progress or opened storage. */
 struct storage {
 	const struct storage_ops *ops;
@@ -74,6 +92,8 @@ struct storage {
 	char layer[STORAGE_MAX_LAYERS][STORAGE_NAME_SIZE]; /* the topmost first */
 	size_t n_layers;
 	struct storage_limit limit; /* as asked for at create or resize */
+	char group[STORAGE_GROUP_SIZE], pool[STORAGE_GROUP_SIZE], tag[STORAGE_TAG_SIZE]; /* lvm */
+	const struct storage_make *make; /* while it is created, or NULL */
 	int layers_lock; /* held while layers are named that no `storage` file names yet; or -1 */
 };
 
@@ -89,6 +109,9 @@ struct storage_copy {
 
 struct storage_ops {
 	const char *name;
+	/* Its root is a file system of its own: ids can be mapped there whatever the directory of
+	 * containers lies on. */
+	bool own_fs;
 	/* Can this host do it, for a container below dirfd whose ids are to be mapped? 0, or why
 	 * not in err. */
 	int (*probe)(int dirfd, bool map, struct lxmgr_err *err);
@@ -130,14 +153,20 @@ struct storage_ops {
 		      struct lxmgr_err *err);
 	/* Give back to the host what the root has freed. */
 	int (*compact)(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err);
+	/* What makes another one like st: type and size of a file system of its own. */
+	void (*like)(const struct storage *st, struct storage_make *ret);
+	/* Can this host do it? Tries it below dirfd, and leaves nothing there. NULL: probe says it.
+	 */
+	int (*trial)(int dirfd, struct lxmgr_err *err);
 };
 
-extern const struct storage_ops storage_overlay, storage_dir;
+extern const struct storage_ops storage_overlay, storage_dir, storage_loop, storage_btrfs,
+	storage_lvm;
 /* All backends, NULL-terminated, in the order `best` tries them. */
 extern const struct storage_ops *const storage_backends[];
 
 /* Find the backend: spec->backend, the prefix of rootfs.path, or the file `storage`. A name that
- * LXC knows and we do not have (zfs, rbd, nbd, lvm, loop, btrfs) is refused by name. */
+ * LXC knows and we do not have (zfs, rbd, nbd) is refused by name. */
 int storage_open(struct storage *st, int ct_fd, const struct storage_spec *spec,
 		 struct lxmgr_err *err);
 void storage_close(struct storage *st);
@@ -146,6 +175,17 @@ int storage_can_map(int dirfd, struct lxmgr_err *err);
 /* Dispatchers: a NULL entry is one "not supported by BACKEND". */
 int storage_create(struct storage *st, const char *backend, int ct_fd, const char *image_digest,
 		   int image_root_fd, bool map, struct lxmgr_err *err);
+/* The same, and what it is to be like. */
+int storage_create_as(struct storage *st, const struct storage_make *make, const char *backend,
+		      int ct_fd, const char *image_digest, int image_root_fd, bool map,
+		      struct lxmgr_err *err);
+/* What makes another one like st; points into st. */
+void storage_make_like(const struct storage *st, struct storage_make *ret);
+/* Does the backend need none of the options in make? Else which one, as lxmgr-create calls it. */
+const char *storage_make_excess(const struct storage_make *make, const char *backend);
+/* Delete the directory of a container, of a draft of one or of a snapshot, with all that its
+ * storage and that of its snapshots hold elsewhere. 0 also where it is not there. */
+int storage_remove_dir(int parent_fd, const char *name, struct lxmgr_err *err);
 /* Give what a container has on disk the ids of the block that begins at `first`, and record it:
  * where they cannot be mapped. */
 int storage_shift(struct storage *st, uint32_t first, struct lxmgr_err *err);
