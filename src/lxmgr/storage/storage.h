@@ -61,6 +61,9 @@ struct storage_stage {
 /* How much a root may hold; STORAGE_UNLIMITED. */
 struct storage_limit {
 	uint64_t bytes, inodes;
+	/* Backends with ops->project: the number that is the container's alone; 0: none, or that
+	 * which the tree has. Not in the `storage` file: the tree carries it. */
+	uint32_t project;
 };
 
 /* One in-progress or opened storage. */
@@ -128,6 +131,9 @@ struct storage_ops {
 	 * or -1. Refused, with the cure, where that cannot be. */
 	int (*resize)(struct storage *st, const struct storage_limit *limit, int running,
 		      struct lxmgr_err *err);
+	/* A limit is a project quota of the host's file system: of which project is the root, 0 for
+	 * none yet. NULL: limits are by the backend's own means, without a project. */
+	int (*project)(struct storage *st, uint32_t *ret, struct lxmgr_err *err);
 	/* Give back to the host what the root has freed. */
 	int (*compact)(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err);
 };
@@ -143,9 +149,16 @@ int storage_open(struct storage *st, int ct_fd, const struct storage_spec *spec,
 void storage_close(struct storage *st);
 /* Can ids be mapped on the file system of this directory? Tries it: 0, or why not in err. */
 int storage_can_map(int dirfd, struct lxmgr_err *err);
-/* Dispatchers: a NULL entry is one "not supported by BACKEND". */
+/* Dispatchers: a NULL entry is one "not supported by BACKEND". limit: NULL, none. */
 int storage_create(struct storage *st, const char *backend, int ct_fd, const char *image_digest,
-		   int image_root_fd, bool map, struct lxmgr_err *err);
+		   int image_root_fd, bool map, const struct storage_limit *limit,
+		   struct lxmgr_err *err);
+/* The backend that storage_create() would take below dirfd, or NULL: its error. */
+const struct storage_ops *storage_choose(const char *backend, int dirfd, bool map,
+					 struct lxmgr_err *err);
+/* Can roots of this backend be limited on the file system of the directory of containers dirfd? 0,
+ * or why not, with the cure, in err. */
+int storage_can_limit(const struct storage_ops *ops, int dirfd, struct lxmgr_err *err);
 /* Give what a container has on disk the ids of the block that begins at `first`, and record it:
  * where they cannot be mapped. */
 int storage_shift(struct storage *st, uint32_t first, struct lxmgr_err *err);
@@ -162,15 +175,19 @@ int storage_write(const struct storage *st, bool sync, struct lxmgr_err *err);
 void storage_new_tree(const struct storage *st, struct storage *new);
 /* Delete the layers that nothing below the directory of containers names any more. */
 int storage_collect(int path_fd, struct lxmgr_err *err);
-/* Make `to` in to_ct_fd a copy of st; its file is not written yet: storage_write(). backend NULL:
- * that of st. spec is the copy's. Where sharing is asked for and cannot be: -EOPNOTSUPP. */
+/* Make `to` in to_ct_fd a copy of st; its file is not written yet: storage_write(). Of `to`, tree
+ * and limit are the caller's. backend NULL: that of st. spec is the copy's. Where sharing is asked
+ * for and cannot be: -EOPNOTSUPP. */
 int storage_copy(struct storage *st, struct storage *to, int to_ct_fd, const char *backend,
 		 const struct storage_spec *spec, const struct storage_copy *how,
 		 struct lxmgr_err *err);
 int storage_replace(struct storage *st, struct storage *new, struct lxmgr_err *err);
 int storage_recover(struct storage *st, struct lxmgr_err *err);
+/* Writes the `storage` file where the limit is another than before. */
 int storage_resize(struct storage *st, const struct storage_limit *limit, int running,
 		   struct lxmgr_err *err);
+/* 0 for a backend that has no projects. */
+int storage_project(struct storage *st, uint32_t *ret, struct lxmgr_err *err);
 int storage_compact(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err);
 
 #endif
