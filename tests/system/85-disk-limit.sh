@@ -36,7 +36,7 @@ refusals() {
 		status 6 "$b: create is refused" busybox new -B "$b" -s lxmgr.limit.disk=10M
 		says 'lxmgr.limit.disk.*quota.*-B loop' "$b: with the cure" busybox new -B "$b" -s lxmgr.limit.disk=10M
 		status 6 "$b: for inodes, too" busybox new -B "$b" -s lxmgr.limit.inodes=200k
-		status 6 "$b: a copy is refused" lx copy "has-$b" new -D lxmgr.limit.disk=10M
+		status 6 "$b: a copy is refused" lx copy "has-$b" new --define lxmgr.limit.disk=10M
 		status 6 "$b: a change of a stopped one is refused" lx disk "has-$b" --resize 10M
 		is "$before" "$b: nothing is made" files "$TREE"
 		is '' "$b: and its config says nothing of it" grep limit.disk "$TREE/has-$b/config"
@@ -99,7 +99,7 @@ quotas() { # quotas FS BACKEND
 	lx attach c -- rm -r /m
 	# From inside nothing leads out of it.
 	is yes "$t: control: the host takes a directory out of its project" "$attack" project "$control"
-	lx push "$attack" c /attack -q
+	lx push c "$attack" /attack
 	is no "$t: the guest does not take its root out of it" lx attach c -- /attack project /
 	lx attach c -- mkdir /mine
 	is no "$t: nor a directory that it made" lx attach c -- /attack project /mine
@@ -127,7 +127,7 @@ quotas() { # quotas FS BACKEND
 	lx start d
 	is 50 "$t: with the same limit" df_mb d
 	lx stop -k d
-	status 6 "$t: a copy that does not fit is refused" lx copy c e -D lxmgr.limit.disk=10M
+	status 6 "$t: a copy that does not fit is refused" lx copy c e --define lxmgr.limit.disk=10M
 	ok "$t: and leaves nothing" test ! -e "$TREE/e" -a -z "$(number e)"
 	ok "$t: snapshot" lx snapshot c s
 	ok "$t: restore" lx snapshot c -r s
