@@ -185,7 +185,7 @@ static void test_tree(void **state)
 	}
 	assert_int_equal(symlinkat("/etc", at, "etc"), 0);
 	assert_int_equal(mkfifoat(at, "fifo", 0600), 0);
-	assert_int_equal(project_resize(&st, top, &limit, &err), 0);
+	assert_int_equal(project_resize(&st, top, NULL, &limit, &err), 0);
 	assert_int_equal(fs.tagged, deep + 3);
 	assert_int_equal(fs.tag, 4711);
 	assert_int_equal(fs.set, 4711);
@@ -194,21 +194,21 @@ static void test_tree(void **state)
 	/* What cannot be put into it is left out. */
 	fs.refuse = S_IFIFO;
 	fs.tagged = 0;
-	assert_int_equal(project_resize(&st, top, &limit, &err), 0);
+	assert_int_equal(project_resize(&st, top, NULL, &limit, &err), 0);
 	assert_int_equal(fs.tagged, deep + 2);
 	/* A limit below what there is, unless it was in force before. */
 	fs.used = 20000;
 	fs.set = 0;
-	assert_int_equal(project_resize(&st, top, &limit, &err), -EDQUOT);
+	assert_int_equal(project_resize(&st, top, NULL, &limit, &err), -EDQUOT);
 	assert_int_equal(err.status, STATUS_REFUSED);
 	assert_int_equal(fs.set, 0);
 	st.limit = limit;
-	assert_int_equal(project_resize(&st, top, &limit, &err), 0);
+	assert_int_equal(project_resize(&st, top, NULL, &limit, &err), 0);
 	assert_int_equal(fs.set, 4711);
 	/* Nothing is done where nothing is asked for. */
 	fs.error = -EIO;
 	limit = (struct storage_limit){ .bytes = 0 };
-	assert_int_equal(project_resize(&st, top, &limit, &err), 0);
+	assert_int_equal(project_resize(&st, top, NULL, &limit, &err), 0);
 	remove_tree_at(AT_FDCWD, dir);
 }
 

@@ -274,9 +274,9 @@ static int make_root(struct create *c, struct lxmgr_err *err)
 	c->d.has_project = true;
 	r = disk_reserve(&c->d.config, ops, c->d.id, c->d.dir_fd, &limit, err);
 	if (r == 0)
-		r = storage_create(&st, ops->name, c->d.dir_fd,
-				   c->image.root_fd < 0 ? NULL : c->image.digest, c->image.root_fd,
-				   map, &limit, err);
+		r = storage_create_limited(&st, ops->name, c->d.dir_fd,
+					   c->image.root_fd < 0 ? NULL : c->image.digest,
+					   c->image.root_fd, map, &limit, err);
 	if (r == 0)
 		storage_close(&st);
 	return r;

@@ -262,8 +262,9 @@ static int make_root(struct reinstall *r, struct lxmgr_err *err)
 		return err ? err->code : -EINVAL;
 	ret = disk_lift(r->c, &r->old, ops, &limit, err);
 	if (ret == 0)
-		ret = storage_create(&st, ops->name, r->d.dir_fd, r->image.digest, r->image.root_fd,
-				     wants_map(&r->d.config), &limit, err);
+		ret = storage_create_limited(&st, ops->name, r->d.dir_fd, r->image.digest,
+					     r->image.root_fd, wants_map(&r->d.config), &limit,
+					     err);
 	if (ret == 0)
 		storage_close(&st);
 	return ret;

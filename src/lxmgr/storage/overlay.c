@@ -310,7 +310,7 @@ static int resize(struct storage *st, const struct storage_limit *limit, int run
 {
 	cleanup_fd int dir = open_own(st, err);
 
-	return dir < 0 ? dir : project_resize(st, dir, limit, err);
+	return dir < 0 ? dir : project_resize(st, dir, "work", limit, err);
 }
 
 static int project(struct storage *st, uint32_t *ret, struct lxmgr_err *err)

@@ -175,8 +175,20 @@ int project_begin(const struct storage *st, int dir_fd, struct lxmgr_err *err)
 	return r < 0 ? err_set(err, r, "make a directory of project %u", st->limit.project) : 0;
 }
 
-int project_resize(struct storage *st, int dir_fd, const struct storage_limit *limit,
-		   struct lxmgr_err *err)
+static int tag_all(int dir_fd, const char *first, uint32_t project, struct lxmgr_err *err)
+{
+	cleanup_fd int fd = -EBADF;
+	int r = 0;
+
+	if (first) {
+		fd = openat(dir_fd, first, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		r = fd < 0 ? err_set(err, -errno, "open '%s'", first) : tag_tree(fd, project, err);
+	}
+	return r < 0 ? r : tag_tree(dir_fd, project, err);
+}
+
+int project_resize(struct storage *st, int dir_fd, const char *first,
+		   const struct storage_limit *limit, struct lxmgr_err *err)
 {
 	bool same = limit->bytes == st->limit.bytes && limit->inodes == st->limit.inodes;
 	uint32_t have = 0;
@@ -189,7 +201,7 @@ int project_resize(struct storage *st, int dir_fd, const struct storage_limit *l
 	if (r < 0)
 		return limit->bytes || limit->inodes ? r : 0;
 	if (limit->project && limit->project != have) {
-		r = tag_tree(dir_fd, limit->project, err);
+		r = tag_all(dir_fd, first, limit->project, err);
 		if (r < 0)
 			return r;
 		have = limit->project;

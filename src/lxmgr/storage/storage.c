@@ -157,8 +157,15 @@ static int limit_new(struct storage *st, struct lxmgr_err *err)
 }
 
 int storage_create(struct storage *st, const char *backend, int ct_fd, const char *image_digest,
-		   int image_root_fd, bool map, const struct storage_limit *limit,
-		   struct lxmgr_err *err)
+		   int image_root_fd, bool map, struct lxmgr_err *err)
+{
+	return storage_create_limited(st, backend, ct_fd, image_digest, image_root_fd, map, NULL,
+				      err);
+}
+
+int storage_create_limited(struct storage *st, const char *backend, int ct_fd,
+			   const char *image_digest, int image_root_fd, bool map,
+			   const struct storage_limit *limit, struct lxmgr_err *err)
 {
 	static const struct storage_spec none;
 	int r;

@@ -149,10 +149,13 @@ int storage_open(struct storage *st, int ct_fd, const struct storage_spec *spec,
 void storage_close(struct storage *st);
 /* Can ids be mapped on the file system of this directory? Tries it: 0, or why not in err. */
 int storage_can_map(int dirfd, struct lxmgr_err *err);
-/* Dispatchers: a NULL entry is one "not supported by BACKEND". limit: NULL, none. */
+/* Dispatchers: a NULL entry is one "not supported by BACKEND". */
 int storage_create(struct storage *st, const char *backend, int ct_fd, const char *image_digest,
-		   int image_root_fd, bool map, const struct storage_limit *limit,
-		   struct lxmgr_err *err);
+		   int image_root_fd, bool map, struct lxmgr_err *err);
+/* The same, with a limit that is in force from the beginning (NULL: none). */
+int storage_create_limited(struct storage *st, const char *backend, int ct_fd,
+			   const char *image_digest, int image_root_fd, bool map,
+			   const struct storage_limit *limit, struct lxmgr_err *err);
 /* The backend that storage_create() would take below dirfd, or NULL: its error. */
 const struct storage_ops *storage_choose(const char *backend, int dirfd, bool map,
 					 struct lxmgr_err *err);
