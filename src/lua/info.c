@@ -77,6 +77,8 @@ void info_push(lua_State *L, const char *name, const struct lxmgr_info *f)
 		const char *key;
 		uint64_t value;
 	} numbers[] = {
+		{ "disk", f->disk.bytes },
+		{ "disk_limit", f->disk.max_bytes },
 		{ "cpu_ns", f->cpu_ns },
 		{ "memory", f->memory },
 		{ "memory_limit", f->memory_limit },

@@ -280,6 +280,13 @@ struct lxmgr_info_link {
 /* LXMGR_UNKNOWN stands where a number cannot be had. */
 #define LXMGR_UNKNOWN UINT64_MAX
 
+/* What the root takes on disk, and may take. */
+struct lxmgr_disk {
+	char backend[16];
+	uint64_t bytes, inodes;		/* LXMGR_UNKNOWN: cannot be had */
+	uint64_t max_bytes, max_inodes; /* LXMGR_UNKNOWN: no limit */
+};
+
 struct lxmgr_info {
 	enum lxmgr_state state;
 	pid_t init_pid, monitor_pid; /* 0: none */
@@ -301,6 +308,7 @@ struct lxmgr_info {
 	unsigned int health_failures; /* in a row */
 	uint64_t health_checked;      /* seconds since the epoch */
 	char health_result[64], health_output[256];
+	struct lxmgr_disk disk; /* with LXMGR_INFO_STORAGE, what is known at once */
 };
 enum {
 	LXMGR_INFO_ADDRS = 1,
@@ -409,6 +417,16 @@ struct lxmgr_mount {
 /* fn with each that is mounted, of the containers in path (NULL: of all); non-zero ends it. */
 int lxmgr_mounts(const char *path, int (*fn)(const struct lxmgr_mount *m, void *arg), void *arg,
 		 struct lxmgr_err *err);
+
+int lxmgr_container_disk(struct lxmgr_container *c, struct lxmgr_disk *ret, struct lxmgr_err *err);
+/* Change the limit, also while it runs, and its config (lxmgr.limit.disk and .inodes): "20G",
+ * "+5G", "max"; NULL: as it is. Refused with LXMGR_REFUSED where the root takes more, and where
+ * nothing could limit it. */
+int lxmgr_container_disk_change(struct lxmgr_container *c, const char *bytes, const char *inodes,
+				struct lxmgr_err *err);
+/* Give back to the host what the stopped container's root has freed; *ret_freed in bytes. */
+int lxmgr_container_disk_compact(struct lxmgr_container *c, uint64_t *ret_freed,
+				 struct lxmgr_err *err);
 
 /* Read (value NULL: *ret) or write a control file of the running container's cgroup. */
 int lxmgr_container_cgroup(struct lxmgr_container *c, const char *file, const char *value,

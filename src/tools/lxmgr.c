@@ -33,6 +33,7 @@ static const struct {
 	{ "config", "settings, and keys of a container" },
 	{ "cgroup", "read or write a cgroup control file" },
 	{ "device", "give it a device or an interface" },
+	{ "disk", "what its root takes on disk, and may take" },
 	{ "lxcfs", "give running ones lxcfs' files again" },
 	{ "image", "images: list, fetch, publish, prune ..." },
 	{ "doctor", "what this host can do, and how to mend it" },

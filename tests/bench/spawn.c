@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * How long a command takes, from posix_spawn to its end: prints microseconds. A shell that forks to
- * measure would add the cost of its own size.
+ * measure would add the cost of its own size. SPAWN_MEMORY: prints how many kB the largest process
+ * of it had in memory instead.
  *
  *	spawn COMMAND [ARGUMENT ...]
  */
 #include <fcntl.h>
 #include <spawn.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
 
@@ -16,6 +19,7 @@ int main(int argc, char **argv)
 	extern char **environ;
 	posix_spawn_file_actions_t quiet;
 	struct timespec t0, t1;
+	struct rusage all;
 	int status;
 	pid_t pid;
 
@@ -34,6 +38,10 @@ int main(int argc, char **argv)
 	if (status) {
 		fprintf(stderr, "bench: failed: %s\n", argv[1]);
 		return 1;
+	}
+	if (getenv("SPAWN_MEMORY") && getrusage(RUSAGE_CHILDREN, &all) == 0) {
+		printf("%ld\n", all.ru_maxrss);
+		return 0;
 	}
 	printf("%lld\n", (t1.tv_sec - t0.tv_sec) * 1000000LL + (t1.tv_nsec - t0.tv_nsec) / 1000);
 	return 0;

@@ -21,7 +21,7 @@ tools=''
 for t in "$(dirname "$(command -v lxmgr-ls)")"/lxmgr-*; do
 	"$t" --help 2>/dev/null | grep -q -- '--json' && tools="$tools ${t##*/lxmgr-}"
 done
-is ' autostart checkconfig config doctor info ls monitor mount' 'these offer it' echo "$tools"
+is ' autostart checkconfig config disk doctor image info ls monitor mount setup snapshot' 'these offer it' echo "$tools"
 json 'mount, of none' lx mount --json
 mkdir "$TREE/.at \"ü\" {}"
 json 'mount' lx mount --json b "$TREE/.at \"ü\" {}"
@@ -32,6 +32,7 @@ for when in stopped running frozen; do
 	[ $when != frozen ] || lx freeze a
 	json "ls, $when" lx ls --json
 	json "info, $when" lx info --json a
+	json "disk, $when" lx disk --json a
 	json "info -S, $when" lx info --json -S a
 	json "info -c, $when" lx info --json -c lxmgr.description a
 	json "config, $when" lxmgr-config -P "$TREE" --json -n a lxmgr.group

@@ -7,12 +7,14 @@
  *	attack newmount FSTYPE:DIR | bind SOURCE:DIR | writable DIR | adrift DIR:FILE
  *	attack swap SECONDS:A:B			exchange two names, over and over
  *	attack lease SECONDS:FILE		have others wait that open it
+ *	attack project DIR			take it out of its project, for quotas
  *	attack with-key NAME COMMAND ...	on the host: run it with a key in its session
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -54,6 +56,38 @@ static int shocker(const char *arg)
 	}
 	fd = open_by_handle_at(dir, &u.h, O_RDONLY | O_DIRECTORY);
 	return fd >= 0;
+}
+
+/* By the flags, by the attributes, and, from 6.17 on, by the system call. */
+static int project(const char *arg)
+{
+	struct {
+		unsigned long long xflags;
+		unsigned int extsize, nextents, projid, cowextsize;
+	} a = { .projid = 0 };
+	int fd = open(arg, O_RDONLY | O_DIRECTORY), flags = 0, done = 0;
+	struct fsxattr x, y;
+
+	if (fd < 0 || ioctl(fd, FS_IOC_FSGETXATTR, &x) < 0)
+		return 0;
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+		flags &= ~FS_PROJINHERIT_FL;
+		ioctl(fd, FS_IOC_SETFLAGS, &flags);
+	}
+	y = x;
+	y.fsx_xflags &= ~(unsigned int)FS_XFLAG_PROJINHERIT;
+	ioctl(fd, FS_IOC_FSSETXATTR, &y);
+	y = x;
+	y.fsx_projid++;
+	ioctl(fd, FS_IOC_FSSETXATTR, &y);
+	if (syscall(468, AT_FDCWD, arg, &a, sizeof(a), 0) == 0) {
+		a.projid = x.fsx_projid + 2;
+		syscall(469, AT_FDCWD, arg, &a, sizeof(a), 0);
+	}
+	if (ioctl(fd, FS_IOC_FSGETXATTR, &y) == 0)
+		done = y.fsx_projid != x.fsx_projid ||
+		       ((x.fsx_xflags ^ y.fsx_xflags) & FS_XFLAG_PROJINHERIT);
+	return done;
 }
 
 /* What is looked at under a name is soon another thing. */
@@ -223,7 +257,7 @@ int main(int argc, char **argv)
 	} attacks[] = { { "tiocsti", tiocsti }, { "shocker", shocker },	  { "key", key },
 			{ "exe", exe },		{ "raw", raw },		  { "newmount", newmount },
 			{ "bind", bind },	{ "writable", writable }, { "adrift", adrift },
-			{ "swap", swap },	{ "lease", lease } };
+			{ "swap", swap },	{ "lease", lease },	  { "project", project } };
 
 	if (argc > 3 && !strcmp(argv[1], "with-key"))
 		return with_key(argv + 2);

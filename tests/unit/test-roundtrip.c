@@ -58,6 +58,8 @@ static const struct sample {
 	{ "limit.cpus", "1.5", "0", "1.500" },
 	{ "limit.cpu.weight", "10000", "10001" },
 	{ "limit.pids", "1", "0" },
+	{ "limit.disk", "10G", "0", "10737418240" },
+	{ "limit.inodes", "200k", "-1", "204800" },
 	{ "cgroup.dir", "a/b" },
 	{ "cgroup.dir.container", "a/c" },
 	{ "cgroup.dir.container.inner", "in" },

@@ -118,6 +118,7 @@ struct config {
 
 	/* cgroup, devices, limits */
 	struct cgroup_spec cgroup;
+	uint64_t limit_disk, limit_inodes; /* LIMIT_UNSET, LIMIT_MAX, or bytes and a number */
 
 	/* privileges */
 	struct strlist cap_drop, cap_keep; /* names as given; cap_keep "none" keeps nothing */

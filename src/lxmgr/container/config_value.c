@@ -211,6 +211,40 @@ static void print_limit(const struct value_ctx *v, struct strbuf *out)
 const struct value_type value_limit_size = { "size or max", set_limit_size, NULL, print_limit,
 					     false };
 
+/* 0 would be a limit that nothing fits into, and is what no limit is below. */
+static int set_limit_disk(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	uint64_t *f = v->field;
+	int r = set_limit_size(v, value, err);
+
+	if (r < 0 || *f)
+		return r;
+	*f = LIMIT_UNSET;
+	return err_msg(err, -ERANGE, "'%s' is no limit; max is none at all", value);
+}
+
+const struct value_type value_limit_disk = { "size or max", set_limit_disk, NULL, print_limit,
+					     false };
+
+static int set_limit_count(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	uint64_t *f = v->field;
+	int r = str_eq(value, "max") ? 0 : parse_size(value, f);
+
+	if (str_eq(value, "max"))
+		*f = LIMIT_MAX;
+	else if (r == 0 && (!*f || *f >= INT64_MAX))
+		r = -ERANGE;
+	if (r < 0) {
+		*f = LIMIT_UNSET;
+		err_msg(err, r, "'%s' is no number from 1 on, also with K, M, G, or max", value);
+	}
+	return r;
+}
+
+const struct value_type value_limit_count = { "number or max", set_limit_count, NULL, print_limit,
+					      false };
+
 static int set_limit_pids(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
 	if (str_eq(value, "max")) {

@@ -33,6 +33,10 @@ int container_load_config(struct lxmgr_container *c, struct lxmgr_err *err);
 /* Take the container's lock (path/NAME/lock is 0600; see util/file.h:lock_at); an fd. */
 #define CONTAINER_LOCK_TIMEOUT_MS 30000
 int container_lock(struct lxmgr_container *c, int timeout_ms, struct lxmgr_err *err);
+/* Under the lock: set a key of the config file, or take it away (NULL). The whole is checked as it
+ * would be read, then the file replaced. */
+int container_edit_config(struct lxmgr_container *c, const char *key, const char *value,
+			  struct lxmgr_err *err);
 /* RUNDIR/TAG, made 0700 if `make`; an O_PATH fd. */
 int container_run_dir(const struct lxmgr_container *c, bool make, struct lxmgr_err *err);
 

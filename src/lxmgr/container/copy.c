@@ -10,6 +10,7 @@
 
 #include "container/autostart.h"
 #include "container/copy.h"
+#include "container/disk.h"
 #include "container/draft.h"
 #include "container/hooks.h"
 #include "container/personalize.h"
@@ -111,8 +112,13 @@ static int copy_root(struct copy *c, struct lxmgr_err *err)
 	struct storage_copy how = { .share = c->o->share || may,
 				    .progress = c->o->progress,
 				    .progress_arg = c->o->progress_arg };
-	int r = source_pause(&c->from, err);
+	int r;
 
+	c->d.has_project = true;
+	r = disk_reserve(&c->d.config, c->from.storage.ops, c->d.id, c->d.dir_fd, &c->to.limit,
+			 err);
+	if (r == 0)
+		r = source_pause(&c->from, err);
 	how.live = c->from.live;
 	if (r == 0)
 		r = source_copy(&c->from, &c->to, c->d.dir_fd, &c->d.config.storage, &how,
@@ -159,6 +165,8 @@ static int build(struct copy *c, struct lxmgr_err *err)
 	struct label_progress progress = { c->o->progress, c->o->progress_arg };
 	int r = make_config(c, err);
 
+	if (r == 0)
+		r = disk_check(&c->d.config, c->from.storage.ops, c->d.path_fd, err);
 	if (r == 0)
 		r = draft_make_dir(&c->d, err);
 	if (r == 0)

@@ -10,6 +10,7 @@
 
 #include "container/autostart.h"
 #include "container/container.h"
+#include "container/disk.h"
 #include "container/draft.h"
 #include "container/image_config.h"
 #include "container/personalize.h"
@@ -275,12 +276,40 @@ static int make_options(const struct create *c, struct storage_make *ret, char *
 	return r;
 }
 
+static bool wants_map(const struct create *c)
+{
+	return c->d.config.idmap_policy == IDMAP_AUTO || c->d.config.storage.idmap_container;
+}
+
+/* Without an image there is nothing to share. */
+static const char *backend_of(const struct create *c)
+{
+	const char *t = c->o->template_name, *b = c->o->backend;
+	bool image = c->o->image || (t && !str_eq(t, "none"));
+
+	return !image && (!b || str_eq(b, "best")) ? "dir" : b;
+}
+
+/* The directory of containers decides it: there is no other yet. */
+static int check_limit(struct create *c, struct lxmgr_err *err)
+{
+	const struct storage_limit want = disk_wanted(&c->d.config);
+	const struct storage_ops *ops;
+
+	if (!disk_is_limited(&want))
+		return 0;
+	ops = storage_choose(backend_of(c), c->d.path_fd, wants_map(c), err);
+	return ops ? disk_check(&c->d.config, ops, c->d.path_fd, err) : err ? err->code : -EINVAL;
+}
+
 static int make_root(struct create *c, struct lxmgr_err *err)
 {
 	const struct storage_spec *spec = &c->d.config.storage;
-	bool map = c->d.config.idmap_policy == IDMAP_AUTO || spec->idmap_container;
 	cleanup_free char *group = NULL, *pool = NULL;
+	const struct storage_ops *ops;
+	struct storage_limit limit;
 	struct storage_make make;
+	bool map = wants_map(c);
 	struct storage st;
 	int r;
 
@@ -295,10 +324,15 @@ static int make_root(struct create *c, struct lxmgr_err *err)
 	r = make_options(c, &make, &group, &pool, err);
 	if (r < 0)
 		return r;
-	if (c->image.root_fd < 0 && (!c->o->backend || str_eq(c->o->backend, "best")))
-		r = storage_create(&st, "dir", c->d.dir_fd, NULL, -1, map, err);
-	else
-		r = storage_create_as(&st, &make, c->o->backend, c->d.dir_fd, c->image.digest,
+	ops = storage_choose(backend_of(c), c->d.dir_fd, map, err);
+	if (!ops)
+		return err ? err->code : -EINVAL;
+	c->d.has_project = true;
+	make.limit = &limit;
+	r = disk_reserve(&c->d.config, ops, c->d.id, c->d.dir_fd, &limit, err);
+	if (r == 0)
+		r = storage_create_as(&st, &make, ops->name, c->d.dir_fd,
+				      c->image.root_fd < 0 ? NULL : c->image.digest,
 				      c->image.root_fd, map, err);
 	if (r == 0)
 		storage_close(&st);
@@ -322,6 +356,8 @@ static int build(struct create *c, struct lxmgr_err *err)
 		r = make_config(c, err);
 	if (r == 0)
 		r = auto_check_after(c->d.path, c->d.name, &c->d.config, err);
+	if (r == 0)
+		r = check_limit(c, err);
 	if (r == 0)
 		r = draft_make_dir(&c->d, err);
 	if (r == 0)

@@ -13,6 +13,7 @@
 #include "container/finish.h"
 #include "container/mcsalloc.h"
 #include "container/mounts.h"
+#include "container/projalloc.h"
 #include "container/service.h"
 #include "container/teardown.h"
 #include "container/units.h"
@@ -48,6 +49,8 @@ static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmg
 		r = idalloc_release(id, err);
 	if (r == 0)
 		r = mcs_release(id, err);
+	if (r == 0)
+		r = projalloc_release(id, path, err);
 	if (r == 0) {
 		r = storage_remove_dir(path, dead, err);
 		if (r < 0)

@@ -58,6 +58,7 @@ static const struct {
 	{ "storage", NULL, doctor_trials },
 	{ "storage", NULL, doctor_backends },
 	{ "storage", NULL, doctor_disk },
+	{ "storage", "disk limits", doctor_disk_limits },
 	{ "network", NULL, doctor_trials },
 	{ "network", "firewall", doctor_firewalls },
 	{ "network", "IPv4 forwarding", doctor_forward4 },

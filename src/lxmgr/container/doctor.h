@@ -39,6 +39,7 @@ void doctor_kernel(struct doctor *d);
 void doctor_cgroup(struct doctor *d);
 void doctor_guests(struct doctor *d);
 void doctor_disk(struct doctor *d);
+void doctor_disk_limits(struct doctor *d);
 void doctor_lsm(struct doctor *d);
 void doctor_seccomp(struct doctor *d);
 void doctor_programs(struct doctor *d);

@@ -14,6 +14,7 @@
 #include "container/features.h"
 #include "container/idalloc.h"
 #include "container/mcsalloc.h"
+#include "container/projalloc.h"
 #include "image/users.h"
 #include "storage/storage.h"
 #include "util/cleanup.h"
@@ -71,7 +72,7 @@ static void release_stale(const struct draft *d, const char *entry)
 		return;
 	snprintf(id, sizeof(id), "%s/%s", d->path, name);
 	if (ipam_release(id, &why) < 0 || idalloc_release(id, &why) < 0 ||
-	    mcs_release(id, &why) < 0)
+	    mcs_release(id, &why) < 0 || projalloc_release(id, d->path_fd, &why) < 0)
 		log_warn("%s, ignoring", why.text);
 }
 
@@ -239,6 +240,8 @@ void draft_give_up(struct draft *d)
 	if (d->has_address && ipam_release(d->id, &why) < 0)
 		log_warn("%s, ignoring", why.text);
 	if (d->has_level && mcs_release(d->id, &why) < 0)
+		log_warn("%s, ignoring", why.text);
+	if (d->has_project && projalloc_release(d->id, d->path_fd, &why) < 0)
 		log_warn("%s, ignoring", why.text);
 	if (*d->tmp && storage_remove_dir(d->path_fd, d->tmp, &why) < 0)
 		log_warn("cannot remove the unfinished container: %s, ignoring", why.text);

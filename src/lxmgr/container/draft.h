@@ -21,7 +21,7 @@ struct draft {
 	int path_fd, dir_fd, lock;
 	char *text;	      /* its config file; owned */
 	struct config config; /* text, parsed and checked; valid if has_config */
-	bool has_config, has_ids, has_address, has_level;
+	bool has_config, has_ids, has_address, has_level, has_project;
 	uint32_t ids; /* first of its block */
 };
 

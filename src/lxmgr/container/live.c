@@ -225,23 +225,16 @@ int lxmgr_container_get_running_item(struct lxmgr_container *c, const char *key,
 	return r < 0 ? r : config_get(&c->config, key, ret, err);
 }
 
-/* Edit, check the whole as it would be read, then replace the file. */
-static int edit(struct lxmgr_container *c, const char *key, const char *value,
-		struct lxmgr_err *err)
+int container_edit_config(struct lxmgr_container *c, const char *key, const char *value,
+			  struct lxmgr_err *err)
 {
-	cleanup_fd int lock = -EBADF, dir = -EBADF;
+	cleanup_fd int dir = -EBADF;
 	cleanup_free char *old = NULL, *new = NULL;
 	cleanup_free struct config *check = malloc(sizeof(*check));
 	int r;
 
 	if (!check)
 		return err_set(err, -ENOMEM, "config");
-	if (c->dir_fd < 0)
-		return err_status(err, STATUS_NO_CONTAINER, -ENOENT,
-				  "container '%s' does not exist", c->name);
-	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
-	if (lock < 0)
-		return lock;
 	dir = openat(c->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	r = dir < 0 ? -errno : read_file_at(dir, "config", 1 << 20, &old, NULL);
 	if (r < 0)
@@ -264,6 +257,18 @@ static int edit(struct lxmgr_container *c, const char *key, const char *value,
 		r = units_sync(c->path, c->name, check, err);
 	config_free(check);
 	return r < 0 ? r : 0;
+}
+
+static int edit(struct lxmgr_container *c, const char *key, const char *value,
+		struct lxmgr_err *err)
+{
+	cleanup_fd int lock = -EBADF;
+
+	if (c->dir_fd < 0)
+		return err_status(err, STATUS_NO_CONTAINER, -ENOENT,
+				  "container '%s' does not exist", c->name);
+	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
+	return lock < 0 ? lock : container_edit_config(c, key, value, err);
 }
 
 int lxmgr_container_set_item(struct lxmgr_container *c, const char *key, const char *value,

@@ -309,6 +309,8 @@ int plan_print(const struct lxmgr_container *c, const struct plan *p, char **ret
 	print_limit(&b, "cpus (thousandths)", cfg->cgroup.cpus_milli);
 	print_limit(&b, "cpu.weight", cfg->cgroup.cpu_weight);
 	print_limit(&b, "pids", cfg->cgroup.pids);
+	print_limit(&b, "disk", cfg->limit_disk);
+	print_limit(&b, "inodes", cfg->limit_inodes);
 	for (size_t i = 0; i < cfg->n_mounts; i++) {
 		cleanup_free char *m = mount_spec_print(&cfg->mounts[i]);
 

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "container/container.h"
+#include "container/disk.h"
 #include "container/draft.h"
 #include "container/features.h"
 #include "container/image_config.h"
@@ -121,6 +122,29 @@ static int check_stopped(struct reinstall *r, struct lxmgr_err *err)
 	return lxmgr_container_stop(r->c, &stop, err);
 }
 
+static bool wants_map(const struct config *cfg)
+{
+	return cfg->idmap_policy == IDMAP_AUTO || cfg->storage.idmap_container;
+}
+
+static const struct storage_ops *new_ops(const struct reinstall *r, int dir_fd,
+					 struct lxmgr_err *err)
+{
+	return storage_choose(r->o->backend ? r->o->backend : r->old.ops->name, dir_fd,
+			      wants_map(&r->c->config), err);
+}
+
+static int check_limit(const struct reinstall *r, struct lxmgr_err *err)
+{
+	cleanup_fd int path = openat(r->c->dir_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	const struct storage_ops *ops;
+
+	if (path < 0)
+		return err_set(err, -errno, "open '%s'", r->c->path);
+	ops = new_ops(r, path, err);
+	return ops ? disk_check(&r->c->config, ops, path, err) : err ? err->code : -EINVAL;
+}
+
 /* Refused before anything is made. */
 static int check(struct reinstall *r, struct lxmgr_err *err)
 {
@@ -135,6 +159,8 @@ static int check(struct reinstall *r, struct lxmgr_err *err)
 	ret = storage_open(&r->old, r->c->dir_fd, spec, err);
 	if (ret == 0)
 		ret = storage_recover(&r->old, err);
+	if (ret == 0)
+		ret = check_limit(r, err);
 	if (ret < 0)
 		return ret;
 	r->template_name = r->o->template_name ? r->o->template_name : r->c->config.template_name;
@@ -228,18 +254,22 @@ static int make_config(struct reinstall *r, struct lxmgr_err *err)
 
 static int make_root(struct reinstall *r, struct lxmgr_err *err)
 {
-	const struct config *cfg = &r->d.config;
-	bool map = cfg->idmap_policy == IDMAP_AUTO || cfg->storage.idmap_container;
-	const char *backend = r->o->backend ? r->o->backend : r->old.ops->name;
-	struct storage_make make = { .name = r->c->name };
+	const struct storage_ops *ops = new_ops(r, r->d.dir_fd, err);
+	struct storage_limit limit;
+	struct storage_make make = { 0 };
 	struct storage st;
 	int ret;
 
-	if (str_eq(backend, r->old.ops->name))
+	if (!ops)
+		return err ? err->code : -EINVAL;
+	if (ops == r->old.ops)
 		storage_make_like(&r->old, &make);
-	ret = storage_create_as(&st, &make, backend, r->d.dir_fd, r->image.digest, r->image.root_fd,
-				map, err);
-
+	make.name = r->c->name;
+	make.limit = &limit;
+	ret = disk_lift(r->c, &r->old, ops, &limit, err);
+	if (ret == 0)
+		ret = storage_create_as(&st, &make, ops->name, r->d.dir_fd, r->image.digest,
+					r->image.root_fd, wants_map(&r->d.config), err);
 	if (ret == 0)
 		storage_close(&st);
 	return ret;
@@ -397,6 +427,7 @@ static int run(struct reinstall *r, struct lxmgr_err *err)
 	built = build(r, err);
 	/* The new one if it failed, the old one if not, and layers that were its alone. */
 	draft_give_up(&r->d);
+	disk_enforce(r->c, built < 0 ? r->c->dir_fd : r->d.dir_fd);
 	if (storage_collect(r->d.path_fd, &why) < 0)
 		log_warn("%s, ignoring", why.text);
 	return built < 0 ? built

@@ -14,6 +14,7 @@
 #include "container/idalloc.h"
 #include "container/mcsalloc.h"
 #include "container/personalize.h"
+#include "container/projalloc.h"
 #include "container/units.h"
 #include "net/net.h"
 #include "util/cleanup.h"
@@ -27,6 +28,8 @@ static int move_records(const char *from, const char *to, struct lxmgr_err *err)
 
 	if (r == 0)
 		r = ipam_rename(from, to, err);
+	if (r == 0)
+		r = projalloc_rename(from, to, err);
 	return r < 0 ? r : mcs_rename(from, to, err);
 }
 

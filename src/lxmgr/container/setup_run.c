@@ -27,7 +27,6 @@
 #define RUN_TIMEOUT_MS	  120000
 #define ANSWER_TIMEOUT_MS (RUN_TIMEOUT_MS + 10000)
 #define ANSWER_MAX	  (4 << 20)
-#define ROOT_TIMEOUT_MS	  10000
 
 struct setup {
 	const struct config *cfg; /* of a stopped container */
@@ -92,36 +91,6 @@ static int in_stopped(int root, const struct storage *st, void *data, struct lxm
 	return userns < 0 ? userns : run_module(s, root, userns, err);
 }
 
-/* Namespaces here: the container's mount namespace. */
-static int send_root(int root, void *data, struct lxmgr_err *err)
-{
-	int r = msg_send(*(const int *)data, "r", 1, &root, 1);
-
-	return r < 0 ? err_set(err, r, "hand the container's root out") : 0;
-}
-
-/* The root directory of a running container, and nothing else of it: no program of the host's runs
- * where the container's files could be taken for the host's. */
-static int running_root(const struct state *state, struct lxmgr_err *err)
-{
-	cleanup_fd int mine = -EBADF, its = -EBADF;
-	int pair[2], root = -EBADF, r = msg_pair(pair);
-	size_t n = 1;
-	char c;
-
-	if (r < 0)
-		return err_set(err, r, "make a socket pair");
-	mine = pair[0];
-	its = pair[1];
-	r = inside_run(state, ROOT_TIMEOUT_MS, send_root, &its, err);
-	if (r < 0)
-		return r;
-	r = (int)msg_recv(mine, &c, 1, &root, &n);
-	if (r != 1 || n != 1)
-		return err_set(err, r < 0 ? r : -EPROTO, "open the container's root");
-	return root;
-}
-
 /* In the child: its user namespace, or one like it for a privileged container. */
 static int running_userns(const struct state *state, struct lxmgr_err *err)
 {
@@ -138,7 +107,7 @@ static int running_userns(const struct state *state, struct lxmgr_err *err)
 
 static int in_running(const struct setup *s, const struct state *state, struct lxmgr_err *err)
 {
-	cleanup_fd int init = state_init_pidfd(state), root = running_root(state, err);
+	cleanup_fd int init = state_init_pidfd(state), root = inside_root(state, err);
 	cleanup_fd int userns = -EBADF;
 	struct pollfd p = { .fd = init, .events = POLLIN };
 

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "container/copy.h"
+#include "container/disk.h"
 #include "container/draft.h"
 #include "container/snapshot.h"
 #include "storage/storage.h"
@@ -372,12 +373,19 @@ static int put_back(struct source *s, struct source *from, struct lxmgr_err *err
 	int r;
 
 	storage_new_tree(&s->storage, &new);
+	r = disk_lift(s->c, &s->storage, s->storage.ops, &new.limit, err);
+	if (r < 0)
+		return r;
+	/* A root of a size of its own keeps that until the config's comes into force. */
+	if (!new.limit.project)
+		new.limit = s->storage.limit;
 	r = source_copy(from, &new, s->c->dir_fd, &s->c->config.storage, &how, true, err);
 	if (r == 0)
 		r = storage_replace(&s->storage, &new, err);
 	else if (storage_recover(&s->storage, NULL) < 0)
 		log_warn("%s: what is left of the restore stays, ignoring", s->c->name);
 	storage_close(&new);
+	disk_enforce(s->c, s->c->dir_fd);
 	return r;
 }
 

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "container/disk.h"
 #include "container/features.h"
 #include "container/lxcfs.h"
 #include "container/mcsalloc.h"
@@ -242,6 +243,8 @@ int start_in_monitor(struct start *s, struct lxmgr_err *err)
 	if (!s->plan.argv.n)
 		r = make_plan(s, err);
 	/* A reboot: the config may have changed. */
+	if (r == 0 && !s->opts)
+		r = disk_start(s->c, err);
 	if (r == 0 && !s->opts)
 		r = label(s, err);
 	for (int i = 0; i < 3; i++) {
@@ -499,6 +502,8 @@ static int start_direct(struct start *s, struct lxmgr_err *err)
 		r = make_plan(s, err);
 	if (r == 0)
 		r = check(s, err);
+	if (r == 0)
+		r = disk_start(c, err);
 	if (r == 0)
 		r = label(s, err);
 	if (r == 0)

@@ -10,7 +10,9 @@
 #include <unistd.h>
 
 #include "kernel/mount.h"
+#include "kernel/quota.h"
 #include "storage/options.h"
+#include "storage/project.h"
 #include "storage/tree.h"
 #include "storage/treecopy.h"
 #include "util/cleanup.h"
@@ -49,12 +51,16 @@ static int check(struct storage *st, struct lxmgr_err *err)
 /* An empty root in st's place, opened. */
 static int make_root(struct storage *st, struct lxmgr_err *err)
 {
-	int fd;
+	cleanup_fd int fd = -EBADF;
+	int r;
 
 	if (mkdirat(st->ct_fd, tree(st), 0755) < 0)
 		return err_set(err, -errno, "make the directory '%s'", tree(st));
 	fd = openat(st->ct_fd, tree(st), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	return fd < 0 ? err_set(err, -errno, "open the directory '%s'", tree(st)) : fd;
+	if (fd < 0)
+		return err_set(err, -errno, "open the directory '%s'", tree(st));
+	r = project_begin(st, fd, err);
+	return r < 0 ? r : take_fd(&fd);
 }
 
 static int create(struct storage *st, int image_root_fd, struct lxmgr_err *err)
@@ -145,7 +151,25 @@ static int usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err)
 {
 	cleanup_fd int dir = open_dir(st, err);
 
-	return dir < 0 ? dir : tree_usage(dir, ret_bytes, err);
+	if (dir < 0 || project_usage(dir, ret_bytes) == 0)
+		return dir < 0 ? dir : 0;
+	return tree_usage(dir, ret_bytes, err);
+}
+
+static int resize(struct storage *st, const struct storage_limit *limit, int running,
+		  struct lxmgr_err *err)
+{
+	cleanup_fd int dir = open_dir(st, err);
+
+	return dir < 0 ? dir : project_resize(st, dir, NULL, limit, err);
+}
+
+static int project(struct storage *st, uint32_t *ret, struct lxmgr_err *err)
+{
+	cleanup_fd int dir = open_dir(st, err);
+	int r = dir < 0 ? dir : quota_project(dir, ret);
+
+	return r < 0 && r != -EOPNOTSUPP ? err_set(err, r, "read the project of the root") : 0;
 }
 
 const struct storage_ops storage_dir = {
@@ -160,4 +184,6 @@ const struct storage_ops storage_dir = {
 	.copy = copy,
 	.replace = replace,
 	.recover = recover,
+	.resize = resize,
+	.project = project,
 };

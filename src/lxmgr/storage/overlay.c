@@ -16,9 +16,11 @@
 
 #include "kernel/fsids.h"
 #include "kernel/mount.h"
+#include "kernel/quota.h"
 #include "storage/layers.h"
 #include "storage/options.h"
 #include "storage/overlay.h"
+#include "storage/project.h"
 #include "storage/tree.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -289,9 +291,34 @@ static int usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err)
 	struct layers l __attribute__((cleanup(overlay_close_layers))) = { .writable = -EBADF };
 	int r = overlay_open_layers(st, &l, err);
 
-	if (r < 0 || l.writable >= 0)
-		return r < 0 ? r : tree_usage(l.writable, ret_bytes, err);
-	return tree_usage(l.lower[0], ret_bytes, err);
+	if (r < 0 || (l.writable >= 0 && project_usage(l.writable, ret_bytes) == 0))
+		return r < 0 ? r : 0;
+	return tree_usage(l.writable >= 0 ? l.writable : l.lower[0], ret_bytes, err);
+}
+
+/* The directory of upper and work: both belong to one project, or nothing could be moved from one
+ * to the other. */
+static int open_own(const struct storage *st, struct lxmgr_err *err)
+{
+	int fd = openat(st->ct_fd, overlay_tree(st), O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+
+	return fd < 0 ? err_set(err, -errno, "open the container's '%s'", overlay_tree(st)) : fd;
+}
+
+static int resize(struct storage *st, const struct storage_limit *limit, int running,
+		  struct lxmgr_err *err)
+{
+	cleanup_fd int dir = open_own(st, err);
+
+	return dir < 0 ? dir : project_resize(st, dir, "work", limit, err);
+}
+
+static int project(struct storage *st, uint32_t *ret, struct lxmgr_err *err)
+{
+	cleanup_fd int dir = open_own(st, err);
+	int r = dir < 0 ? dir : quota_project(dir, ret);
+
+	return r < 0 && r != -EOPNOTSUPP ? err_set(err, r, "read the project of the root") : 0;
 }
 
 const struct storage_ops storage_overlay = {
@@ -307,4 +334,6 @@ const struct storage_ops storage_overlay = {
 	.new_tree = overlay_new_tree,
 	.replace = overlay_replace,
 	.recover = overlay_recover,
+	.resize = resize,
+	.project = project,
 };

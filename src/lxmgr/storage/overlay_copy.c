@@ -15,6 +15,7 @@
 
 #include "storage/layers.h"
 #include "storage/overlay.h"
+#include "storage/project.h"
 #include "storage/treecopy.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -24,14 +25,28 @@
 
 #define DIR_FLAGS (O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)
 
-int overlay_make_tree(struct storage *st, int model_fd, struct lxmgr_err *err)
+/* The directory of upper and work, which take its project. */
+static int new_tree(struct storage *st, struct lxmgr_err *err)
 {
-	cleanup_fd int dir = -EBADF, upper = -EBADF;
+	cleanup_fd int dir = -EBADF;
+	int r;
 
 	if (mkdirat(st->ct_fd, overlay_tree(st), 0700) < 0)
 		return err_set(err, -errno, "make the directory '%s'", overlay_tree(st));
 	dir = openat(st->ct_fd, overlay_tree(st), DIR_FLAGS);
-	if (dir < 0 || mkdirat(dir, "upper", 0755) < 0 || mkdirat(dir, "work", 0700) < 0)
+	if (dir < 0)
+		return err_set(err, -errno, "open the directory '%s'", overlay_tree(st));
+	r = project_begin(st, dir, err);
+	return r < 0 ? r : take_fd(&dir);
+}
+
+int overlay_make_tree(struct storage *st, int model_fd, struct lxmgr_err *err)
+{
+	cleanup_fd int dir = new_tree(st, err), upper = -EBADF;
+
+	if (dir < 0)
+		return dir;
+	if (mkdirat(dir, "upper", 0755) < 0 || mkdirat(dir, "work", 0700) < 0)
 		return err_set(err, -errno, "make the container's layer");
 	/* The root's own owner and mode come from the upper layer. */
 	upper = openat(dir, "upper", DIR_FLAGS);
@@ -220,12 +235,11 @@ static int own_tree(struct storage *to, struct lxmgr_err *err)
 
 static int copy_whole(struct storage *st, struct storage *to, struct lxmgr_err *err)
 {
-	cleanup_fd int dir = -EBADF;
+	cleanup_fd int dir = new_tree(to, err);
 
-	if (mkdirat(to->ct_fd, overlay_tree(to), 0700) < 0)
-		return err_set(err, -errno, "make the directory '%s'", overlay_tree(to));
-	dir = openat(to->ct_fd, overlay_tree(to), DIR_FLAGS);
-	if (dir < 0 || mkdirat(dir, "work", 0700) < 0)
+	if (dir < 0)
+		return dir;
+	if (mkdirat(dir, "work", 0700) < 0)
 		return err_set(err, -errno, "make the container's layer");
 	return copy_upper(st, dir, "upper", err);
 }

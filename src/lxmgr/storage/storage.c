@@ -8,6 +8,7 @@
 
 #include "kernel/idmap.h"
 #include "kernel/mount.h"
+#include "kernel/quota.h"
 #include "storage/record.h"
 #include "storage/storage.h"
 #include "storage/tree.h"
@@ -130,6 +131,51 @@ void storage_init(struct storage *st, int ct_fd, const struct storage_spec *spec
 	st->layers_lock = -EBADF;
 }
 
+const struct storage_ops *storage_choose(const char *backend, int dirfd, bool map,
+					 struct lxmgr_err *err)
+{
+	bool any = !backend || str_eq(backend, "best");
+	const struct storage_ops *ops = any ? best(dirfd, map) : storage_find(backend);
+
+	if (!ops)
+		storage_unknown(backend, err);
+	return ops;
+}
+
+int storage_can_limit(const struct storage_ops *ops, int dirfd, struct lxmgr_err *err)
+{
+	uint32_t project = 0;
+	int r;
+
+	if (!ops->resize)
+		return lacks(&(struct storage){ .ops = ops }, "a limit of disk space", err);
+	r = ops->project ? quota_check(dirfd, err) : 0;
+	if (r < 0 || !ops->project)
+		return r < 0 ? err_prefix(err, "lxmgr.limit.disk") : 0;
+	/* Nothing can be moved into a directory that is of another project, nor out of ours. */
+	if (quota_project(dirfd, &project) == 0 && project)
+		return err_status(
+			err, STATUS_REFUSED, -EOPNOTSUPP,
+			"the directory of containers is of project %u itself; take it out "
+			"('chattr -P -p 0'), or use -B loop",
+			project);
+	return 0;
+}
+
+/* In force from here on, and not before: what fills a new root must not run into it half-way. */
+static int limit_new(struct storage *st, struct lxmgr_err *err)
+{
+	struct storage_limit limit = st->limit;
+	int r = 0;
+
+	if (!limit.project || (!limit.bytes && !limit.inodes))
+		return 0;
+	st->limit.bytes = st->limit.inodes = STORAGE_UNLIMITED;
+	r = st->ops->resize(st, &limit, -1, err);
+	st->limit = limit;
+	return r;
+}
+
 int storage_create(struct storage *st, const char *backend, int ct_fd, const char *image_digest,
 		   int image_root_fd, bool map, struct lxmgr_err *err)
 {
@@ -145,10 +191,12 @@ int storage_create_as(struct storage *st, const struct storage_make *make, const
 
 	storage_init(st, ct_fd, &none);
 	st->make = make;
+	if (make && make->limit)
+		st->limit = *make->limit;
 	snprintf(st->base, sizeof(st->base), "%s", image_digest ? image_digest : "");
-	st->ops = !backend || str_eq(backend, "best") ? best(ct_fd, map) : storage_find(backend);
+	st->ops = storage_choose(backend, ct_fd, map, err);
 	if (!st->ops)
-		return storage_unknown(backend, err);
+		return err ? err->code : -EINVAL;
 	if (!st->ops->create)
 		return lacks(st, "create", err);
 	if (st->ops->probe) {
@@ -158,6 +206,8 @@ int storage_create_as(struct storage *st, const struct storage_make *make, const
 	}
 	r = st->ops->create(st, image_root_fd, err);
 	st->make = NULL;
+	if (r == 0)
+		r = limit_new(st, err);
 	return r < 0 ? r : storage_write(st, false, err);
 }
 
@@ -229,11 +279,14 @@ int storage_copy(struct storage *st, struct storage *to, int to_ct_fd, const cha
 		 const struct storage_spec *spec, const struct storage_copy *how,
 		 struct lxmgr_err *err)
 {
+	struct storage_limit limit = to->limit;
 	char tree[STORAGE_NAME_SIZE];
+	int r;
 
 	snprintf(tree, sizeof(tree), "%s", to->tree);
 	storage_init(to, to_ct_fd, spec);
 	snprintf(to->tree, sizeof(to->tree), "%s", tree);
+	to->limit = limit;
 	to->ops = backend ? storage_find(backend) : st->ops;
 	if (!to->ops)
 		return storage_unknown(backend, err);
@@ -241,7 +294,8 @@ int storage_copy(struct storage *st, struct storage *to, int to_ct_fd, const cha
 	if (to->ops != st->ops)
 		return err_msg(err, -EOPNOTSUPP, "backend '%s' cannot take over what '%s' holds",
 			       to->ops->name, st->ops->name);
-	return st->ops->copy ? st->ops->copy(st, to, how, err) : lacks(st, "copy", err);
+	r = st->ops->copy ? st->ops->copy(st, to, how, err) : lacks(st, "copy", err);
+	return r < 0 ? r : limit_new(to, err);
 }
 
 int storage_replace(struct storage *st, struct storage *new, struct lxmgr_err *err)
@@ -257,8 +311,20 @@ int storage_recover(struct storage *st, struct lxmgr_err *err)
 int storage_resize(struct storage *st, const struct storage_limit *limit, int running,
 		   struct lxmgr_err *err)
 {
-	return st->ops->resize ? st->ops->resize(st, limit, running, err)
-			       : lacks(st, "a limit of disk space", err);
+	bool same = st->limit.bytes == limit->bytes && st->limit.inodes == limit->inodes;
+	int r = st->ops->resize ? st->ops->resize(st, limit, running, err)
+				: lacks(st, "a limit of disk space", err);
+
+	if (r < 0)
+		return r;
+	st->limit = *limit;
+	return same ? 0 : storage_write(st, true, err);
+}
+
+int storage_project(struct storage *st, uint32_t *ret, struct lxmgr_err *err)
+{
+	*ret = 0;
+	return st->ops->project ? st->ops->project(st, ret, err) : 0;
 }
 
 int storage_compact(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err)

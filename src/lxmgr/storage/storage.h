@@ -65,6 +65,9 @@ struct storage_stage {
 /* How much a root may hold; STORAGE_UNLIMITED. */
 struct storage_limit {
 	uint64_t bytes, inodes;
+	/* Backends with ops->project: the number that is the container's alone; 0: none, or that
+	 * which the tree has. Not in the `storage` file: the tree carries it. */
+	uint32_t project;
 };
 
 /* What a new storage is to be like, beyond its backend; NULL and 0: as the backend likes it. */
@@ -76,6 +79,7 @@ struct storage_make {
 	bool try_pool;	    /* lvm: a thick volume where there is no such pool, too */
 	const char *volume; /* lvm: its name */
 	const char *name;   /* the container's, for names that people see */
+	const struct storage_limit *limit; /* in force from the beginning */
 };
 
 #define STORAGE_GROUP_SIZE 128
@@ -151,6 +155,9 @@ struct storage_ops {
 	 * or -1. Refused, with the cure, where that cannot be. */
 	int (*resize)(struct storage *st, const struct storage_limit *limit, int running,
 		      struct lxmgr_err *err);
+	/* A limit is a project quota of the host's file system: of which project is the root, 0 for
+	 * none yet. NULL: limits are by the backend's own means, without a project. */
+	int (*project)(struct storage *st, uint32_t *ret, struct lxmgr_err *err);
 	/* Give back to the host what the root has freed. */
 	int (*compact)(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err);
 	/* What makes another one like st: type and size of a file system of its own. */
@@ -186,6 +193,12 @@ const char *storage_make_excess(const struct storage_make *make, const char *bac
 /* Delete the directory of a container, of a draft of one or of a snapshot, with all that its
  * storage and that of its snapshots hold elsewhere. 0 also where it is not there. */
 int storage_remove_dir(int parent_fd, const char *name, struct lxmgr_err *err);
+/* The backend that storage_create() would take below dirfd, or NULL: its error. */
+const struct storage_ops *storage_choose(const char *backend, int dirfd, bool map,
+					 struct lxmgr_err *err);
+/* Can roots of this backend be limited on the file system of the directory of containers dirfd? 0,
+ * or why not, with the cure, in err. */
+int storage_can_limit(const struct storage_ops *ops, int dirfd, struct lxmgr_err *err);
 /* Give what a container has on disk the ids of the block that begins at `first`, and record it:
  * where they cannot be mapped. */
 int storage_shift(struct storage *st, uint32_t first, struct lxmgr_err *err);
@@ -202,15 +215,19 @@ int storage_write(const struct storage *st, bool sync, struct lxmgr_err *err);
 void storage_new_tree(const struct storage *st, struct storage *new);
 /* Delete the layers that nothing below the directory of containers names any more. */
 int storage_collect(int path_fd, struct lxmgr_err *err);
-/* Make `to` in to_ct_fd a copy of st; its file is not written yet: storage_write(). backend NULL:
- * that of st. spec is the copy's. Where sharing is asked for and cannot be: -EOPNOTSUPP. */
+/* Make `to` in to_ct_fd a copy of st; its file is not written yet: storage_write(). Of `to`, tree
+ * and limit are the caller's. backend NULL: that of st. spec is the copy's. Where sharing is asked
+ * for and cannot be: -EOPNOTSUPP. */
 int storage_copy(struct storage *st, struct storage *to, int to_ct_fd, const char *backend,
 		 const struct storage_spec *spec, const struct storage_copy *how,
 		 struct lxmgr_err *err);
 int storage_replace(struct storage *st, struct storage *new, struct lxmgr_err *err);
 int storage_recover(struct storage *st, struct lxmgr_err *err);
+/* Writes the `storage` file where the limit is another than before. */
 int storage_resize(struct storage *st, const struct storage_limit *limit, int running,
 		   struct lxmgr_err *err);
+/* 0 for a backend that has no projects. */
+int storage_project(struct storage *st, uint32_t *ret, struct lxmgr_err *err);
 int storage_compact(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err);
 
 #endif

@@ -69,7 +69,7 @@ _lxmgr() {
 	esac
 }
 complete -F _lxmgr lxmgr lxmgr-attach lxmgr-autostart lxmgr-cgroup lxmgr-checkconfig lxmgr-config \
-	lxmgr-console lxmgr-copy lxmgr-create lxmgr-destroy lxmgr-device lxmgr-doctor \
+	lxmgr-console lxmgr-copy lxmgr-create lxmgr-destroy lxmgr-device lxmgr-disk lxmgr-doctor \
 	lxmgr-execute lxmgr-freeze lxmgr-image lxmgr-info lxmgr-ls lxmgr-lxcfs lxmgr-monitor \
 	lxmgr-mount lxmgr-pull lxmgr-push lxmgr-reinstall lxmgr-restart lxmgr-runscript \
 	lxmgr-setup lxmgr-snapshot lxmgr-start lxmgr-stop lxmgr-umount lxmgr-unfreeze \
