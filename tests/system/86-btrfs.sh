@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC1091,SC2016,SC2034
 # Backend btrfs: subvolumes and snapshots, in a btrfs of the test's own.
 . ./lib.sh
-need mkfs.btrfs btrfs jq strace python3
+need mkfs.btrfs btrfs gcc jq strace python3
 
 TOP=$TREE
 truncate -s 2G "$TOP/.btrfs"
@@ -127,6 +127,20 @@ is three 'loop: has what was written a moment ago' inside r3 'cat /a'
 is three 'loop: the source does not see their writes' lx attach r -- cat /a
 lx stop -k r
 for c in r r2 r3; do lx destroy -q $c; done
+
+# What nobody counts: a subvolume of the guest's own.
+attack=$TOP/.attack
+ok 'the attack builds' gcc -O1 -static -Wall -o "$attack" attack.c
+cp "$attack" "$TREE/b/rootfs/attack"
+lx start b
+says no 'a guest makes no subvolume' lx attach b -- /attack subvolume /
+lx stop -k b
+lx config -n b lxmgr.seccomp.profile=none
+lx start b
+says yes 'control: it does where the policy lets it' lx attach b -- /attack subvolume /
+lx stop -k b
+lx config -n b lxmgr.seccomp.profile=
+rmdir "$TREE/b/rootfs/escaped"
 
 # Limits: where the file system counts.
 if ! command -v lxmgr-disk >/dev/null; then
