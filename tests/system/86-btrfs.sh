@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC1091,SC2016,SC2034
 # Backend btrfs: subvolumes and snapshots, in a btrfs of the test's own.
 . ./lib.sh
-need mkfs.btrfs btrfs jq strace python3
+need mkfs.btrfs btrfs gcc jq strace python3
 
 TOP=$TREE
 truncate -s 2G "$TOP/.btrfs"
@@ -14,8 +14,11 @@ if ! mkfs.btrfs -q "$TOP/.btrfs" || ! mount -o loop "$TOP/.btrfs" "$TOP/.mnt"; t
 fi
 TREE=$TOP/.mnt/ct
 mkdir -m 711 "$TREE"
-# What there is but the images, which are kept.
-subvolumes() { btrfs subvolume list "$TOP/.mnt" | grep -vc ' path ct/.images/'; }
+# What there is but the images, which are kept. Some have no path that could be listed.
+subvolumes() {
+	btrfs filesystem sync "$TOP/.mnt" >/dev/null
+	echo $(($(btrfs inspect-internal dump-tree -t root "$TOP/.btrfs" | grep -c ' ROOT_REF ') - $(find "$TREE/.images" -mindepth 1 -maxdepth 1 | wc -l)))
+}
 inside() { # inside NAME COMMAND: in the stopped container
 	local rc
 	lx start "$1" && lx attach "$1" -- sh -c "$2"
@@ -94,10 +97,10 @@ OUT=$(python3 - "$root" <<-'END' 2>&1
 END
 )
 result $? 'a guest nests subvolumes, two of them read-only'
-is '1 2 3' 'it sees them' lx attach a -- sh -c 'echo $(cat /one/f /one/two/f /one/two/three/f)'
+is '123' 'it sees them' lx attach a -- sh -c 'echo $(cat /one/f /one/two/f /one/two/three/f)'
 ok 'copy of the running one' lx copy a nest
 lx stop -k a
-is '1 2 3' 'has them' inside nest 'echo $(cat /one/f /one/two/f /one/two/three/f); echo 9 >/one/two/f'
+is '123' 'has them' inside nest 'echo $(cat /one/f /one/two/f /one/two/three/f); echo 9 >/one/two/f'
 is 2 'of its own' inside a 'cat /one/two/f'
 deep='/one/two/three'
 for _ in $(seq 17); do deep=$deep/'x*'; done
@@ -105,12 +108,39 @@ ok 'to the bottom' inside nest "cd $deep && cd x* && cd x* && cd x*"
 ok 'snapshot' lx snapshot a nested
 inside a 'echo 8 >/one/two/f'
 ok 'restore' lx snapshot a -r nested
-is '1 2 3' 'has them, too' inside a 'echo $(cat /one/f /one/two/f /one/two/three/f)'
+is '123' 'has them, too' inside a 'echo $(cat /one/f /one/two/f /one/two/three/f)'
 before=$(subvolumes)
 ok 'destroy the copy' lx destroy -q nest
 is $((before - 6)) 'with all of them' subvolumes
 ok 'destroy with the snapshot' lx destroy -q -s a
 is $((before - 18)) 'leaves none' subvolumes
+
+# An image of backend loop there shares what it holds, by reflink.
+busybox r -B loop --fssize 64M
+inside r 'echo one >/a'
+ok 'loop: a shared copy' lx copy -s r r2
+is one 'loop: has it' inside r2 'cat /a; echo two >/a'
+lx start r
+lx attach r -- sh -c 'echo three >/a'
+ok 'loop: of a running one' lx copy -s r r3
+is three 'loop: has what was written a moment ago' inside r3 'cat /a'
+is three 'loop: the source does not see their writes' lx attach r -- cat /a
+lx stop -k r
+for c in r r2 r3; do lx destroy -q $c; done
+
+# What nobody counts: a subvolume of the guest's own.
+attack=$TOP/.attack
+ok 'the attack builds' gcc -O1 -static -Wall -o "$attack" attack.c
+cp "$attack" "$TREE/b/rootfs/attack"
+lx start b
+says no 'a guest makes no subvolume' lx attach b -- /attack subvolume /
+lx stop -k b
+lx config -n b lxmgr.seccomp.profile=none
+lx start b
+says yes 'control: it does where the policy lets it' lx attach b -- /attack subvolume /
+lx stop -k b
+lx config -n b lxmgr.seccomp.profile=
+rmdir "$TREE/b/rootfs/escaped"
 
 # Limits: where the file system counts.
 if ! command -v lxmgr-disk >/dev/null; then

@@ -5,6 +5,7 @@
  *
  *	attack tiocsti | shocker [PATH] | key NAME | exe SECONDS | raw DEVICE
  *	attack newmount FSTYPE:DIR | bind SOURCE:DIR | writable DIR | adrift DIR:FILE
+ *	attack subvolume DIR			in a directory on btrfs
  *	attack swap SECONDS:A:B			exchange two names, over and over
  *	attack lease SECONDS:FILE		have others wait that open it
  *	attack project DIR			take it out of its project, for quotas
@@ -14,6 +15,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
 #include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
@@ -88,6 +90,19 @@ static int project(const char *arg)
 		done = y.fsx_projid != x.fsx_projid ||
 		       ((x.fsx_xflags ^ y.fsx_xflags) & FS_XFLAG_PROJINHERIT);
 	return done;
+}
+
+/* A subvolume of its own, which no limit of another counts: by either call, and with high bits. */
+static int subvolume(const char *arg)
+{
+	struct btrfs_ioctl_vol_args a = { .name = "escaped" };
+	struct btrfs_ioctl_vol_args_v2 b = { .name = "escaped" };
+	int dir = open(arg, O_RDONLY | O_DIRECTORY);
+
+	return syscall(SYS_ioctl, dir, (unsigned long)BTRFS_IOC_SUBVOL_CREATE, &a) == 0 ||
+	       syscall(SYS_ioctl, dir, BTRFS_IOC_SUBVOL_CREATE | 1UL << 32, &a) == 0 ||
+	       syscall(SYS_ioctl, dir, (unsigned long)BTRFS_IOC_SUBVOL_CREATE_V2, &b) == 0 ||
+	       syscall(SYS_ioctl, dir, BTRFS_IOC_SUBVOL_CREATE_V2 | 1UL << 32, &b) == 0;
 }
 
 /* What is looked at under a name is soon another thing. */
@@ -254,10 +269,19 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(const char *arg);
-	} attacks[] = { { "tiocsti", tiocsti }, { "shocker", shocker },	  { "key", key },
-			{ "exe", exe },		{ "raw", raw },		  { "newmount", newmount },
-			{ "bind", bind },	{ "writable", writable }, { "adrift", adrift },
-			{ "swap", swap },	{ "lease", lease },	  { "project", project } };
+	} attacks[] = { { "tiocsti", tiocsti },
+			{ "shocker", shocker },
+			{ "key", key },
+			{ "exe", exe },
+			{ "raw", raw },
+			{ "newmount", newmount },
+			{ "bind", bind },
+			{ "writable", writable },
+			{ "adrift", adrift },
+			{ "swap", swap },
+			{ "lease", lease },
+			{ "project", project },
+			{ "subvolume", subvolume } };
 
 	if (argc > 3 && !strcmp(argv[1], "with-key"))
 		return with_key(argv + 2);

@@ -316,10 +316,15 @@ int subvol_limit(int fd, uint64_t bytes, struct lxmgr_err *err)
 		.lim = { .flags = BTRFS_QGROUP_LIMIT_MAX_RFER,
 			 .max_rfer = bytes ? bytes : UINT64_MAX /* takes it away */ },
 	};
-	cleanup_fd int dir = openat(fd, ".", DIR_FLAGS);
+	cleanup_fd int in = openat(fd, ".", DIR_FLAGS);
+	/* By way of the one it lies in: one that has reached its limit takes no change at all. */
+	cleanup_fd int dir = openat(fd, "..", DIR_FLAGS);
+	uint64_t id = 0;
+	int r = in < 0 || dir < 0 ? -errno : id_of(in, &id);
 
-	if (dir < 0)
-		return err_set(err, -errno, "open the subvolume");
+	if (r < 0)
+		return err_set(err, r, "look at the subvolume");
+	a.qgroupid = id;
 	if (ioctl(dir, BTRFS_IOC_QGROUP_LIMIT, &a) == 0)
 		return 0;
 	return errno == ENOTCONN || errno == EINVAL ? -ENOTCONN
