@@ -95,8 +95,16 @@ static int replace(struct storage *st, struct storage *new, struct lxmgr_err *er
 	if (is_outside(st))
 		return err_msg(err, -EOPNOTSUPP,
 			       "the root that lxmgr.rootfs.path names is not lxmgr's to replace");
+	/* The old one goes for good: the new one must be on the disk before. */
+	if (syncfs(st->ct_fd) < 0)
+		return err_set(err, -errno, "write the root file system to disk");
 	if (renameat2(st->ct_fd, tree(new), st->ct_fd, tree(st), RENAME_EXCHANGE) < 0)
 		return err_set(err, -errno, "put the root file system in place");
+	if (fsync(st->ct_fd) < 0) {
+		r = -errno;
+		renameat2(st->ct_fd, tree(new), st->ct_fd, tree(st), RENAME_EXCHANGE);
+		return err_set(err, r, "write the container's directory to disk");
+	}
 	r = remove_tree_at(st->ct_fd, tree(new));
 	if (r < 0)
 		log_warn("the old root cannot be removed: it is tried again, ignoring");
@@ -133,6 +141,12 @@ static int dir_open_root(struct storage *st, struct lxmgr_err *err)
 	return open_dir(st, err);
 }
 
+static int dir_open_view(struct storage *st, bool live, struct lxmgr_err *err)
+{
+	(void)live;
+	return open_dir(st, err);
+}
+
 /* A directory outside belongs to whoever made it. */
 static int destroy(struct storage *st, struct lxmgr_err *err)
 {
@@ -154,6 +168,7 @@ const struct storage_ops storage_dir = {
 	.check = check,
 	.mount = dir_mount,
 	.open_root = dir_open_root,
+	.open_view = dir_open_view,
 	.open_labelled = dir_open_root,
 	.destroy = destroy,
 	.usage = usage,
