@@ -247,6 +247,23 @@ ok 'and goes as well' eventually bash -c "! [ -e $TREE/mem ]"
 lx destroy -q mo2
 lx destroy -q mo
 
+# Two at once for one name: one wins, and what is reserved for it stays.
+for i in 1 2 3 4; do lx copy -q new twin >/dev/null 2>&1 & done
+wait
+ok 'one of four for one name' test -d "$TREE/twin"
+is 1 'has its ids' grep -c " $TREE/twin\$" "$VAR/lib/lxmgr/idmap"
+is '' 'the others are gone' find "$TREE" -maxdepth 1 -name '.twin*'
+lx destroy -q twin
+# A device in place of a file is not opened: that alone can have effects.
+mv "$TREE/new/rootfs/etc/hosts" "$TREE/hosts" 2>/dev/null
+mknod "$TREE/new/rootfs/etc/hosts" c 1 5
+strace -f -qq -yy -o "$TREE/trace" -e trace=read,pread64 lxmgr-copy -P "$TREE" -q new device
+ok 'a device for a file' test -d "$TREE/device"
+is 0 'is not read from' bash -c "grep -cE '(hosts|char 1:5)' $TREE/trace; true"
+rm "$TREE/new/rootfs/etc/hosts"
+mv "$TREE/hosts" "$TREE/new/rootfs/etc/hosts" 2>/dev/null
+lx destroy -q device
+
 # What is the same in both betrays both.
 mkdir -p "$TREE/new/rootfs/var/lib/dbus" "$TREE/new/rootfs/var/lib/systemd"
 echo 0123456789abcdef0123456789abcdef >"$TREE/new/rootfs/var/lib/dbus/machine-id"

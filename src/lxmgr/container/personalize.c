@@ -44,6 +44,21 @@ int personalize_check(const struct personalize *p, struct lxmgr_err *err)
 	return 0;
 }
 
+int personalize_open(int root, const char *path)
+{
+	cleanup_fd int fd = open_in(root, path, OPEN_NO_LINKS, O_PATH, 0);
+	char name[FD_PATH_SIZE];
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return -EINVAL;
+	r = open(fd_path(fd, name), O_RDONLY | O_CLOEXEC);
+	return r < 0 ? -errno : r;
+}
+
 int personalize_put(int root, const char *path, const char *text, size_t len, mode_t mode,
 		    struct lxmgr_err *err)
 {
@@ -116,7 +131,7 @@ static int hash_password(const char *password, char hash[CRYPT_OUTPUT_SIZE], str
 /* root's line of /etc/shadow gets the hash; the other lines stay as they are. */
 static int put_password(int root, const char *password, struct lxmgr_err *err)
 {
-	cleanup_fd int fd = open_in(root, "etc/shadow", OPEN_NO_LINKS, O_RDONLY | O_NONBLOCK, 0);
+	cleanup_fd int fd = personalize_open(root, "etc/shadow");
 	cleanup_strbuf struct strbuf b = { 0 };
 	cleanup_free char *text = NULL;
 	char hash[CRYPT_OUTPUT_SIZE];

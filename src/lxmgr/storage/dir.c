@@ -90,17 +90,18 @@ static int copy(struct storage *st, struct storage *to, const struct storage_cop
 /* Both have the same `storage` file: the names are exchanged. */
 static int replace(struct storage *st, struct storage *new, struct lxmgr_err *err)
 {
+	cleanup_fd int dir = openat(st->ct_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
 	if (is_outside(st))
 		return err_msg(err, -EOPNOTSUPP,
 			       "the root that lxmgr.rootfs.path names is not lxmgr's to replace");
 	/* The old one goes for good: the new one must be on the disk before. */
-	if (syncfs(st->ct_fd) < 0)
+	if (dir < 0 || syncfs(dir) < 0)
 		return err_set(err, -errno, "write the root file system to disk");
 	if (renameat2(st->ct_fd, tree(new), st->ct_fd, tree(st), RENAME_EXCHANGE) < 0)
 		return err_set(err, -errno, "put the root file system in place");
-	if (fsync(st->ct_fd) < 0) {
+	if (fsync(dir) < 0) {
 		r = -errno;
 		renameat2(st->ct_fd, tree(new), st->ct_fd, tree(st), RENAME_EXCHANGE);
 		return err_set(err, r, "write the container's directory to disk");
