@@ -194,7 +194,7 @@ status 3 'none of these is there' lx info x
 ok 'its own backend' lx copy -B dir new x
 lx destroy -q x
 # A start that fails takes the copy away.
-status 1 'ephemeral, cannot start' lx copy -e --define lxmgr.init.cmd=/nosuch new fails
+status 127 'ephemeral, cannot start' lx copy -e --define lxmgr.init.cmd=/nosuch new fails
 status 3 'is gone' lx info fails
 # A command, and then it stops; what of the host it sees.
 mkdir -p "$TREE/seen"
@@ -204,11 +204,11 @@ status 7 'its status' lx copy -q -e -m "bind=$TREE/seen:/mnt/seen:ro" new cmd --
 ok 'then it goes' eventually bash -c "! [ -e $TREE/cmd ]"
 is host 'read-only' cat "$TREE/seen/f"
 # Arguments for the hook.
-printf '#!/bin/sh\necho "$@" >%s/hooked\n' "$TREE" >"$TREE/hook"
+printf '#!/bin/sh\necho "$@" >%s/said\n' "$TREE" >"$TREE/hook"
 chmod 755 "$TREE/hook"
 lx config -n new "lxmgr.hook.clone=$TREE/hook"
 ok 'arguments for the hook' lx copy new hooked -- one two
-is 'hooked lxc clone new one two' 'come there' cat "$TREE/hooked"
+is 'hooked lxc clone new one two' 'come there' cat "$TREE/said"
 lx destroy -q hooked
 lx config -n new lxmgr.hook.clone=
 
@@ -344,7 +344,7 @@ ok 'one layer more than there may be' lx copy -q -s fl "fl$((n + 1))"
 is 2 'the others were made one' grep -c ^layer "$TREE/fl/storage"
 is "$was" 'which is what they were' sum fl
 cd "$(root_of fl)/w" || exit 1
-is 'b c' 'what was deleted' ls -C d
+is 'b c' 'what was deleted' bash -c 'echo $(ls d)'
 is 'n' 'what was replaced by an empty one' ls op
 is 'moved' 'what was moved' cat moved/in/f
 is 'y' 'what became a directory' ls kind

@@ -185,10 +185,9 @@ static void test_health(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_levels), cmocka_unit_test(test_bad_levels),
-		cmocka_unit_test(test_groups), cmocka_unit_test(test_units),
-		cmocka_unit_test(test_snapshot_timer),
-		cmocka_unit_test(test_health),
+		cmocka_unit_test(test_levels),	       cmocka_unit_test(test_bad_levels),
+		cmocka_unit_test(test_groups),	       cmocka_unit_test(test_units),
+		cmocka_unit_test(test_snapshot_timer), cmocka_unit_test(test_health),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -42,10 +42,11 @@ struct flatten {
 static int make_parents(struct flatten *f, const char *path);
 
 /* A socket, which tar has no entry for. */
-static int add_socket(struct flatten *f, const char *path)
+static int add_socket(struct flatten *f, const char *path, const struct stat *st)
 {
 	int r = make_parents(f, path);
 	cleanup_fd int from = -EBADF, to = -EBADF;
+	struct timespec times[2];
 
 	if (r < 0)
 		return r;
@@ -55,7 +56,10 @@ static int add_socket(struct flatten *f, const char *path)
 	to = open_in(f->out, path, OPEN_NO_XDEV, O_PATH | O_NOFOLLOW, 0);
 	if (from < 0 || to < 0)
 		return from < 0 ? from : to;
-	return tree_copy_attributes(from, to, f->err);
+	times[0] = st->st_atim;
+	times[1] = st->st_mtim;
+	r = tree_copy_attributes(from, to, f->err);
+	return r == 0 && utimensat(f->out, path, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : r;
 }
 
 static int add_path(struct flatten *f, const char *path)
@@ -65,7 +69,7 @@ static int add_path(struct flatten *f, const char *path)
 	if (fstatat(f->whole, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	if (S_ISSOCK(st.st_mode))
-		return add_socket(f, path);
+		return add_socket(f, path, &st);
 	return fprintf(f->list, "./%s", path) < 0 || fputc('\0', f->list) == EOF ? -EIO : 0;
 }
 
