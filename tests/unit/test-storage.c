@@ -27,6 +27,7 @@ static void test_record(void **state)
 		"version = 2\nbackend = overlay\nbase = abc\ntree = overlay.1\nlayer = 01ab\nlayer "
 		"= 02cd\n",
 		"version = 2\nbackend = dir\nbytes = 1073741824\ninodes = 1000\n",
+		"version = 2\nbackend = overlay\nbase = abc\nmemory = 8388608\n",
 	};
 	static const struct {
 		const char *text, *error;

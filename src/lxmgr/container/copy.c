@@ -251,7 +251,8 @@ int lxmgr_container_copy(struct lxmgr_container *c, const char *name,
 	if (r < 0 && copy.d.path_fd >= 0 && storage_collect(copy.d.path_fd, NULL) < 0)
 		log_warn("layers of the unfinished copy stay, ignoring");
 	if (r == 0)
-		r = units_sync(copy.d.path, name, &copy.d.config, err) < 0 ? err->code : 0;
+		r = units_sync(copy.d.path, name, &copy.d.config, err);
+	r = r < 0 ? r : 0;
 	if (r == 0 && ret_name && !(*ret_name = strdup(name)))
 		r = err_set(err, -ENOMEM, "copy");
 	draft_close(&copy.d);
