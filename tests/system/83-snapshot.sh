@@ -195,6 +195,20 @@ for b in dir overlay; do
 			inside k 'echo new >/f'
 		done
 	done
+	# A call that fails: the old is there as long as the new is not.
+	for call in syncfs fsync mkdirat renameat renameat2 openat; do
+		for n in $(places 1 2 3 5); do
+			if timeout 60 strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:error=EIO:when=$n" \
+				lxmgr-snapshot -P "$TREE" -q k -r s >/dev/null 2>&1; then
+				want=old
+			else
+				want='(old|new)'
+				[ $call = openat ] || want=new
+			fi
+			says "^$want\$" "$b: restore with EIO at $call $n" inside k 'cat /f'
+			inside k 'echo new >/f'
+		done
+	done
 	lx snapshot -q k -d s
 	is '' "$b: nothing unfinished is left" find "$TREE/k" "$TREE/k/snapshots" -maxdepth 1 \( -name '.*new*' -o -name '.*dead*' -o -name 'rootfs.new' -o -name 'overlay*' -not -name "$(sed -n 's/^tree = //p' "$TREE/k/storage" | grep . || echo overlay)" \)
 	lx destroy -q k
