@@ -307,7 +307,7 @@ kill -TERM $pid
 wait $pid
 is 1 'interrupted' echo $?
 is '' 'nothing is left behind' find "$TREE" -maxdepth 1 -name '.fz4*'
-rm -rf "$TREE/gate" "$TREE/bin"
+rm -rf "$TREE/gate" "${TREE:?}/bin"
 lx destroy -q fz3
 lx destroy -q -s fz
 lx destroy -q new

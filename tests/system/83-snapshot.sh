@@ -156,12 +156,12 @@ lx destroy -q -s m
 busybox o -B dir
 mv "$TREE/o/rootfs" "$TREE/outside"
 lx config -n o "lxmgr.rootfs.path=dir:$TREE/outside"
-echo then >"$TREE/outside/f"
+echo before >"$TREE/outside/f"
 ok 'outside: snapshot' lx snapshot -q o s
 echo now >"$TREE/outside/f"
 is 'M /f (data)' 'outside: diff' lx snapshot o --diff s
 ok 'outside: a container from it' lx snapshot -q o -r s -N o2
-is then 'is as it was then' cat "$TREE/o2/rootfs/f"
+is before 'is as it was then' cat "$TREE/o2/rootfs/f"
 status 1 'outside: not in place' lx snapshot o -r s
 is now 'which changed nothing' cat "$TREE/outside/f"
 # A base that another stands on by its path, as LXC's copies do.
