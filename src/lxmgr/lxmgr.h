@@ -172,7 +172,13 @@ struct lxmgr_copy_opts {
 	bool keep_name;	  /* the host name stays that of the source */
 	bool keep_mac, keep_addresses; /* fixed ones of the config, which are taken out else */
 	bool keep_identity;	       /* machine-id and ssh host keys stay */
-	const char *const *defines;    /* KEY=VALUE, saved into its config; NULL-terminated */
+	/* Ephemeral, backend overlay: what it writes stays in memory, this many bytes; 0: on disk.
+	 */
+	uint64_t memory;
+	const char *backend;	      /* that of the source, which is all there is yet; or NULL */
+	const char *const *hook_args; /* more arguments for lxmgr.hook.clone; NULL-terminated, or
+				       * NULL */
+	const char *const *defines;   /* KEY=VALUE, saved into its config; NULL-terminated */
 	void (*progress)(const char *text, int permille, void *arg);
 	void *progress_arg;
 	bool *ret_no_keys; /* set if it has no ssh host keys now, for want of ssh-keygen; or NULL */
@@ -212,6 +218,31 @@ void lxmgr_snapshot_free(struct lxmgr_snapshot *list, size_t n);
 /* The stopped container's root becomes that of the snapshot, at one instant; its config stays. */
 int lxmgr_snapshot_restore(struct lxmgr_container *c, const char *name, struct lxmgr_err *err);
 int lxmgr_snapshot_destroy(struct lxmgr_container *c, const char *name, struct lxmgr_err *err);
+/* One by lxmgr.snapshot.schedule: its name tells the time. */
+int lxmgr_snapshot_scheduled(struct lxmgr_container *c, char ret_name[64], struct lxmgr_err *err);
+/* Destroy those made by schedule that lxmgr.snapshot.keep does not keep, and no others; fn (may be
+ * NULL) is told of each. LXMGR_WRONG_STATE: the key is not set. */
+int lxmgr_snapshot_expire(struct lxmgr_container *c, void (*fn)(const char *name, void *arg),
+			  void *arg, struct lxmgr_err *err);
+
+enum {
+	LXMGR_DIFF_TYPE = 1, /* a directory became a file, or the like */
+	LXMGR_DIFF_DATA = 2, /* bytes, the target of a link, a device's numbers */
+	LXMGR_DIFF_MODE = 4,
+	LXMGR_DIFF_OWNER = 8,
+	LXMGR_DIFF_XATTR = 16, /* access control lists and capabilities, too */
+};
+struct lxmgr_diff {
+	char change;	   /* '+', '-' or 'M' */
+	unsigned int what; /* LXMGR_DIFF_* of an 'M' */
+	const char *path;  /* inside, any bytes but NUL */
+};
+/* What is different in the snapshot `to` (NULL: the container as it is now, which may run) from
+ * what was in the snapshot `from`: fn is told of each path, a directory before what is in it, and
+ * ends it with anything but 0. */
+int lxmgr_snapshot_diff(struct lxmgr_container *c, const char *from, const char *to,
+			int (*fn)(const struct lxmgr_diff *d, void *arg), void *arg,
+			struct lxmgr_err *err);
 /* The snapshot as a container that never runs: for lxmgr_container_copy(). */
 int lxmgr_snapshot_open(struct lxmgr_container *c, const char *name, struct lxmgr_container **ret,
 			struct lxmgr_err *err);

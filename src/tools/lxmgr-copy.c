@@ -1,14 +1,19 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "tool.h"
 
+#include <errno.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static struct lxmgr_copy_opts o;
 static struct strings defines;
-static const char *newname, *backend, *unsupported;
-static bool rename_it, foreground, daemonize, keep_data, allow_running;
+static struct strings mounts;
+static const char *newname, *tmpfs_size, *fssize;
+static bool rename_it, foreground, daemonize, keep_data, allow_running, tmpfs;
 
 static const struct opt opts[] = {
 	{ 'N', "newname", OPT_STRING, &newname, "NEWNAME", "name of the copy" },
@@ -27,17 +32,19 @@ static const struct opt opts[] = {
 	{ 0, "define", OPT_STRINGS, &defines, "KEY=VALUE", "set a key in the copy's config" },
 	{ 'a', "allowrunning", OPT_FLAG, &allow_running, NULL,
 	  "for LXC's scripts: a running container may always be copied" },
-	{ 'B', "backingstorage", OPT_STRING, &backend, "TYPE",
+	{ 'B', "backingstorage", OPT_STRING, &o.backend, "TYPE",
 	  "that of the container, or best: it stays as it is" },
-	{ 't', "tmpfs", OPT_STRING, &unsupported, "SIZE", "refused: not done yet" },
-	{ 'm', "mount", OPT_STRING, &unsupported, "SPEC",
-	  "refused: --define lxmgr.mount.entry=... does it" },
-	{ 'L', "fssize", OPT_STRING, &unsupported, "SIZE", "refused: no backend here has a size" },
+	{ 't', "tmpfs", OPT_FLAG, &tmpfs, NULL, "with -e: what it writes stays in memory" },
+	{ 0, "tmpfs-size", OPT_STRING, &tmpfs_size, "SIZE",
+	  "the same, and how much (default: half of the host's memory)" },
+	{ 'm', "mount", OPT_STRINGS, &mounts, "bind=SRC[:DEST[:OPTIONS]]",
+	  "with -e: a directory or file of the host's in the copy" },
+	{ 'L', "fssize", OPT_STRING, &fssize, "SIZE", "refused: no backend here has a size" },
 };
 
 static const struct tool tool = {
 	.name = "lxmgr-copy",
-	.usage = "[-n] NAME [-N] NEWNAME [OPTIONS]",
+	.usage = "[-n] NAME [-N] NEWNAME [OPTIONS] [-- ARGUMENT...]",
 	.summary = "Copy or rename a container.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),
@@ -45,7 +52,90 @@ static const struct tool tool = {
 	.no_rcfile = true,
 };
 
-static int start(const char *name)
+/* "SIZE" as the keys of limits have it: bytes, or with K, M, G, T. */
+static uint64_t parse_size(const char *text)
+{
+	static const char units[] = "KMGT";
+	unsigned long long n;
+	const char *unit;
+	char *end;
+
+	errno = 0;
+	n = strtoull(text, &end, 10);
+	unit = *end ? strchr(units, *end) : NULL;
+	if (errno || *text < '0' || *text > '9' || (*end && (!unit || end[1])) || !n)
+		tool_usage_error(
+			"--tmpfs-size: '%s' is no size: bytes, or a number with K, M, G, T",
+			tool_text(text));
+	for (ptrdiff_t i = unit ? unit - units + 1 : 0; i > 0; i--) {
+		if (n > UINT64_MAX / 1024)
+			tool_usage_error("--tmpfs-size: '%s' is too much", tool_text(text));
+		n *= 1024;
+	}
+	return n;
+}
+
+static uint64_t half_of_memory(void)
+{
+	return (uint64_t)sysconf(_SC_PHYS_PAGES) / 2 * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+/* LXC's "bind=/src[:/dest[:options]]" as lxmgr.mount.entry. */
+static void add_mount(const char *spec)
+{
+	const char *src, *dest, *options = "", *colon;
+	struct stat st;
+	char *text;
+
+	if (!strncmp(spec, "overlay=", 8) || !strncmp(spec, "aufs=", 5))
+		tool_usage_error("-m '%s' is refused: a layer of the host's over its own directory "
+				 "would not be written with the copy's ids; bind=... it",
+				 tool_text(spec));
+	if (strncmp(spec, "bind=/", 6) != 0 || strpbrk(spec, " \t\n\\"))
+		tool_usage_error("-m '%s' is not bind=/SRC[:/DEST[:OPTIONS]]", tool_text(spec));
+	src = spec + 5;
+	colon = strchr(src, ':');
+	dest = colon ? colon + 1 : src;
+	if (colon && (options = strchr(dest, ':')))
+		options++;
+	options = options ? options : "";
+	if (*dest != '/')
+		tool_usage_error("-m '%s': the place in the copy begins with '/'", tool_text(spec));
+	{
+		int n = colon ? (int)(colon - src) : (int)strlen(src);
+		int m = *options ? (int)(options - 1 - dest) : (int)strcspn(dest, ":");
+		char *path = strndup(src, (size_t)n);
+
+		if (!path ||
+		    asprintf(&text, "lxmgr.mount.entry=%s %.*s none bind,create=%s%s%s 0 0", path,
+			     m - 1, dest + 1,
+			     stat(path, &st) == 0 && !S_ISDIR(st.st_mode) ? "file" : "dir",
+			     *options ? "," : "", options) < 0)
+			tool_no_memory();
+		free(path);
+	}
+	strings_add(&defines, text);
+}
+
+/* The command runs, and then the copy is stopped. */
+static int run_command(struct lxmgr_container *c, const char *const *argv)
+{
+	struct lxmgr_attach_opts ao = {
+		.argv = argv, .clear_env = true, .uid = (uid_t)-1, .gid = (gid_t)-1
+	};
+	struct lxmgr_stop_opts so = { .timeout_ms = -1, .if_running = true };
+	struct lxmgr_err err = { 0 };
+	int status = 125;
+
+	if (lxmgr_container_attach(c, &ao, &status, &err) < 0)
+		status = tool_error(&err);
+	memset(&err, 0, sizeof(err));
+	if (lxmgr_container_stop(c, &so, &err) < 0)
+		tool_error(&err);
+	return status;
+}
+
+static int start(const char *name, const char *const *argv)
 {
 	struct lxmgr_start_opts so = {
 		.foreground = foreground, .uid = (uid_t)-1, .gid = (gid_t)-1, .warn = tool_warn
@@ -57,8 +147,17 @@ static int start(const char *name)
 	if (r < 0)
 		return tool_error(&err);
 	r = lxmgr_container_start(c, &so, &err);
+	if (r < 0) {
+		r = tool_error(&err);
+		/* It was to live no longer than its run. */
+		memset(&err, 0, sizeof(err));
+		if (!keep_data && lxmgr_container_destroy(c, true, false, &err) < 0)
+			tool_error(&err);
+	} else {
+		r = *argv ? run_command(c, argv) : 0;
+	}
 	lxmgr_container_close(c);
-	return r < 0 ? tool_error(&err) : 0;
+	return r;
 }
 
 static int rename_container(struct lxmgr_container *c)
@@ -72,7 +171,7 @@ static int rename_container(struct lxmgr_container *c)
 	return 0;
 }
 
-static int copy_container(struct lxmgr_container *c)
+static int copy_container(struct lxmgr_container *c, const char *const *argv)
 {
 	struct lxmgr_err err = { 0 };
 	bool ephemeral = o.ephemeral, no_keys = false;
@@ -83,6 +182,8 @@ static int copy_container(struct lxmgr_container *c)
 		o.ephemeral = false;
 	o.try_share = ephemeral;
 	o.defines = defines.v;
+	o.memory = tmpfs_size ? parse_size(tmpfs_size) : tmpfs ? half_of_memory() : 0;
+	o.hook_args = ephemeral ? NULL : argv;
 	o.progress = tool_progress;
 	o.ret_no_keys = &no_keys;
 	if (lxmgr_container_copy(c, newname, &o, &name, &err) < 0)
@@ -96,8 +197,10 @@ static int copy_container(struct lxmgr_container *c)
 			tool.name, name);
 	if (!common.quiet)
 		printf("Created %s as a copy of %s\n", name, common.name);
+	if (o.memory && !common.quiet)
+		printf("What it writes is in memory: a reboot of it takes all of that away\n");
 	if (ephemeral)
-		status = start(name);
+		status = start(name, argv);
 	free(name);
 	return status;
 }
@@ -105,27 +208,42 @@ static int copy_container(struct lxmgr_container *c)
 int main(int argc, char **argv)
 {
 	struct lxmgr_container *c;
-	int rest = tool_parse(&tool, argc, argv), status;
+	int rest = tool_parse(&tool, argc, argv), status, dashes = 1;
 
-	if (rest < argc)
+	while (dashes < argc && strcmp(argv[dashes], "--") != 0)
+		dashes++;
+	/* What stands behind "--" is never the new name. */
+	if (dashes + 1 < argc && newname == argv[dashes + 1]) {
+		newname = NULL;
+		rest = dashes + 1;
+	}
+	if (rest < argc && rest <= dashes)
 		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));
-	if (unsupported)
-		tool_usage_error("-t, -m and -L are refused (see lxmgr-copy(1))");
-	if (backend && strcmp(backend, "best") != 0)
-		tool_usage_error("-B '%s' is refused: a copy has the backend of its source",
-				 tool_text(backend));
+	if (fssize)
+		tool_usage_error("-L is refused: no backend here has a size of its own");
+	if (o.backend && !strcmp(o.backend, "best"))
+		o.backend = NULL;
+	if ((tmpfs || tmpfs_size || mounts.n) && !o.ephemeral)
+		tool_usage_error("-t, --tmpfs-size and -m go with -e");
+	if ((tmpfs || tmpfs_size) && keep_data)
+		tool_usage_error("-D and -t exclude each other: what is in memory cannot be kept");
+	if (rest < argc && foreground)
+		tool_usage_error("-F goes without a command");
 	if (!newname && !o.ephemeral)
 		tool_usage_error("no name for the copy (-N NEWNAME)");
-	if (rename_it && (o.ephemeral || o.share || o.path))
-		tool_usage_error("-R goes without -e, -s and -p");
+	if (rename_it && (o.ephemeral || o.share || o.path || rest < argc))
+		tool_usage_error("-R goes without -e, -s, -p and arguments");
 	if ((foreground || keep_data || daemonize) && !o.ephemeral)
 		tool_usage_error("-F, -d and -D go with -e");
 	if (foreground && daemonize)
 		tool_usage_error("-F and -d exclude each other");
 	if (keep_data && !newname)
 		tool_usage_error("-D needs a name for the copy (-N NEWNAME)");
+	for (size_t i = 0; i < mounts.n; i++)
+		add_mount(mounts.v[i]);
 	c = tool_open();
-	status = rename_it ? rename_container(c) : copy_container(c);
+	status = rename_it ? rename_container(c)
+			   : copy_container(c, (const char *const *)argv + rest);
 	lxmgr_container_close(c);
 	return tool_exit(status);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "report.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +9,8 @@
 
 static struct lxmgr_snapshot_opts o;
 static struct strings defines;
-static const char *destroy, *restore, *newname, *comment_file;
-static bool list, comments;
+static const char *destroy, *restore, *newname, *comment_file, *diff_from;
+static bool list, comments, scheduled, expire;
 
 static const struct opt opts[] = {
 	{ 0, "snapshot", OPT_STRING, &o.name, "SNAP", "its name (default: snap0, snap1, ...)" },
@@ -23,6 +24,12 @@ static const struct opt opts[] = {
 	  "the container's root becomes that of SNAP" },
 	{ 'N', "newname", OPT_STRING, &newname, "NAME",
 	  "with -r: a new container from it, and the container stays" },
+	{ 0, "diff", OPT_STRING, &diff_from, "SNAP",
+	  "what is different in the second snapshot, or in the container now" },
+	{ 0, "scheduled", OPT_FLAG, &scheduled, NULL,
+	  "as lxmgr.snapshot.schedule does: named by its time; then --expire" },
+	{ 0, "expire", OPT_FLAG, &expire, NULL,
+	  "destroy of these what lxmgr.snapshot.keep does not keep" },
 	{ 0, "define", OPT_STRINGS, &defines, "KEY=VALUE", "with -N: set a key in its config" },
 };
 
@@ -154,6 +161,90 @@ static const char *read_comment(void)
 	return line;
 }
 
+struct words {
+	unsigned int bit;
+	const char *word;
+};
+static const struct words words[] = { { LXMGR_DIFF_TYPE, "type" },
+				      { LXMGR_DIFF_DATA, "data" },
+				      { LXMGR_DIFF_MODE, "mode" },
+				      { LXMGR_DIFF_OWNER, "owner" },
+				      { LXMGR_DIFF_XATTR, "xattr" } };
+
+static int print_change(const struct lxmgr_diff *d, void *arg)
+{
+	const char *before = " (";
+
+	(void)arg;
+	printf("%c %s", d->change, tool_text(d->path));
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (d->what & words[i].bit) {
+			printf("%s%s", before, words[i].word);
+			before = ",";
+		}
+	puts(d->what ? ")" : "");
+	return ferror(stdout) ? -EPIPE : 0;
+}
+
+static int add_change(const struct lxmgr_diff *d, void *arg)
+{
+	const char *change = d->change == '+' ? "added" : d->change == '-' ? "deleted" : "modified";
+	json_t *what = json_array();
+
+	for (size_t i = 0; i < ARRAY_SIZE(words); i++)
+		if (d->what & words[i].bit)
+			json_array_append_new(what, json_string(words[i].word));
+	return json_array_append_new(arg, json_pack("{so ss so}", "path", report_text(d->path),
+						    "change", change, "what", what)) < 0
+		       ? -ENOMEM
+		       : 0;
+}
+
+static int diff(struct lxmgr_container *c)
+{
+	json_t *v = common.json ? json_array() : NULL;
+	struct lxmgr_err err = { 0 };
+
+	if (lxmgr_snapshot_diff(c, diff_from, o.name, v ? add_change : print_change, v, &err) < 0)
+		return tool_error(&err);
+	if (v)
+		report_json(v);
+	return 0;
+}
+
+static void told(const char *name, void *arg)
+{
+	(void)arg;
+	if (!common.quiet)
+		printf("Destroyed snapshot %s of %s\n", name, common.name);
+}
+
+static int expire_old(struct lxmgr_container *c)
+{
+	struct lxmgr_err err = { 0 };
+
+	return lxmgr_snapshot_expire(c, told, NULL, &err) < 0 ? tool_error(&err) : 0;
+}
+
+static int by_clock(struct lxmgr_container *c)
+{
+	struct lxmgr_err err = { 0 };
+	char name[64], *keep = NULL;
+	int r;
+
+	if (lxmgr_snapshot_scheduled(c, name, &err) < 0)
+		return tool_error(&err);
+	if (!common.quiet)
+		printf("Created snapshot %s of %s\n", name, common.name);
+	/* Without the key all are kept. */
+	r = lxmgr_container_get_item(c, "lxmgr.snapshot.keep", &keep, &err);
+	if (r < 0)
+		return tool_error(&err);
+	r = *keep ? expire_old(c) : 0;
+	free(keep);
+	return r;
+}
+
 static int create(struct lxmgr_container *c)
 {
 	struct lxmgr_err err = { 0 };
@@ -174,6 +265,10 @@ static int run(struct lxmgr_container *c)
 
 	if (list)
 		return show(c);
+	if (diff_from)
+		return diff(c);
+	if (scheduled || expire)
+		return scheduled ? by_clock(c) : expire_old(c);
 	if (restore)
 		return newname ? restore_new(c) : restore_here(c);
 	if (!destroy)
@@ -190,8 +285,11 @@ int main(int argc, char **argv)
 
 	if (rest < argc)
 		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));
-	if (list + !!destroy + !!restore + (o.name || o.comment || comment_file) > 1)
-		tool_usage_error("list, destroy, restore and create exclude each other");
+	if (list + !!destroy + !!restore + !!diff_from + scheduled + expire +
+		    ((o.name && !diff_from) || o.comment || comment_file) >
+	    1)
+		tool_usage_error("list, destroy, restore, diff, --scheduled, --expire and create "
+				 "exclude each other");
 	if (o.comment && comment_file)
 		tool_usage_error("--comment and -c exclude each other");
 	if ((newname || defines.n) && !restore)
@@ -200,8 +298,8 @@ int main(int argc, char **argv)
 		tool_usage_error("--define goes with -N");
 	if (comments && !list)
 		tool_usage_error("-C goes with -L");
-	if (common.json && !list)
-		tool_usage_error("--json goes with -L");
+	if (common.json && !list && !diff_from)
+		tool_usage_error("--json goes with -L and --diff");
 	c = tool_open();
 	status = run(c);
 	lxmgr_container_close(c);

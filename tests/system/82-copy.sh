@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC1091,SC2016
 # Copies: full and shared, of stopped and running containers, ephemeral ones, and renames.
 . ./lib.sh
+need jq python3
 
 root_sum() { # root_sum NAME: what its root holds, seen from inside
 	lx start "$1" >/dev/null && lx attach "$1" -- sh -c 'cd / && find . -xdev \( -path ./proc -o -path ./sys -o -path ./dev -o -path ./run -o -path ./etc \) -prune -o -print | sort | while read -r f; do ls -ldn "$f" | cut -d" " -f1; [ ! -f "$f" ] || md5sum <"$f"; done; echo "$(find . -xdev | wc -l)"' | md5sum
@@ -178,6 +179,184 @@ ok 'and goes as well' eventually bash -c "! [ -e $TREE/$short ]"
 ok 'ephemeral, kept' lx copy -e -D new stays
 lx stop -k stays
 ok 'is there' test -d "$TREE/stays"
+
+status 64 'in memory, and kept' lx copy -e -D -t new stays2
+status 64 'in memory, and not ephemeral' lx copy -t new stays2
+status 64 'a size that is none' lx copy -e --tmpfs-size=1X new x
+status 6 'in memory: not by backend dir' lx copy -e -t new mem
+says "needs backend 'overlay'" 'with the reason' lx copy -e -t new mem
+status 3 'and nothing of it' lx info mem
+status 64 'a mount of LXC that there is not' lx copy -e -m overlay=/srv:/srv new x
+status 64 'nor a relative one' lx copy -e -m bind=srv new x
+status 64 'no size of a backend' lx copy -L 5G new x
+status 1 'another backend' lx copy -B overlay new x
+status 3 'none of these is there' lx info x
+ok 'its own backend' lx copy -B dir new x
+lx destroy -q x
+# A start that fails takes the copy away.
+status 127 'ephemeral, cannot start' lx copy -e --define lxmgr.init.cmd=/nosuch new fails
+status 3 'is gone' lx info fails
+# A command, and then it stops; what of the host it sees.
+mkdir -p "$TREE/seen"
+echo host >"$TREE/seen/f"
+is host 'a command in a copy' bash -c "lxmgr-copy -P $TREE -q -e -m bind=$TREE/seen:/mnt/seen:ro new cmd -- cat /mnt/seen/f"
+status 7 'its status' lx copy -q -e -m "bind=$TREE/seen:/mnt/seen:ro" new cmd -- sh -c 'echo x >/mnt/seen/f || exit 7'
+ok 'then it goes' eventually bash -c "! [ -e $TREE/cmd ]"
+is host 'read-only' cat "$TREE/seen/f"
+# Arguments for the hook.
+printf '#!/bin/sh\necho "$@" >%s/said\n' "$TREE" >"$TREE/hook"
+chmod 755 "$TREE/hook"
+lx config -n new "lxmgr.hook.clone=$TREE/hook"
+ok 'arguments for the hook' lx copy new hooked -- one two
+is 'hooked lxc clone new one two' 'come there' cat "$TREE/said"
+lx destroy -q hooked
+lx config -n new lxmgr.hook.clone=
+
+# In memory.
+busybox mo -B overlay
+lx start mo
+lx attach mo -- sh -c 'echo disk >/f; mkdir /d; chown 3:4 /d; chmod 1777 /'
+lx stop -k mo
+lx copy -q -s mo mo2
+ok 'ephemeral in memory' lx copy -e --tmpfs-size=8M mo mem
+is 'disk 3:4 1777' 'has what the container has' lx attach mem -- sh -c 'echo $(cat /f; stat -c %u:%g /d; stat -c %a /)'
+is mem 'and a name of its own' lx attach mem -- cat /etc/hostname
+lx attach mem -- sh -c 'echo memory >/f; rm -r /d; echo >/only-in-memory; chown 5:6 /f'
+is 'memory 5:6' 'it can be written to' lx attach mem -- sh -c 'echo $(cat /f; stat -c %u:%g /f)'
+is '' 'but not on the disk' find "$TREE/mem" -name only-in-memory
+status 1 'no more than there is' lx attach mem -- dd if=/dev/zero of=/big bs=1M count=16
+status 6 'it is not copied while it runs' lx copy mem mem2
+status 6 'nor kept' lx snapshot mem
+
+lx stop -k mem
+ok 'and goes when it stops' eventually bash -c "! [ -e $TREE/mem ]"
+lx start mo
+is disk 'the container has what it had' lx attach mo -- cat /f
+lx stop -k mo
+# Thirteen layers, and one more in memory.
+for i in $(seq 13); do
+	sed -n '/^layer/p' "$TREE/mo/storage" | wc -l >"$TREE/n"
+	lx start mo && lx attach mo -- sh -c "echo $i >/n$i" && lx stop -k mo
+	[ "$(cat "$TREE/n")" -lt 12 ] || break
+	lx copy -q -s mo "mo-$i" && lx destroy -q "mo-$i"
+done
+ok 'in memory, above as many layers as there may be' lx copy -e -t mo mem
+is "disk $(cat "$TREE/n")" 'has all' lx attach mem -- sh -c 'echo $(cat /f; ls /n* | wc -l)'
+lx stop -k mem
+ok 'and goes as well' eventually bash -c "! [ -e $TREE/mem ]"
+lx destroy -q mo2
+lx destroy -q mo
+
+# Two at once for one name: one wins, and what is reserved for it stays.
+for i in 1 2 3 4; do lx copy -q new twin >/dev/null 2>&1 & done
+wait
+ok 'one of four for one name' test -d "$TREE/twin"
+is 1 'has its ids' grep -c " $TREE/twin\$" "$VAR/lib/lxmgr/idmap"
+is '' 'the others are gone' find "$TREE" -maxdepth 1 -name '.twin*'
+lx destroy -q twin
+# A device in place of a file is not opened: that alone can have effects.
+mv "$TREE/new/rootfs/etc/hosts" "$TREE/hosts" 2>/dev/null
+mknod "$TREE/new/rootfs/etc/hosts" c 1 5
+strace -f -qq -yy -o "$TREE/trace" -e trace=read,pread64 lxmgr-copy -P "$TREE" -q new device
+ok 'a device for a file' test -d "$TREE/device"
+is 0 'is not read from' bash -c "grep -cE '(hosts|char 1:5)' $TREE/trace; true"
+rm "$TREE/new/rootfs/etc/hosts"
+mv "$TREE/hosts" "$TREE/new/rootfs/etc/hosts" 2>/dev/null
+lx destroy -q device
+
+# What is the same in both betrays both.
+mkdir -p "$TREE/new/rootfs/var/lib/dbus" "$TREE/new/rootfs/var/lib/systemd"
+echo 0123456789abcdef0123456789abcdef >"$TREE/new/rootfs/var/lib/dbus/machine-id"
+echo seed >"$TREE/new/rootfs/var/lib/systemd/random-seed"
+lx copy -q new ident
+is 1 "D-Bus has the copy's machine-id" bash -c "cat $TREE/ident/rootfs/etc/machine-id $TREE/ident/rootfs/var/lib/dbus/machine-id | sort -u | wc -l"
+ok 'which is not that of the source' bash -c "! grep -q 0123456789abcdef $TREE/ident/rootfs/etc/machine-id"
+ok 'no random seed' bash -c "! [ -e $TREE/ident/rootfs/var/lib/systemd/random-seed ]"
+lx destroy -q ident
+
+# Killed while the source stands still: that goes on. The copier is stopped just behind the freeze.
+busybox fz -B dir
+lx start fz
+for how in copy snapshot; do
+	mkfifo "$TREE/gate"
+	mkdir -p "$TREE/bin"
+	printf '#!/bin/sh\n: <%s/gate\nexec /bin/cp "$@"\n' "$TREE" >"$TREE/bin/cp"
+	chmod 755 "$TREE/bin/cp"
+	if [ $how = copy ]; then
+		PATH=$TREE/bin:$PATH lxmgr-copy -P "$TREE" -q fz fz2 &
+	else
+		PATH=$TREE/bin:$PATH lxmgr-snapshot -P "$TREE" -q fz &
+	fi
+	pid=$!
+	ok "$how: the copier waits with the container frozen" eventually bash -c "! timeout 2 lxmgr-attach -P $TREE fz -- true"
+	kill -9 $pid
+	wait $pid 2>/dev/null
+	ok "$how: killed, the container goes on" eventually timeout 5 lxmgr-attach -P "$TREE" fz -- true
+	rm -f "$TREE/gate"
+done
+lx stop -k fz
+lx copy -q fz fz3
+lx snapshot -q fz
+is '' 'and what was begun is taken away' find "$TREE" "$TREE/fz/snapshots" -maxdepth 1 -name '.*new*'
+# Interrupted: nothing stays.
+mkfifo "$TREE/gate"
+PATH=$TREE/bin:$PATH lxmgr-copy -P "$TREE" -q fz fz4 &
+pid=$!
+eventually bash -c "ls -d $TREE/.fz4.new-*"
+kill -TERM $pid
+wait $pid
+is 1 'interrupted' echo $?
+is '' 'nothing is left behind' find "$TREE" -maxdepth 1 -name '.fz4*'
+rm -rf "$TREE/gate" "${TREE:?}/bin"
+lx destroy -q fz3
+lx destroy -q -s fz
+lx destroy -q new
+
+# Many layers into one: what the kernel says of the whole, for all that a layer can hold.
+busybox fl -B overlay
+inside() { lx start "$1" && lx attach "$1" -- sh -c "$2" && lx stop -k "$1"; }
+inside fl 'mkdir -p /w/d/sub /w/op/old /w/mv/in; for i in a b c; do echo $i >/w/d/$i; done; for i in h k; do echo 1 >/w/${i}1; ln /w/${i}1 /w/${i}2; done; ln -s /nosuch /w/l; echo x >/w/op/old/x
+	mkfifo /w/fifo; dd if=/dev/zero of=/w/hole bs=1 count=1 seek=3000000 2>/dev/null; echo moved >/w/mv/in/f; echo x >/w/kind; chmod 2751 /w/d; chown 9:10 /w/d/a'
+lx copy -q -s fl fl-a
+inside fl 'rm /w/d/a; rm -r /w/op; mkdir /w/op; echo new >/w/op/n; mv /w/mv /w/moved; rm /w/kind; mkdir /w/kind; ln -s y /w/kind/y; rm /bin/true; rmdir /w/d/sub; echo 2 >>/w/h1; chmod 700 /w/d
+	mkdir -p /w/links/deep; ln -s /etc /w/links/abs; ln -s ../x /w/links/deep/rel; printf x >"/w/$(printf "odd\n name")"; touch -d "2001-02-03 04:05:06" /w/d/b'
+python3 -c 'import socket, sys; s = socket.socket(socket.AF_UNIX); s.bind(sys.argv[1])' "$TREE/fl/overlay/upper/w/sock"
+lx copy -q -s fl fl-b
+root_of() { # root_of NAME: mounts it
+	lx mount "$1" >/dev/null
+	lx mount --json | jq -r ".[] | select(.name == \"$1\") | .dir"
+}
+sum() { # sum NAME: all that the stopped container's root is
+	local dir
+	dir=$(root_of "$1")
+	(cd "$dir" && find . -xdev \( -path ./etc -o -path ./run \) -prune -o -printf '%p %y %m %U:%G %s %l %T@\n' | sed 's/^\(.* d .*\) [0-9]*  [0-9.]*$/\1/' | sort | md5sum; getfattr -R -h -d -m - . 2>/dev/null | md5sum; find . -xdev -path ./etc -prune -o -type f -exec md5sum {} + | sort | md5sum)
+	lx umount "$1"
+}
+n=0
+until [ "$(grep -c ^layer "$TREE/fl/storage")" = 13 ] || [ $n = 20 ]; do
+	n=$((n + 1))
+	inside fl "echo $n >/n$n"
+	lx copy -q -s fl "fl$n"
+done
+inside fl 'rm /n1'
+was=$(sum fl)
+ok 'one layer more than there may be' lx copy -q -s fl "fl$((n + 1))"
+is 2 'the others were made one' grep -c ^layer "$TREE/fl/storage"
+is "$was" 'which is what they were' sum fl
+cd "$(root_of fl)/w" || exit 1
+is 'b c' 'what was deleted' bash -c 'echo $(ls d)'
+is 'n' 'what was replaced by an empty one' ls op
+is 'moved' 'what was moved' cat moved/in/f
+is 'y' 'what became a directory' ls kind
+ok 'hard links' test k1 -ef k2
+is '1 2' 'of which one was written to' bash -c 'echo $(cat h2) $(tail -n 1 h1)'
+ok 'a socket' test -S sock
+ok 'a fifo' test -p fifo
+ok 'a hole' test "$(stat -c %b hole)" -lt 1000
+cd "$OLDPWD" || exit 1
+lx umount fl
+for c in fl fl-a fl-b $(seq -f 'fl%.0f' $((n + 1))); do lx destroy -q "$c"; done
+is 0 'no layer is left' layers
 
 # Killed at any instant: the source works, and nothing stays.
 need strace

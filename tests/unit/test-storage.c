@@ -32,6 +32,7 @@ static void test_record(void **state)
 		"version = 1\nbackend = loop\n",
 		"version = 2\nbackend = btrfs\ntree = rootfs.1\n",
 		"version = 2\nbackend = dir\nbytes = 1073741824\ninodes = 1000\n",
+		"version = 2\nbackend = overlay\nbase = abc\nmemory = 8388608\n",
 	};
 	static const struct {
 		const char *text, *error;
@@ -186,9 +187,16 @@ static void put(int dir, const char *name, const char *text)
 	assert_int_equal(write_all(fd, text, strlen(text)), 0);
 }
 
-static int note(enum tree_change change, const char *path, void *arg)
+static int note(enum tree_change change, unsigned int what, const char *path, void *arg)
 {
+	(void)what;
 	strbuf_addf(arg, "%c %s\n", "ADCM"[change], path);
+	return 0;
+}
+
+static int note_each(enum tree_change change, unsigned int what, const char *path, void *arg)
+{
+	strbuf_addf(arg, "%c%u %s\n", "ADCM"[change], what, path);
 	return 0;
 }
 
@@ -196,7 +204,7 @@ static void test_diff(void **state)
 {
 	static const struct timespec old[2] = { { 1000, 0 }, { 1000, 0 } };
 	char dir[] = "/tmp/lxmgr-test-XXXXXX";
-	cleanup_strbuf struct strbuf by_time = { 0 }, by_content = { 0 };
+	cleanup_strbuf struct strbuf by_time = { 0 }, by_content = { 0 }, each = { 0 };
 	cleanup_fd int top = -EBADF, a = -EBADF, b = -EBADF;
 	const int both[] = { 0, 1 };
 
@@ -216,6 +224,7 @@ static void test_diff(void **state)
 		put(d, "mode", "x");
 		assert_int_equal(symlinkat(i ? "one" : "two", d, "link"), 0);
 		assert_int_equal(mkdirat(d, i ? "new" : "gone", 0755), 0);
+		put(d, i ? "new/in" : "gone/in", "x");
 		assert_int_equal(i ? mkdirat(d, "type", 0755) : symlinkat("x", d, "type"), 0);
 		assert_int_equal(fchmodat(d, "mode", i ? 0600 : 0644, 0), 0);
 		for (size_t k = 0; k < 4; k++)
@@ -233,6 +242,10 @@ static void test_diff(void **state)
 	assert_int_equal(tree_diff(a, b, TREE_BY_CONTENT, note, &by_content, NULL), 0);
 	assert_string_equal(by_content.s,
 			    "C bytes\nD gone\nC link\nM mode\nA new\nC sub/deep\nC type\n");
+	/* What differs, and also what is below what has come or gone. */
+	assert_int_equal(tree_diff(a, b, TREE_EACH, note_each, &each, NULL), 0);
+	assert_string_equal(each.s, "C2 bytes\nD0 gone\nD0 gone/in\nC2 link\nM4 mode\nA0 new\n"
+				    "A0 new/in\nC2 sub/deep\nC1 type\n");
 	fd_close(&top);
 	top = open("/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	assert_int_equal(remove_tree_at(top, dir + strlen("/tmp/")), 0);

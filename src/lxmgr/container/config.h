@@ -167,6 +167,7 @@ struct config {
 	char *template_name; /* lxmgr.template, informational */
 	struct strlist nameservers;
 	bool checkpoint;
+	char *snapshot_schedule, *snapshot_keep; /* NULL: none by the clock; all are kept */
 	/* What `include` brought in is not saved again: see config_lines below. */
 	struct config_lines *lines;
 };

@@ -166,6 +166,8 @@ const struct config_key config_keys[] = {
 	{ "description", &value_string, C(description), "free text", NULL, KEY_OURS },
 	{ "template", &value_string, C(template_name), "template it was made from", NULL, KEY_OURS },
 	{ "nameserver", &value_words, C(nameservers), "resolvers written into the guest", NULL, KEY_OURS },
+	{ "snapshot.schedule", &value_schedule, C(snapshot_schedule), "when snapshots are made by themselves", NULL, KEY_OURS },
+	{ "snapshot.keep", &value_keep, C(snapshot_keep), "how many of those are kept", NULL, KEY_OURS },
 	{ "checkpoint", &value_bool, C(checkpoint), "keep it ready for checkpoints", NULL, KEY_OURS },
 };
 /* clang-format on */

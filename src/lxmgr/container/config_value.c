@@ -9,9 +9,11 @@
 
 #include "container/config_value.h"
 #include "container/features.h"
+#include "container/schedule.h"
 #include "kernel/apparmor.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/keep.h"
 #include "util/log.h"
 #include "util/parse.h"
 
@@ -98,6 +100,34 @@ static int set_arch(const struct value_ctx *v, const char *value, struct lxmgr_e
 }
 
 const struct value_type value_arch = { "architecture", set_arch, clear_string, print_string,
+				       false };
+
+static int set_schedule(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	if (!schedule_is_valid(value))
+		return err_msg(err, -EINVAL,
+			       "'%s' is neither hourly, daily, weekly, monthly nor an OnCalendar "
+			       "expression of systemd.time(7)",
+			       value);
+	return set_string(v, value, err);
+}
+
+const struct value_type value_schedule = { "schedule", set_schedule, clear_string, print_string,
+					   false };
+
+static int set_keep(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	struct keep k;
+
+	if (keep_parse(value, &k) < 0)
+		return err_msg(err, -EINVAL,
+			       "'%s' does not say what is kept: 7d,4w,6m and the like, of h d w m "
+			       "y, 1 to 10000 each",
+			       value);
+	return set_string(v, value, err);
+}
+
+const struct value_type value_keep = { "counts per period", set_keep, clear_string, print_string,
 				       false };
 
 static int set_bool(const struct value_ctx *v, const char *value, struct lxmgr_err *err)

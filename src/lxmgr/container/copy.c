@@ -14,10 +14,13 @@
 #include "container/draft.h"
 #include "container/hooks.h"
 #include "container/personalize.h"
+#include "container/schedule.h"
 #include "container/units.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/log.h"
+#include "util/parse.h"
+#include "util/str.h"
 
 struct copy {
 	struct draft d;
@@ -97,12 +100,18 @@ static int make_config(struct copy *c, struct lxmgr_err *err)
 		r = draft_set(&c->d, "lxmgr.uts.name", c->d.name, err);
 	if (r == 0 && have->ephemeral)
 		r = unset(&c->d, "lxmgr.ephemeral", err);
-	if (r == 0 && c->o->ephemeral)
+	if (r == 0 && c->o->ephemeral) {
 		r = draft_set(&c->d, "lxmgr.ephemeral", "1", err);
+		/* Nothing of it is to stay. */
+		if (r == 0 && have->snapshot_schedule)
+			r = unset(&c->d, "lxmgr.snapshot.schedule", err);
+	}
 	for (size_t i = 0; r == 0 && c->o->defines && c->o->defines[i]; i++)
 		r = add_define(c, c->o->defines[i], err);
 	if (r == 0)
 		r = draft_parse(&c->d, "the copy's config", err);
+	if (r == 0)
+		r = schedule_check(&c->d.config, err);
 	return r < 0 ? r : auto_check_after(c->d.path, c->d.name, &c->d.config, err);
 }
 
@@ -110,6 +119,7 @@ static int copy_root(struct copy *c, struct lxmgr_err *err)
 {
 	bool may = c->o->try_share || c->o->ephemeral;
 	struct storage_copy how = { .share = c->o->share || may,
+				    .memory = c->o->memory,
 				    .progress = c->o->progress,
 				    .progress_arg = c->o->progress_arg };
 	int r;
@@ -118,12 +128,8 @@ static int copy_root(struct copy *c, struct lxmgr_err *err)
 	r = disk_reserve(&c->d.config, c->from.storage.ops, c->d.id, c->d.dir_fd, &c->to.limit,
 			 err);
 	if (r == 0)
-		r = source_pause(&c->from, err);
-	how.live = c->from.live;
-	if (r == 0)
-		r = source_copy(&c->from, &c->to, c->d.dir_fd, &c->d.config.storage, &how,
-				may && !c->o->share, err);
-	source_resume(&c->from);
+		r = source_copy(&c->from, &c->to, c->d.dir_fd, c->o->backend, &c->d.config.storage,
+				&how, may && !c->o->share, err);
 	return r < 0 ? r : storage_write(&c->to, false, err);
 }
 
@@ -132,13 +138,29 @@ static const char *hostname_of(const struct config *config, const char *name)
 	return config->uts_name ? config->uts_name : name;
 }
 
+/* Whose root it is: for a snapshot, PATH/NAME/snapshots/SNAP, not its own name. */
+static const char *owner_of(const struct lxmgr_container *c, char buf[64])
+{
+	cleanup_free char *path = strdup(c->path);
+	char *slash = path ? strrchr(path, '/') : NULL;
+
+	if (!slash || !source_is_snapshot(c))
+		return c->name;
+	*slash = '\0';
+	slash = strrchr(path, '/');
+	if (!slash || !name_is_valid(slash + 1))
+		return c->name;
+	snprintf(buf, 64, "%s", slash + 1);
+	return buf;
+}
+
 static int make_its_own(struct copy *c, struct lxmgr_err *err)
 {
+	char owner[64];
+	const char *old = hostname_of(&c->from.c->config, owner_of(c->from.c, owner));
 	struct personalize p = {
-		.hostname = c->o->keep_name ? hostname_of(&c->from.c->config, c->from.c->name)
-					    : hostname_of(&c->d.config, c->d.name),
-		.old_hostname =
-			c->o->keep_name ? NULL : hostname_of(&c->from.c->config, c->from.c->name),
+		.hostname = c->o->keep_name ? old : hostname_of(&c->d.config, c->d.name),
+		.old_hostname = c->o->keep_name ? NULL : old,
 		.new_host_keys = !c->o->keep_identity,
 		.keep_machine_id = c->o->keep_identity,
 		.ret_no_keys = c->o->ret_no_keys,
@@ -157,10 +179,11 @@ static int run_hook(struct copy *c, struct lxmgr_err *err)
 	snprintf(as.name, sizeof(as.name), "%s", c->d.name);
 	snprintf(as.path, sizeof(as.path), "%s", c->d.path);
 	h.src_name = c->from.c->name;
+	h.args = c->o->hook_args;
 	return hooks_run(HOOK_CLONE, &h, err);
 }
 
-static int build(struct copy *c, struct lxmgr_err *err)
+static int build(struct copy *c, const struct interrupt *stop, struct lxmgr_err *err)
 {
 	struct label_progress progress = { c->o->progress, c->o->progress_arg };
 	int r = make_config(c, err);
@@ -174,6 +197,8 @@ static int build(struct copy *c, struct lxmgr_err *err)
 	if (r == 0)
 		r = copy_root(c, err);
 	if (r == 0)
+		r = copy_interrupted(stop, err);
+	if (r == 0)
 		r = make_its_own(c, err);
 	if (r == 0 && c->to.ids && c->d.has_ids)
 		r = storage_shift(&c->to, c->d.ids, err);
@@ -181,6 +206,8 @@ static int build(struct copy *c, struct lxmgr_err *err)
 		r = draft_label(&c->d, &progress, err);
 	if (r == 0)
 		r = run_hook(c, err);
+	if (r == 0)
+		r = copy_interrupted(stop, err);
 	return r < 0 ? r : draft_publish(&c->d, err);
 }
 
@@ -204,9 +231,13 @@ int lxmgr_container_copy(struct lxmgr_container *c, const char *name,
 			 const struct lxmgr_copy_opts *opts, char **ret_name, struct lxmgr_err *err)
 {
 	struct copy copy = { .from = SOURCE_INIT, .o = opts, .to = { .layers_lock = -EBADF } };
+	struct interrupt stop;
 	char made_up[64];
 	int r = 0;
 
+	if (opts->memory && !opts->ephemeral)
+		return err_status(err, STATUS_USAGE, -EINVAL,
+				  "only an ephemeral copy can be in memory");
 	copy.d.path_fd = copy.d.dir_fd = copy.d.lock = -EBADF;
 	if (!name && opts->ephemeral) {
 		r = random_name(c->name, made_up, err);
@@ -217,16 +248,19 @@ int lxmgr_container_copy(struct lxmgr_container *c, const char *name,
 	if (r == 0)
 		r = source_open(&copy.from, c, err);
 	if (r == 0) {
-		r = build(&copy, err);
+		copy_interrupt_begin(&stop);
+		r = build(&copy, &stop, err);
 		if (r < 0)
 			draft_give_up(&copy.d);
+		copy_interrupt_end(&stop);
 	}
 	storage_close(&copy.to);
 	source_close(&copy.from);
 	if (r < 0 && copy.d.path_fd >= 0 && storage_collect(copy.d.path_fd, NULL) < 0)
 		log_warn("layers of the unfinished copy stay, ignoring");
 	if (r == 0)
-		r = units_sync(copy.d.path, name, &copy.d.config, err) < 0 ? err->code : 0;
+		r = units_sync(copy.d.path, name, &copy.d.config, err);
+	r = r < 0 ? r : 0;
 	if (r == 0 && ret_name && !(*ret_name = strdup(name)))
 		r = err_set(err, -ENOMEM, "copy");
 	draft_close(&copy.d);

@@ -5,10 +5,11 @@
 
 #include "container/container.h"
 #include "container/pause.h"
+#include "image/interrupt.h"
 #include "storage/storage.h"
 
 /* A container or snapshot that is copied: locked, its config loaded, its storage open and in order,
- * and standing still if it runs. */
+ * not mounted for the host. */
 struct source {
 	struct lxmgr_container *c;
 	int lock;
@@ -25,15 +26,21 @@ struct source {
 	}
 
 int source_open(struct source *s, struct lxmgr_container *c, struct lxmgr_err *err);
-/* If it runs, it stands still from here to source_resume() or source_close(). */
-int source_pause(struct source *s, struct lxmgr_err *err);
-void source_resume(struct source *s);
+/* NAME/snapshots/SNAP, opened as a container. */
+bool source_is_snapshot(const struct lxmgr_container *c);
 void source_close(struct source *s);
 #define cleanup_source __attribute__((cleanup(source_close)))
 
-/* storage_copy() of it; where it cannot be shared and `or_full`, in full. */
-int source_copy(struct source *s, struct storage *to, int to_ct_fd, const struct storage_spec *spec,
-		struct storage_copy *how, bool or_full, struct lxmgr_err *err);
+/* storage_copy() of it; where it cannot be shared and `or_full`, in full. If it runs, it stands
+ * still for as long as the backend needs that. */
+int source_copy(struct source *s, struct storage *to, int to_ct_fd, const char *backend,
+		const struct storage_spec *spec, struct storage_copy *how, bool or_full,
+		struct lxmgr_err *err);
+/* Ctrl-C ends the copying from here on, and the verb takes back what it has made. */
+void copy_interrupt_begin(struct interrupt *i);
+void copy_interrupt_end(struct interrupt *i);
+/* -ECANCELED: it came. */
+int copy_interrupted(const struct interrupt *i, struct lxmgr_err *err);
 /* The text of the config file, to be freed. */
 int source_config(const struct source *s, char **ret, struct lxmgr_err *err);
 

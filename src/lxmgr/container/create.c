@@ -14,6 +14,7 @@
 #include "container/draft.h"
 #include "container/image_config.h"
 #include "container/personalize.h"
+#include "container/schedule.h"
 #include "container/units.h"
 #include "image/cache.h"
 #include "image/image.h"
@@ -358,6 +359,8 @@ static int build(struct create *c, struct lxmgr_err *err)
 		r = auto_check_after(c->d.path, c->d.name, &c->d.config, err);
 	if (r == 0)
 		r = check_limit(c, err);
+	if (r == 0)
+		r = schedule_check(&c->d.config, err);
 	if (r == 0)
 		r = draft_make_dir(&c->d, err);
 	if (r == 0)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The destroy verb: one rename takes the container away, then its parts are deleted. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include "container/mounts.h"
 #include "container/projalloc.h"
 #include "container/service.h"
+#include "container/snapshot.h"
 #include "container/teardown.h"
 #include "container/units.h"
 #include "image/users.h"
@@ -23,10 +25,13 @@
 #include "util/err.h"
 #include "util/file.h"
 #include "util/log.h"
+#include "util/parse.h"
 #include "util/paths.h"
+#include "util/str.h"
 
 /* A monitor that has ended is gone in milliseconds. */
-#define SWEEP_MS 2000
+#define SWEEP_MS     2000
+#define CONFIG_LIMIT (1 << 20)
 
 static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmgr_err *err)
 {
@@ -65,18 +70,54 @@ static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmg
 	return r;
 }
 
+/* Also those that cannot be read. */
 static int refuse_snapshots(struct lxmgr_container *c, struct lxmgr_err *err)
 {
-	struct lxmgr_snapshot *list = NULL;
+	int fd = openat(c->dir_fd, SNAPSHOTS_DIR, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
 	size_t n = 0;
-	int r = lxmgr_snapshot_list(c, &list, &n, err);
 
-	lxmgr_snapshot_free(list, n);
-	if (r < 0 || n == 0)
-		return r;
+	if (!d)
+		return errno == ENOENT
+			       ? 0
+			       : err_set(err, -errno, "open the snapshots of '%s'", c->name);
+	while ((e = readdir(d)))
+		n += name_is_valid(e->d_name);
+	if (n == 0)
+		return 0;
 	return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 			  "container '%s' has %zu snapshot%s; -s destroys them with it", c->name, n,
 			  n == 1 ? "" : "s");
+}
+
+/* One of LXC's copies on write: an overlay over the root of this one, by its path. */
+static int refuse_dependents(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	cleanup_free char *own = str_printf("%s/%s/", c->path, c->name);
+	cleanup_strlist struct strlist names = { 0 };
+	int r = own ? lxmgr_list(c->path, &names.v, &names.n, err) : -ENOMEM;
+
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		cleanup_free char *file = str_printf("%s/%s/config", c->path, names.v[i]);
+		cleanup_free char *text = NULL;
+		struct config cfg;
+
+		/* Most name no path at all: these need not be parsed. */
+		if (str_eq(names.v[i], c->name) || !file ||
+		    read_file_at(AT_FDCWD, file, CONFIG_LIMIT, &text, NULL) < 0 ||
+		    !strstr(text, own))
+			continue;
+		config_init(&cfg);
+		if (config_read_text(&cfg, text, strlen(text), names.v[i], NULL) == 0 &&
+		    cfg.storage.path && strstr(cfg.storage.path, own))
+			r = err_status(err, STATUS_WRONG_STATE, -EBUSY,
+				       "the root of container '%s' stands on '%s' "
+				       "(lxmgr.rootfs.path); destroy that first, or use -f",
+				       names.v[i], c->name);
+		config_free(&cfg);
+	}
+	return r;
 }
 
 static int run_destroy_hook(struct lxmgr_container *c, struct lxmgr_err *err)
@@ -122,7 +163,12 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
 	if (lock < 0)
 		return lock;
-	r = teardown_stale(c, -1, &state, err);
+	/* One may have been made meanwhile. */
+	r = snapshots ? 0 : refuse_snapshots(c, err);
+	if (r == 0 && !force)
+		r = refuse_dependents(c, err);
+	if (r == 0)
+		r = teardown_stale(c, -1, &state, err);
 	if (r > 0) {
 		if (!force)
 			return err_status(err, STATUS_WRONG_STATE, -EBUSY,

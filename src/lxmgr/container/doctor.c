@@ -78,6 +78,7 @@ static const struct {
 	{ "systemd", "machined", doctor_machined },
 	{ "autostart", "units", doctor_auto_units },
 	{ "autostart", "containers", doctor_autostart },
+	{ "autostart", "snapshots", doctor_schedules },
 	{ "programs", NULL, doctor_programs },
 };
 

@@ -54,6 +54,7 @@ void doctor_resolver(struct doctor *d);
 /* doctor_autostart.c */
 void doctor_auto_units(struct doctor *d);
 void doctor_autostart(struct doctor *d);
+void doctor_schedules(struct doctor *d);
 
 /* doctor_limits.c: what of the host's limits is used. */
 void doctor_sysctls(struct doctor *d);

@@ -231,7 +231,7 @@ int draft_publish(struct draft *d, struct lxmgr_err *err)
 	return 0;
 }
 
-void draft_give_up(struct draft *d)
+static void release(const struct draft *d)
 {
 	struct lxmgr_err why = { 0 };
 
@@ -243,6 +243,15 @@ void draft_give_up(struct draft *d)
 		log_warn("%s, ignoring", why.text);
 	if (d->has_project && projalloc_release(d->id, d->path_fd, &why) < 0)
 		log_warn("%s, ignoring", why.text);
+}
+
+void draft_give_up(struct draft *d)
+{
+	struct lxmgr_err why = { 0 };
+
+	/* Somebody was faster: what is recorded for the name is that one's, which may run. */
+	if (d->path_fd >= 0 && faccessat(d->path_fd, d->name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		release(d);
 	if (*d->tmp && storage_remove_dir(d->path_fd, d->tmp, &why) < 0)
 		log_warn("cannot remove the unfinished container: %s, ignoring", why.text);
 	/* The only one of its directory, perhaps. */

@@ -114,7 +114,7 @@ static bool is_name_char(char c)
 
 int personalize_hosts(int root, const char *from, const char *to, struct lxmgr_err *err)
 {
-	cleanup_fd int fd = open_in(root, "etc/hosts", OPEN_NO_LINKS, O_RDONLY | O_NONBLOCK, 0);
+	cleanup_fd int fd = personalize_open(root, "etc/hosts");
 	cleanup_strbuf struct strbuf b = { 0 };
 	cleanup_free char *text = NULL;
 	size_t n = strlen(from);

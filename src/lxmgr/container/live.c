@@ -12,6 +12,7 @@
 #include "container/inside.h"
 #include "container/autostart.h"
 #include "container/container.h"
+#include "container/schedule.h"
 #include "container/units.h"
 #include "kernel/fsids.h"
 #include "kernel/mount.h"
@@ -20,6 +21,7 @@
 #include "util/err.h"
 #include "util/file.h"
 #include "util/parse.h"
+#include "util/str.h"
 
 #define FREEZE_TIMEOUT_MS 30000
 #define INSIDE_TIMEOUT_MS 30000
@@ -248,6 +250,8 @@ int container_edit_config(struct lxmgr_container *c, const char *key, const char
 		r = config_check(check, c->name, err);
 	if (r == 0)
 		r = auto_check_after(c->path, c->name, check, err);
+	if (r == 0 && str_has_suffix(key, "snapshot.schedule"))
+		r = schedule_check(check, err);
 	if (r == 0) {
 		r = write_file_atomic(dir, "config", new, strlen(new), 0600);
 		if (r < 0)

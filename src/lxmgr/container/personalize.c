@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +44,21 @@ int personalize_check(const struct personalize *p, struct lxmgr_err *err)
 	return 0;
 }
 
+int personalize_open(int root, const char *path)
+{
+	cleanup_fd int fd = open_in(root, path, OPEN_NO_LINKS, O_PATH, 0);
+	char name[FD_PATH_SIZE];
+	struct stat st;
+	int r;
+
+	if (fd < 0)
+		return fd;
+	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode))
+		return -EINVAL;
+	r = open(fd_path(fd, name), O_RDONLY | O_CLOEXEC);
+	return r < 0 ? -errno : r;
+}
+
 int personalize_put(int root, const char *path, const char *text, size_t len, mode_t mode,
 		    struct lxmgr_err *err)
 {
@@ -63,8 +79,11 @@ static int put(int root, const char *path, const char *text, mode_t mode, struct
 
 static int put_machine_id(int root, struct lxmgr_err *err)
 {
+	cleanup_fd int dbus = -EBADF;
 	unsigned char rnd[16];
+	struct stat st;
 	char text[40];
+	int r;
 
 	if (getrandom(rnd, sizeof(rnd), 0) != sizeof(rnd))
 		return err_set(err, -EIO, "random machine-id");
@@ -74,7 +93,24 @@ static int put_machine_id(int root, struct lxmgr_err *err)
 	for (int i = 0; i < 16; i++)
 		snprintf(text + 2 * i, 3, "%02x", rnd[i]);
 	memcpy(text + 32, "\n", 2);
-	return put(root, "etc/machine-id", text, 0444, err);
+	r = put(root, "etc/machine-id", text, 0444, err);
+	/* Where D-Bus has a file of its own it reads that first. */
+	dbus = open_in(root, "var/lib/dbus/machine-id", OPEN_NO_LINKS, O_PATH, 0);
+	if (r == 0 && dbus >= 0 && fstat(dbus, &st) == 0 && S_ISREG(st.st_mode))
+		r = put(root, "var/lib/dbus/machine-id", text, 0444, err);
+	return r;
+}
+
+/* What makes random numbers is no longer secret, and the same in both. */
+static int drop_seed(int root, struct lxmgr_err *err)
+{
+	const char *base;
+	cleanup_fd int dir =
+		open_parent_in(root, "var/lib/systemd/random-seed", OPEN_IN_ROOT, &base);
+
+	if (dir >= 0 && unlinkat(dir, base, 0) < 0 && errno != ENOENT && errno != EISDIR)
+		return err_set(err, -errno, "delete the copied random seed");
+	return 0;
 }
 
 static int hash_password(const char *password, char hash[CRYPT_OUTPUT_SIZE], struct lxmgr_err *err)
@@ -95,7 +131,7 @@ static int hash_password(const char *password, char hash[CRYPT_OUTPUT_SIZE], str
 /* root's line of /etc/shadow gets the hash; the other lines stay as they are. */
 static int put_password(int root, const char *password, struct lxmgr_err *err)
 {
-	cleanup_fd int fd = open_in(root, "etc/shadow", OPEN_NO_LINKS, O_RDONLY | O_NONBLOCK, 0);
+	cleanup_fd int fd = personalize_open(root, "etc/shadow");
 	cleanup_strbuf struct strbuf b = { 0 };
 	cleanup_free char *text = NULL;
 	char hash[CRYPT_OUTPUT_SIZE];
@@ -163,6 +199,8 @@ static int write_all_files(int root, const struct personalize *p, struct lxmgr_e
 		r = put_key(root, p->ssh_key_file, err);
 	if (r == 0 && p->old_hostname)
 		r = personalize_hosts(root, p->old_hostname, p->hostname, err);
+	if (r == 0 && p->new_host_keys)
+		r = drop_seed(root, err);
 	if (r == 0 && p->new_host_keys)
 		r = personalize_host_keys(root, err);
 	return r;

@@ -29,6 +29,9 @@ int personalize_check(const struct personalize *p, struct lxmgr_err *err);
 int personalize_root(int ct_fd, const char *path, const struct storage_spec *spec,
 		     const struct personalize *p, struct lxmgr_err *err);
 
+/* Open a file below the root to read it, through no link: a regular one alone, since a device that
+ * an image brings has effects when it is opened. */
+int personalize_open(int root, const char *path);
 /* Replace a file below the root, whatever stands there now: by name in an opened directory, so that
  * a link of the image's is replaced and not followed. 0 also where the directory is missing. */
 int personalize_put(int root, const char *path, const char *text, size_t len, mode_t mode,

@@ -23,9 +23,7 @@
 #include "util/err.h"
 #include "util/file.h"
 
-/* Namespaces here: a mount namespace of its own, all else the host's. */
-int rootfs_open_stopped(int ct_fd, const char *path, const struct storage_spec *spec,
-			struct storage *st, struct lxmgr_err *err)
+int rootfs_leave_host(struct lxmgr_err *err)
 {
 	cleanup_fd int host = -EBADF;
 	int r = sys_unshare(CLONE_NEWNS);
@@ -34,7 +32,15 @@ int rootfs_open_stopped(int ct_fd, const char *path, const struct storage_spec *
 		return err_set(err, r, "make a mount namespace");
 	host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	/* Slave, not private: what the host unmounts meanwhile must not stay busy here. */
-	r = mount_set(host, 0, 0, 1UL << 19 /* MS_SLAVE */, true, -1, err);
+	return mount_set(host, 0, 0, 1UL << 19 /* MS_SLAVE */, true, -1, err);
+}
+
+/* Namespaces here: a mount namespace of its own, all else the host's. */
+int rootfs_open_stopped(int ct_fd, const char *path, const struct storage_spec *spec,
+			struct storage *st, struct lxmgr_err *err)
+{
+	int r = rootfs_leave_host(err);
+
 	if (r < 0)
 		return r;
 	if (ct_fd >= 0) {

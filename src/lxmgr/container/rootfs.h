@@ -8,6 +8,8 @@
 struct storage;
 struct storage_spec;
 
+/* In a child: a mount namespace of its own, from which nothing reaches the host's. */
+int rootfs_leave_host(struct lxmgr_err *err);
 /* In a child: make a mount namespace of its own and open in it the root of the stopped container in
  * the directory ct_fd, which path names; ids are as on disk. st is the caller's to keep as long as
  * the root. An O_PATH fd. */

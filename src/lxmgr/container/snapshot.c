@@ -191,6 +191,17 @@ static int write_current(int snapshots, const char *id, const char *ancestors)
 
 /* Create. */
 
+static int collect(struct lxmgr_container *c)
+{
+	cleanup_fd int path = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct lxmgr_err why = { 0 };
+	int r = path < 0 ? -errno : storage_collect(path, &why);
+
+	if (r < 0)
+		log_warn("%s: %s, ignoring", c->name, why.text);
+	return r;
+}
+
 static int free_name(const struct lxmgr_container *c, char name[64], struct lxmgr_err *err)
 {
 	cleanup_fd int dir = openat(c->dir_fd, SNAPSHOTS_DIR, DIR_FLAGS);
@@ -225,12 +236,8 @@ static int copy_root(struct source *s, struct draft *d, struct lxmgr_err *err)
 	struct storage_copy how = { .share = true, .keep = true };
 	struct storage to = { .layers_lock = -EBADF };
 	static const struct storage_spec none;
-	int r = source_pause(s, err);
+	int r = source_copy(s, &to, d->dir_fd, NULL, &none, &how, true, err);
 
-	how.live = s->live;
-	if (r == 0)
-		r = source_copy(s, &to, d->dir_fd, &none, &how, true, err);
-	source_resume(s);
 	if (r == 0)
 		r = storage_write(&to, false, err);
 	storage_close(&to);
@@ -238,7 +245,7 @@ static int copy_root(struct source *s, struct draft *d, struct lxmgr_err *err)
 }
 
 static int build(struct source *s, struct draft *d, const struct lxmgr_snapshot_opts *o,
-		 struct lxmgr_err *err)
+		 const struct interrupt *stop, struct lxmgr_err *err)
 {
 	cleanup_free char *above = NULL;
 	char id[LXMGR_SNAPSHOT_ID_SIZE];
@@ -253,6 +260,8 @@ static int build(struct source *s, struct draft *d, const struct lxmgr_snapshot_
 	if (r == 0)
 		r = write_meta(d, o->comment, o->scheduled, str_strip(above), id, err);
 	if (r == 0)
+		r = copy_interrupted(stop, err);
+	if (r == 0)
 		r = draft_publish(d, err);
 	if (r == 0 && write_current(d->path_fd, id, str_strip(above)) < 0)
 		log_warn("%s: which snapshot it stands on cannot be written, ignoring", s->c->name);
@@ -263,7 +272,8 @@ int lxmgr_snapshot_create(struct lxmgr_container *c, const struct lxmgr_snapshot
 			  char ret_name[64], struct lxmgr_err *err)
 {
 	cleanup_source struct source s = SOURCE_INIT;
-	char path[SNAPSHOTS_PATH_SIZE], name[64];
+	char path[SNAPSHOTS_PATH_SIZE], name[64] = "";
+	struct interrupt stop;
 	struct draft d = { .path_fd = -EBADF, .dir_fd = -EBADF, .lock = -EBADF };
 	int r;
 
@@ -282,10 +292,16 @@ int lxmgr_snapshot_create(struct lxmgr_container *c, const struct lxmgr_snapshot
 	if (r == 0)
 		r = draft_open(&d, path, name, err);
 	if (r == 0) {
-		r = build(&s, &d, o, err);
+		copy_interrupt_begin(&stop);
+		r = build(&s, &d, o, &stop, err);
 		if (r < 0)
 			draft_give_up(&d);
+		copy_interrupt_end(&stop);
 	}
+	source_close(&s);
+	/* The layer of the one that failed. */
+	if (r < 0)
+		collect(c);
 	if (r == -EEXIST)
 		err_status(err, STATUS_WRONG_STATE, r, "container '%s' has a snapshot '%s' already",
 			   c->name, name);
@@ -308,17 +324,6 @@ int lxmgr_snapshot_open(struct lxmgr_container *c, const char *name, struct lxmg
 	return r == -ENOENT ? err_status(err, STATUS_NO_CONTAINER, r,
 					 "container '%s' has no snapshot '%s'", c->name, name)
 			    : r;
-}
-
-static int collect(struct lxmgr_container *c)
-{
-	cleanup_fd int path = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	struct lxmgr_err why = { 0 };
-	int r = path < 0 ? -errno : storage_collect(path, &why);
-
-	if (r < 0)
-		log_warn("%s: %s, ignoring", c->name, why.text);
-	return r;
 }
 
 /* What a killed snapshot left. */
@@ -369,6 +374,7 @@ int lxmgr_snapshot_destroy(struct lxmgr_container *c, const char *name, struct l
 static int put_back(struct source *s, struct source *from, struct lxmgr_err *err)
 {
 	struct storage_copy how = { .share = true };
+	struct interrupt stop;
 	struct storage new;
 	int r;
 
@@ -379,11 +385,15 @@ static int put_back(struct source *s, struct source *from, struct lxmgr_err *err
 	/* A root of a size of its own keeps that until the config's comes into force. */
 	if (!new.limit.project)
 		new.limit = s->storage.limit;
-	r = source_copy(from, &new, s->c->dir_fd, &s->c->config.storage, &how, true, err);
+	copy_interrupt_begin(&stop);
+	r = source_copy(from, &new, s->c->dir_fd, NULL, &s->c->config.storage, &how, true, err);
+	if (r == 0)
+		r = copy_interrupted(&stop, err);
 	if (r == 0)
 		r = storage_replace(&s->storage, &new, err);
 	else if (storage_recover(&s->storage, NULL) < 0)
 		log_warn("%s: what is left of the restore stays, ignoring", s->c->name);
+	copy_interrupt_end(&stop);
 	storage_close(&new);
 	disk_enforce(s->c, s->c->dir_fd);
 	return r;

@@ -150,8 +150,9 @@ static int make_plan(struct start *s, struct lxmgr_err *err)
 	return r;
 }
 
-/* All that can be refused before anything is touched. */
-static int check(struct start *s, struct lxmgr_err *err)
+/* All that can be refused before anything is touched. Without the container's lock somebody may
+ * just be at work on its root: what he leaves is not looked at. */
+static int check(struct start *s, bool locked, struct lxmgr_err *err)
 {
 	const struct config *cfg = &s->c->config;
 	struct storage st;
@@ -164,8 +165,8 @@ static int check(struct start *s, struct lxmgr_err *err)
 	r = storage_open(&st, s->c->dir_fd, &cfg->storage, err);
 	if (r < 0)
 		return r;
-	r = storage_recover(&st, err);
-	if (r == 0)
+	r = locked ? storage_recover(&st, err) : 0;
+	if (r == 0 && locked)
 		r = storage_check(&st, err);
 	storage_close(&st);
 	return r;
@@ -501,7 +502,7 @@ static int start_direct(struct start *s, struct lxmgr_err *err)
 	if (r == 0)
 		r = make_plan(s, err);
 	if (r == 0)
-		r = check(s, err);
+		r = check(s, true, err);
 	if (r == 0)
 		r = disk_start(c, err);
 	if (r == 0)
@@ -526,7 +527,7 @@ static int start_by_unit(struct start *s, bool *ret_no_unit, struct lxmgr_err *e
 				  "container '%s' is already running", s->c->name);
 	r = mounts_check(s->c, false, err);
 	if (r == 0)
-		r = check(s, err);
+		r = check(s, false, err);
 	/* The unit would label as well, but here somebody sees it, and the warning. */
 	if (r == 0 && selinux_is_enabled()) {
 		r = make_plan(s, err);

@@ -96,13 +96,22 @@ static int copy(struct storage *st, struct storage *to, const struct storage_cop
 /* Both have the same `storage` file: the names are exchanged. */
 static int replace(struct storage *st, struct storage *new, struct lxmgr_err *err)
 {
+	cleanup_fd int dir = openat(st->ct_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int r;
 
 	if (is_outside(st))
 		return err_msg(err, -EOPNOTSUPP,
 			       "the root that lxmgr.rootfs.path names is not lxmgr's to replace");
+	/* The old one goes for good: the new one must be on the disk before. */
+	if (dir < 0 || syncfs(dir) < 0)
+		return err_set(err, -errno, "write the root file system to disk");
 	if (renameat2(st->ct_fd, tree(new), st->ct_fd, tree(st), RENAME_EXCHANGE) < 0)
 		return err_set(err, -errno, "put the root file system in place");
+	if (fsync(dir) < 0) {
+		r = -errno;
+		renameat2(st->ct_fd, tree(new), st->ct_fd, tree(st), RENAME_EXCHANGE);
+		return err_set(err, r, "write the container's directory to disk");
+	}
 	r = remove_tree_at(st->ct_fd, tree(new));
 	if (r < 0)
 		log_warn("the old root cannot be removed: it is tried again, ignoring");
@@ -136,6 +145,12 @@ static int dir_mount(struct storage *st, const struct storage_stage *stage, stru
 
 static int dir_open_root(struct storage *st, struct lxmgr_err *err)
 {
+	return open_dir(st, err);
+}
+
+static int dir_open_view(struct storage *st, bool live, struct lxmgr_err *err)
+{
+	(void)live;
 	return open_dir(st, err);
 }
 
@@ -178,6 +193,7 @@ const struct storage_ops storage_dir = {
 	.check = check,
 	.mount = dir_mount,
 	.open_root = dir_open_root,
+	.open_view = dir_open_view,
 	.open_labelled = dir_open_root,
 	.destroy = destroy,
 	.usage = usage,

@@ -100,6 +100,17 @@ int layers_open_dir(int ct_fd, const char *id)
 	return fd < 0 ? -errno : fd;
 }
 
+int layers_make_dir(int ct_fd, const char *id)
+{
+	cleanup_fd int store = layers_open(ct_fd);
+
+	if (store < 0)
+		return store;
+	if (mkdirat(store, id, 0700) < 0 && errno != EEXIST)
+		return -errno;
+	return layers_open_dir(ct_fd, id);
+}
+
 int layers_open_root(int ct_fd, const char *id)
 {
 	cleanup_fd int dir = layers_open_dir(ct_fd, id);

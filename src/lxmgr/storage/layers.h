@@ -18,6 +18,8 @@ int layers_open(int ct_fd);
 int layers_new(struct storage *st, struct lxmgr_err *err);
 /* O_PATH of the layer's directory or of its rootfs. -ENOENT without a message. */
 int layers_open_dir(int ct_fd, const char *id);
+/* The same, made where it is not there. */
+int layers_make_dir(int ct_fd, const char *id);
 int layers_open_root(int ct_fd, const char *id);
 
 #endif

@@ -22,6 +22,7 @@
 #include "storage/overlay.h"
 #include "storage/project.h"
 #include "storage/tree.h"
+#include "storage/treecopy.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -171,7 +172,7 @@ static char lower_name(size_t i)
 	return (char)('a' + i);
 }
 
-static int new_overlay(const struct storage *st, const struct layers *l,
+static int new_overlay(const struct storage *st, const struct layers *l, bool writable,
 		       const struct storage_stage *stage, struct lxmgr_err *err)
 {
 	char options[1024];
@@ -184,36 +185,91 @@ static int new_overlay(const struct storage *st, const struct layers *l,
 	for (size_t i = 0; i < l->n; i++)
 		n += (size_t)snprintf(options + n, sizeof(options) - n, "%s%s/%c", i ? ":" : "",
 				      stage->dir_path, lower_name(i));
-	if (l->writable >= 0)
+	if (writable)
 		n += (size_t)snprintf(options + n, sizeof(options) - n,
 				      ",upperdir=%s/w/%s,workdir=%s/w/work", stage->dir_path,
 				      l->upper, stage->dir_path);
 	n += (size_t)snprintf(options + n, sizeof(options) - n, ",redirect_dir=%s,metacopy=off%s",
-			      l->writable < 0 ? "follow" : "on",
-			      st->spec->checkpoint && l->writable >= 0 ? ",index=on,nfs_export=on"
-								       : ",index=off");
+			      writable ? "on" : "follow",
+			      st->spec->checkpoint && writable ? ",index=on,nfs_export=on"
+							       : ",index=off");
 	if (stage->label)
 		snprintf(options + n, sizeof(options) - n, ",context=\"%s\"", stage->label);
 	return mount_new_fs("overlay", "overlay", options, attrs, err);
 }
 
-static int overlay_mount(struct storage *st, const struct storage_stage *stage,
-			 struct lxmgr_err *err)
+/* The upper directory becomes the topmost of the lower ones: nothing is written to it. */
+static int lower_upper(struct layers *l, size_t max, struct lxmgr_err *err)
 {
-	struct layers l __attribute__((cleanup(overlay_close_layers))) = { .writable = -EBADF };
-	int r = overlay_open_layers(st, &l, err), mnt;
+	int fd;
 
-	for (size_t i = 0; i < l.n && r == 0; i++)
-		r = attach_layer(stage, l.lower[i], (char[]){ lower_name(i), '\0' }, true, err);
-	if (r == 0 && l.writable >= 0)
-		r = attach_layer(stage, l.writable, "w", false, err);
+	if (l->n == max)
+		return err_msg(err, -E2BIG, "more than %zu layers", max);
+	fd = openat(l->writable, l->upper, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (fd < 0)
+		return err_set(err, -errno, "open the container's layer");
+	memmove(&l->lower[1], l->lower, l->n * sizeof(l->lower[0]));
+	l->lower[0] = fd;
+	l->n++;
+	fd_close(&l->writable);
+	return 0;
+}
+
+/* An upper and a work directory in memory, with the mode and the owner that the container's own
+ * layer, which stands at `model` in the stage, has inside. Ids there are those of the host: it is
+ * gone with the mount. */
+static int attach_memory(const struct storage *st, const struct storage_stage *stage,
+			 const char *model, struct lxmgr_err *err)
+{
+	cleanup_fd int tmp = -EBADF, target = -EBADF, upper = -EBADF, from = -EBADF;
+	char options[64];
+	int r;
+
+	snprintf(options, sizeof(options), "mode=0700,size=%llu", (unsigned long long)st->memory);
+	tmp = mount_new_fs("tmpfs", "lxmgr", options, 0, err);
+	if (tmp < 0)
+		return tmp;
+	if (mkdirat(tmp, "upper", 0755) < 0 || mkdirat(tmp, "work", 0700) < 0 ||
+	    fchownat(tmp, "work", stage->root_uid, stage->root_gid, 0) < 0)
+		return err_set(err, -errno, "make a layer in memory");
+	if (mkdirat(stage->dir_fd, "w", 0700) < 0 && errno != EEXIST)
+		return err_set(err, -errno, "make a place for a layer");
+	upper = openat(tmp, "upper", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	from = openat(stage->dir_fd, model, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	target = openat(stage->dir_fd, "w", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (upper < 0 || from < 0 || target < 0)
+		return err_set(err, -errno, "open a layer in memory");
+	r = tree_copy_attributes(from, upper, err);
+	return r < 0 ? r : mount_attach(tmp, target, "a layer", err);
+}
+
+static int attach_layers(const struct storage *st, struct layers *l, bool memory,
+			 const struct storage_stage *stage, struct lxmgr_err *err)
+{
+	int r = memory ? lower_upper(l, OVERLAY_LOWERS, err) : 0;
+
+	for (size_t i = 0; i < l->n && r == 0; i++)
+		r = attach_layer(stage, l->lower[i], (char[]){ lower_name(i), '\0' }, true, err);
+	if (r == 0 && memory)
+		r = attach_memory(st, stage, (char[]){ lower_name(0), '\0' }, err);
+	else if (r == 0 && l->writable >= 0)
+		r = attach_layer(stage, l->writable, "w", false, err);
+	return r;
+}
+
+/* Attached layers as one root; writable: there is a "w" among them. */
+static int mount_layers(struct storage *st, const struct layers *l, bool writable,
+			const struct storage_stage *stage, struct lxmgr_err *err)
+{
+	int r = 0, mnt;
+
 	/* As fsuid 0, which the map does not know, the work directory fails with EOVERFLOW. */
-	if (r == 0 && stage->userns_fd >= 0)
+	if (stage->userns_fd >= 0)
 		r = fsids_set(stage->root_uid, stage->root_gid, err);
 	if (r < 0)
 		return r;
-	mnt = new_overlay(st, &l, stage, err);
-	if (mnt >= 0 && l.writable >= 0 && !st->spec->read_only) {
+	mnt = new_overlay(st, l, writable, stage, err);
+	if (mnt >= 0 && writable && !st->spec->read_only) {
 		r = check_writable(mnt, err);
 		if (r < 0)
 			fd_close(&mnt);
@@ -221,6 +277,23 @@ static int overlay_mount(struct storage *st, const struct storage_stage *stage,
 	if (fsids_set(0, 0, r < 0 || mnt < 0 ? NULL : err) < 0 && r == 0)
 		r = -EPERM;
 	return r < 0 ? r : mnt;
+}
+
+static int mount_all(struct storage *st, bool memory, const struct storage_stage *stage,
+		     struct lxmgr_err *err)
+{
+	struct layers l __attribute__((cleanup(overlay_close_layers))) = { .writable = -EBADF };
+	int r = overlay_open_layers(st, &l, err);
+
+	if (r == 0)
+		r = attach_layers(st, &l, memory, stage, err);
+	return r < 0 ? r : mount_layers(st, &l, memory || l.writable >= 0, stage, err);
+}
+
+static int overlay_mount(struct storage *st, const struct storage_stage *stage,
+			 struct lxmgr_err *err)
+{
+	return mount_all(st, st->memory > 0, stage, err);
 }
 
 static int probe(int dirfd, bool map, struct lxmgr_err *err)
@@ -255,14 +328,12 @@ static int destroy(struct storage *st, struct lxmgr_err *err)
 	return r < 0 ? err_set(err, r, "delete the container's layer") : 0;
 }
 
-/* Writes of the host go to the upper layer through an overlay of its own: the same rules as at
- * start, unmapped. */
-static int open_root(struct storage *st, struct lxmgr_err *err)
+/* A private file system on STAGEDIR; *ret_root is an empty directory on it. */
+static int make_stage(int *ret_dir, int *ret_root, struct lxmgr_err *err)
 {
 	cleanup_fd int tmp = mount_new_fs("tmpfs", "lxmgr", "mode=0700,size=64k", 0, err);
-	cleanup_fd int stage_dir = -EBADF, dir = -EBADF, mnt = -EBADF, target = -EBADF;
-	struct storage_stage stage = { .userns_fd = -1, .dir_path = STAGEDIR "/s" };
-	int r = mkdir_p(STAGEDIR, 0700);
+	cleanup_fd int dir = -EBADF;
+	int r = tmp < 0 ? tmp : mkdir_p(STAGEDIR, 0700);
 
 	if (tmp < 0)
 		return tmp;
@@ -272,14 +343,54 @@ static int open_root(struct storage *st, struct lxmgr_err *err)
 	r = mount_attach(tmp, dir, STAGEDIR, err);
 	if (r < 0)
 		return r;
-	if (mkdirat(tmp, "s", 0700) < 0 || mkdirat(tmp, "r", 0700) < 0)
+	if (mkdirat(tmp, "root", 0700) < 0)
 		return err_set(err, -errno, "fill the stage");
-	stage_dir = openat(tmp, "s", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	target = openat(tmp, "r", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	if (stage_dir < 0 || target < 0)
+	*ret_root = openat(tmp, "root", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (*ret_root < 0)
 		return err_set(err, -errno, "open the stage");
-	stage.dir_fd = stage_dir;
-	mnt = overlay_mount(st, &stage, err);
+	*ret_dir = take_fd(&tmp);
+	return 0;
+}
+
+/* Writes of the host go to the upper layer through an overlay of its own: the same rules as at
+ * start, unmapped. */
+static int open_root(struct storage *st, struct lxmgr_err *err)
+{
+	cleanup_fd int dir = -EBADF, target = -EBADF, mnt = -EBADF;
+	struct storage_stage stage = { .userns_fd = -1, .dir_path = STAGEDIR };
+	int r = make_stage(&dir, &target, err);
+
+	if (r < 0)
+		return r;
+	stage.dir_fd = dir;
+	mnt = mount_all(st, false, &stage, err);
+	if (mnt < 0)
+		return mnt;
+	r = mount_attach(mnt, target, "the root", err);
+	return r < 0 ? r : take_fd(&mnt);
+}
+
+/* All layers as lower ones. What a running container writes meanwhile is seen or is not. The paths
+ * in this stage are short enough for one more than OVERLAY_LOWERS. */
+static int open_view(struct storage *st, bool live, struct lxmgr_err *err)
+{
+	struct layers l __attribute__((cleanup(overlay_close_layers))) = { .writable = -EBADF };
+	cleanup_fd int dir = -EBADF, target = -EBADF, mnt = -EBADF;
+	struct storage_stage stage = { .userns_fd = -1, .dir_path = STAGEDIR };
+	int r = overlay_open_layers(st, &l, err);
+
+	if (r == 0 && live && st->memory)
+		return err_status(err, STATUS_REFUSED, -EOPNOTSUPP,
+				  "what the container has written is in memory (lxmgr-copy -t)");
+	if (r == 0 && l.writable >= 0)
+		r = lower_upper(&l, OVERLAY_LOWERS + 1, err);
+	if (r == 0)
+		r = make_stage(&dir, &target, err);
+	if (r < 0)
+		return r;
+	stage.dir_fd = dir;
+	r = attach_layers(st, &l, false, &stage, err);
+	mnt = r < 0 ? r : mount_layers(st, &l, false, &stage, err);
 	if (mnt < 0)
 		return mnt;
 	r = mount_attach(mnt, target, "the root", err);
@@ -328,9 +439,11 @@ const struct storage_ops storage_overlay = {
 	.check = check,
 	.mount = overlay_mount,
 	.open_root = open_root,
+	.open_view = open_view,
 	.destroy = destroy,
 	.usage = usage,
 	.copy = overlay_copy,
+	.pauses = true,
 	.new_tree = overlay_new_tree,
 	.replace = overlay_replace,
 	.recover = overlay_recover,

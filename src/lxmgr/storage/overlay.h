@@ -13,7 +13,7 @@
 struct layers {
 	int lower[STORAGE_MAX_LAYERS];
 	size_t n;
-	int writable;
+	int writable;	/* -1: none */
 	char upper[64]; /* name of the upper directory in `writable` */
 };
 

@@ -147,7 +147,8 @@ static int freeze(struct storage *st, struct lxmgr_err *err)
 }
 
 /* What the upper directory holds, for another container: `dir` gets it as `name`. */
-static int copy_upper(const struct storage *st, int dir, const char *name, struct lxmgr_err *err)
+static int copy_upper(const struct storage *st, int dir, const char *name,
+		      const struct storage_copy *how, struct lxmgr_err *err)
 {
 	cleanup_fd int upper = open_tree_dir(st, "upper"), to = -EBADF;
 	int r;
@@ -159,7 +160,11 @@ static int copy_upper(const struct storage *st, int dir, const char *name, struc
 	to = openat(dir, name, DIR_FLAGS);
 	if (to < 0)
 		return err_set(err, -errno, "open a layer");
-	r = tree_copy(upper, to, err);
+	/* All that takes its time and does not change has been done before. */
+	r = storage_pause(how, err);
+	if (r == 0)
+		r = tree_copy(upper, to, err);
+	storage_resume(how);
 	if (r < 0)
 		return err_prefix(err, "copy the container's layer"), r;
 	return tree_forget_origin(to, err);
@@ -233,7 +238,8 @@ static int own_tree(struct storage *to, struct lxmgr_err *err)
 	return model < 0 ? model : overlay_make_tree(to, model, err);
 }
 
-static int copy_whole(struct storage *st, struct storage *to, struct lxmgr_err *err)
+static int copy_whole(struct storage *st, struct storage *to, const struct storage_copy *how,
+		      struct lxmgr_err *err)
 {
 	cleanup_fd int dir = new_tree(to, err);
 
@@ -241,7 +247,28 @@ static int copy_whole(struct storage *st, struct storage *to, struct lxmgr_err *
 		return dir;
 	if (mkdirat(dir, "work", 0700) < 0)
 		return err_set(err, -errno, "make the container's layer");
-	return copy_upper(st, dir, "upper", err);
+	return copy_upper(st, dir, "upper", how, err);
+}
+
+/* The layers that `to` stands on, as far as these do not change while st runs. */
+static int give_layers(struct storage *st, struct storage *to, const struct storage_copy *how,
+		       struct lxmgr_err *err)
+{
+	/* The copied upper directory; and that of a root in memory, which has another above it. */
+	size_t more = (how->share && how->live) + (how->memory ? 2 : 1);
+	int r = 0;
+
+	snprintf(to->base, sizeof(to->base), "%s", st->base);
+	if (!st->n_layers || same_store(st, to))
+		take_layers(to, st);
+	else if (how->share)
+		return err_msg(err, -EOPNOTSUPP,
+			       "only copies in the same directory of containers share layers");
+	else
+		r = bring_layers(st, to, err);
+	if (r == 0 && to->n_layers > 1 && to->n_layers + more > OVERLAY_LOWERS)
+		r = overlay_flatten(to, err);
+	return r;
 }
 
 int overlay_copy(struct storage *st, struct storage *to, const struct storage_copy *how,
@@ -254,25 +281,17 @@ int overlay_copy(struct storage *st, struct storage *to, const struct storage_co
 	if (overlay_is_outside(st))
 		return err_msg(err, -EOPNOTSUPP,
 			       "the layers that lxmgr.rootfs.path names are not lxmgr's to share");
-	snprintf(to->base, sizeof(to->base), "%s", st->base);
 	if (how->share && !how->live && has_upper(st))
 		r = freeze(st, err);
-	if (r < 0)
-		return r;
-	if (!st->n_layers || same_store(st, to))
-		take_layers(to, st);
-	else if (how->share)
-		return err_msg(err, -EOPNOTSUPP,
-			       "only copies in the same directory of containers share layers");
-	else
-		r = bring_layers(st, to, err);
+	if (r == 0)
+		r = give_layers(st, to, how, err);
 	if (r < 0)
 		return r;
 	if (how->share && how->live) {
-		layer = new_layer(to, err);
-		r = layer < 0 ? layer : copy_upper(st, layer, "rootfs", err);
+		layer = layers_new(to, err);
+		r = layer < 0 ? layer : copy_upper(st, layer, "rootfs", how, err);
 	} else if (!how->share && has_upper(st)) {
-		return copy_whole(st, to, err);
+		return copy_whole(st, to, how, err);
 	}
 	if (r < 0)
 		return r;
@@ -336,6 +355,9 @@ int overlay_recover(struct storage *st, struct lxmgr_err *err)
 	if (upper >= 0 && root >= 0)
 		return 0;
 	layer = layers_open_dir(st->ct_fd, st->layer[0]);
+	/* The record reached the disk before the directory that it names. */
+	if (layer == -ENOENT && upper >= 0)
+		layer = layers_make_dir(st->ct_fd, st->layer[0]);
 	if (layer < 0)
 		return err_set(err, layer, "open the layer '%s'", st->layer[0]);
 	return fill_layer(st, layer, err);

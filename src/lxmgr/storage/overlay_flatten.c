@@ -7,6 +7,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -38,8 +39,37 @@ struct flatten {
 	struct lxmgr_err *err;
 };
 
+static int make_parents(struct flatten *f, const char *path);
+
+/* A socket, which tar has no entry for. */
+static int add_socket(struct flatten *f, const char *path, const struct stat *st)
+{
+	int r = make_parents(f, path);
+	cleanup_fd int from = -EBADF, to = -EBADF;
+	struct timespec times[2];
+
+	if (r < 0)
+		return r;
+	if (mknodat(f->out, path, S_IFSOCK | 0600, 0) < 0)
+		return -errno;
+	from = open_in(f->whole, path, OPEN_NO_XDEV, O_PATH | O_NOFOLLOW, 0);
+	to = open_in(f->out, path, OPEN_NO_XDEV, O_PATH | O_NOFOLLOW, 0);
+	if (from < 0 || to < 0)
+		return from < 0 ? from : to;
+	times[0] = st->st_atim;
+	times[1] = st->st_mtim;
+	r = tree_copy_attributes(from, to, f->err);
+	return r == 0 && utimensat(f->out, path, times, AT_SYMLINK_NOFOLLOW) < 0 ? -errno : r;
+}
+
 static int add_path(struct flatten *f, const char *path)
 {
+	struct stat st;
+
+	if (fstatat(f->whole, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return -errno;
+	if (S_ISSOCK(st.st_mode))
+		return add_socket(f, path, &st);
 	return fprintf(f->list, "./%s", path) < 0 || fputc('\0', f->list) == EOF ? -EIO : 0;
 }
 
@@ -51,7 +81,7 @@ static int add_below(struct flatten *f, const char *path, int depth)
 	struct dirent *e;
 
 	if (!d)
-		return fd == -ENOTDIR ? 0 : fd < 0 ? fd : -errno;
+		return fd == -ENOTDIR || fd == -ELOOP ? 0 : fd < 0 ? fd : -errno;
 	if (depth == MAX_DEPTH)
 		return -ELOOP;
 	while (r == 0 && (e = readdir(d))) {
@@ -93,11 +123,12 @@ static int make_parents(struct flatten *f, const char *path)
 	return 0;
 }
 
-static int take(enum tree_change change, const char *path, void *arg)
+static int take(enum tree_change change, unsigned int what, const char *path, void *arg)
 {
 	struct flatten *f = arg;
 	int r = make_parents(f, path);
 
+	(void)what;
 	if (r < 0)
 		return r;
 	if (change == TREE_DELETED)
@@ -124,28 +155,25 @@ static int copy_list(struct flatten *f, int list_fd, struct lxmgr_err *err)
 			       "-T",
 			       list,
 			       NULL };
-	const char *unpack[] = { "tar",
-				 "-C",
-				 to,
-				 "--xattrs",
-				 "--xattrs-include=*",
-				 "--acls",
-				 "--numeric-owner",
-				 "-p",
-				 "--keep-directory-symlink",
-				 "-x",
-				 NULL };
+	const char *unpack[] = {
+		"tar", "-C", to,  "--xattrs", "--xattrs-include=*", "--acls", "--numeric-owner",
+		"-p",  "-x", NULL
+	};
 	struct run_opts o = RUN_OPTS_INIT;
 	int fds[2], r, status = 0;
-	pid_t pid;
+	pid_t pid, self = getpid();
 
 	snprintf(from, sizeof(from), "/proc/%d/fd/%d/.", getpid(), f->whole);
 	snprintf(to, sizeof(to), "/proc/%d/fd/%d/.", getpid(), f->out);
 	snprintf(list, sizeof(list), "/proc/%d/fd/%d", getpid(), list_fd);
 	if (pipe2(fds, O_CLOEXEC) < 0)
 		return err_set(err, -errno, "make a pipe");
+	o.prepare = tree_die_with_parent;
+	o.data = &self;
 	pid = fork();
 	if (pid == 0) {
+		tree_die_with_parent(&self);
+		self = getpid();
 		close(fds[0]);
 		o.stdout_fd = fds[1];
 		_exit(run_program(pack, &o, NULL) != 0);
@@ -191,17 +219,36 @@ static int flatten_into(struct storage *below, int out, struct lxmgr_err *err)
 	return r < 0 ? r : copy_list(&f, list_fd, err);
 }
 
-static void child(int sock, struct storage *below, int out)
+/* A mount namespace of its own, in which below->ct_fd is opened again: clones of mounts can be
+ * attached only where these are. */
+static int move_away(struct storage *below, struct lxmgr_err *err)
+{
+	cleanup_fd int host = -EBADF;
+	char link[FD_PATH_SIZE], path[PATH_MAX];
+	ssize_t n = readlink(fd_path(below->ct_fd, link), path, sizeof(path));
+	int r = n <= 0 || n == sizeof(path) ? -ENAMETOOLONG : sys_unshare(CLONE_NEWNS);
+
+	if (r < 0)
+		return err_set(err, r, "make a mount namespace");
+	path[n] = '\0';
+	host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* Slave, not private: what the host unmounts meanwhile must not stay busy here. */
+	r = mount_set(host, 0, 0, MS_SLAVE, true, -1, err);
+	if (r < 0)
+		return r;
+	below->ct_fd = reopen_dir(below->ct_fd, path);
+	return below->ct_fd < 0 ? err_set(err, below->ct_fd, "open '%s'", path) : 0;
+}
+
+static void child(int sock, struct storage *below, int out, pid_t parent)
 {
 	struct lxmgr_err err = { 0 };
-	cleanup_fd int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	int r = sys_unshare(CLONE_NEWNS);
+	int r;
 
-	umask(022);
-	if (r < 0)
-		err_set(&err, r, "make a mount namespace");
-	else
-		r = mount_set(host, 0, 0, MS_PRIVATE, true, -1, &err);
+	umask(0);
+	if (tree_die_with_parent(&parent))
+		_exit(2);
+	r = move_away(below, &err);
 	if (r == 0)
 		r = flatten_into(below, out, &err);
 	if (r < 0 && msg_send(sock, &err, sizeof(err), NULL, 0) < 0)
@@ -215,7 +262,7 @@ static int run_child(struct storage *below, int out, struct lxmgr_err *err)
 	cleanup_fd int mine = -EBADF, its = -EBADF;
 	struct lxmgr_err why;
 	int pair[2], status = 0, r = msg_pair(pair);
-	pid_t pid;
+	pid_t pid, self = getpid();
 
 	if (r < 0)
 		return err_set(err, r, "make a socket pair");
@@ -225,7 +272,7 @@ static int run_child(struct storage *below, int out, struct lxmgr_err *err)
 	if (pid < 0)
 		return err_set(err, -errno, "fork");
 	if (pid == 0)
-		child(its, below, out);
+		child(its, below, out, self);
 	fd_close(&its);
 	r = (int)msg_recv(mine, &why, sizeof(why), NULL, NULL);
 	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)

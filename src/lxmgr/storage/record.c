@@ -73,6 +73,8 @@ static int parse_line(struct storage *st, const char *line)
 		return parse_u64(v, &st->limit.bytes);
 	else if ((v = str_after(line, "inodes = ")))
 		return parse_u64(v, &st->limit.inodes);
+	else if ((v = str_after(line, "memory = ")))
+		return parse_u64(v, &st->memory);
 	return 0;
 }
 
@@ -116,7 +118,8 @@ int storage_read(struct storage *st, struct lxmgr_err *err)
 
 char *storage_print(const struct storage *st)
 {
-	bool layered = st->n_layers || *st->tree || st->limit.bytes || st->limit.inodes;
+	bool layered =
+		st->n_layers || *st->tree || st->limit.bytes || st->limit.inodes || st->memory;
 	struct strbuf b = { 0 };
 
 	strbuf_addf(&b, "version = %d\nbackend = %s\n",
@@ -139,6 +142,8 @@ char *storage_print(const struct storage *st)
 		strbuf_addf(&b, "bytes = %" PRIu64 "\n", st->limit.bytes);
 	if (st->limit.inodes)
 		strbuf_addf(&b, "inodes = %" PRIu64 "\n", st->limit.inodes);
+	if (st->memory)
+		strbuf_addf(&b, "memory = %" PRIu64 "\n", st->memory);
 	return strbuf_take(&b);
 }
 

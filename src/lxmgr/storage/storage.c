@@ -260,6 +260,14 @@ int storage_open_root(struct storage *st, struct lxmgr_err *err)
 	return st->ops->open_root ? st->ops->open_root(st, err) : lacks(st, "open_root", err);
 }
 
+int storage_open_view(struct storage *st, bool live, struct lxmgr_err *err)
+{
+	if (st->ops->open_view)
+		return st->ops->open_view(st, live, err);
+	return live ? lacks(st, "a look at the root of a running container", err)
+		    : storage_open_root(st, err);
+}
+
 int storage_open_labelled(struct storage *st, struct lxmgr_err *err)
 {
 	return st->ops->open_labelled ? st->ops->open_labelled(st, err) : -EOPNOTSUPP;
@@ -291,11 +299,36 @@ int storage_copy(struct storage *st, struct storage *to, int to_ct_fd, const cha
 	if (!to->ops)
 		return storage_unknown(backend, err);
 	to->ids = st->ids;
+	if (how->live && st->memory)
+		return err_status(err, STATUS_REFUSED, -EINVAL,
+				  "what the running container has written is in memory "
+				  "(lxmgr-copy -t) and cannot be copied");
+	if (how->memory && to->ops != &storage_overlay)
+		return err_status(err, STATUS_REFUSED, -EINVAL,
+				  "a root in memory needs backend 'overlay', not '%s'",
+				  to->ops->name);
+	to->memory = how->memory;
 	if (to->ops != st->ops)
 		return err_msg(err, -EOPNOTSUPP, "backend '%s' cannot take over what '%s' holds",
 			       to->ops->name, st->ops->name);
-	r = st->ops->copy ? st->ops->copy(st, to, how, err) : lacks(st, "copy", err);
+	if (!st->ops->copy)
+		return lacks(st, "copy", err);
+	r = st->ops->pauses ? 0 : storage_pause(how, err);
+	if (r == 0)
+		r = st->ops->copy(st, to, how, err);
+	storage_resume(how);
 	return r < 0 ? r : limit_new(to, err);
+}
+
+int storage_pause(const struct storage_copy *how, struct lxmgr_err *err)
+{
+	return how->live && how->pause ? how->pause(how->pause_arg, err) : 0;
+}
+
+void storage_resume(const struct storage_copy *how)
+{
+	if (how->resume)
+		how->resume(how->pause_arg);
 }
 
 int storage_replace(struct storage *st, struct storage *new, struct lxmgr_err *err)

@@ -98,6 +98,7 @@ struct storage {
 	struct storage_limit limit; /* as asked for at create or resize */
 	char group[STORAGE_GROUP_SIZE], pool[STORAGE_GROUP_SIZE], tag[STORAGE_TAG_SIZE]; /* lvm */
 	const struct storage_make *make; /* while it is created, or NULL */
+	uint64_t memory; /* bytes: what it writes while it runs stays in memory; 0: no */
 	int layers_lock; /* held while layers are named that no `storage` file names yet; or -1 */
 };
 
@@ -107,6 +108,12 @@ struct storage_copy {
 		     */
 	bool live;  /* the source is mounted, in a container that is frozen: only read it */
 	bool keep;  /* the copy is a snapshot: nobody writes to it */
+	uint64_t memory; /* that of the copy, which shares; 0: none */
+	/* A live source stands still between the two, which may be NULL. storage_copy() calls them
+	 * around the backend's copy(), unless that says in `pauses` that it does so itself. */
+	int (*pause)(void *arg, struct lxmgr_err *err);
+	void (*resume)(void *arg);
+	void *pause_arg;
 	void (*progress)(const char *text, int permille, void *arg);
 	void *progress_arg;
 };
@@ -130,6 +137,9 @@ struct storage_ops {
 	/* Open the root for the host while the container is stopped, unmapped, writable:
 	 * for guest files. Called in a private mount namespace. */
 	int (*open_root)(struct storage *st, struct lxmgr_err *err);
+	/* The root to read it, as it is now, with no effects; live: a running container writes to
+	 * it. In a private mount namespace. NULL: open_root() does, but for a live one. */
+	int (*open_view)(struct storage *st, bool live, struct lxmgr_err *err);
 	/* The directory whose files have the SELinux labels that the container sees (O_PATH). NULL
 	 * where mount() takes the label. */
 	int (*open_labelled)(struct storage *st, struct lxmgr_err *err);
@@ -143,6 +153,8 @@ struct storage_ops {
 	 * caller falls back to a full copy or says so. */
 	int (*copy)(struct storage *st, struct storage *to, const struct storage_copy *how,
 		    struct lxmgr_err *err);
+	/* copy() calls storage_pause() and storage_resume() when it has to. */
+	bool pauses;
 	/* A name for a second tree in st's directory; NULL: STORAGE_DIR_NEW. */
 	void (*new_tree)(const struct storage *st, char ret[STORAGE_NAME_SIZE]);
 	/* Put what `new` holds, made by copy() in the same ct_fd as the tree storage_new_tree()
@@ -205,6 +217,7 @@ int storage_shift(struct storage *st, uint32_t first, struct lxmgr_err *err);
 int storage_check(struct storage *st, struct lxmgr_err *err);
 int storage_mount(struct storage *st, const struct storage_stage *stage, struct lxmgr_err *err);
 int storage_open_root(struct storage *st, struct lxmgr_err *err);
+int storage_open_view(struct storage *st, bool live, struct lxmgr_err *err);
 /* -EOPNOTSUPP, without a message: the backend's mount has the label. */
 int storage_open_labelled(struct storage *st, struct lxmgr_err *err);
 int storage_destroy(struct storage *st, struct lxmgr_err *err);
@@ -221,6 +234,9 @@ int storage_collect(int path_fd, struct lxmgr_err *err);
 int storage_copy(struct storage *st, struct storage *to, int to_ct_fd, const char *backend,
 		 const struct storage_spec *spec, const struct storage_copy *how,
 		 struct lxmgr_err *err);
+/* For backends: the live source stands still from here to storage_resume(). */
+int storage_pause(const struct storage_copy *how, struct lxmgr_err *err);
+void storage_resume(const struct storage_copy *how);
 int storage_replace(struct storage *st, struct storage *new, struct lxmgr_err *err);
 int storage_recover(struct storage *st, struct lxmgr_err *err);
 /* Writes the `storage` file where the limit is another than before. */

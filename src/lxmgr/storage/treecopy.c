@@ -3,9 +3,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -19,8 +21,22 @@
 #include "util/str.h"
 
 #define MAX_DEPTH  200
-#define NAMES_SIZE 4096
+#define NAMES_SIZE 65536
 #define VALUE_SIZE 65536
+
+static int cancel_fd = -1;
+
+void tree_copy_cancel(int fd)
+{
+	cancel_fd = fd;
+}
+
+/* Namespaces here: as those of the caller. One that was killed cannot wait for it. */
+int tree_die_with_parent(void *parent)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	return getppid() != *(pid_t *)parent;
+}
 
 /* cp knows reflinks, holes, extended attributes and hard links. */
 int tree_copy(int from_fd, int to_fd, struct lxmgr_err *err)
@@ -29,11 +45,15 @@ int tree_copy(int from_fd, int to_fd, struct lxmgr_err *err)
 	const char *argv[] = { "cp", "-a", "--reflink=auto", "-T", "--", from, to, NULL };
 	struct run_opts o = RUN_OPTS_INIT;
 	cleanup_free char *out = NULL;
+	pid_t self = getpid();
 	int r;
 
 	snprintf(from, sizeof(from), "/proc/%d/fd/%d/.", getpid(), from_fd);
 	snprintf(to, sizeof(to), "/proc/%d/fd/%d/.", getpid(), to_fd);
 	o.capture = 4096;
+	o.prepare = tree_die_with_parent;
+	o.data = &self;
+	o.cancel_fd = cancel_fd;
 	r = run_program(argv, &o, &out);
 	if (r < 0)
 		return err_set(err, r, "run cp");
@@ -108,7 +128,7 @@ int tree_forget_origin(int dir_fd, struct lxmgr_err *err)
 /* What overlay says of a directory is not the new one's. */
 static int copy_xattrs(const char *from, const char *to)
 {
-	char names[NAMES_SIZE], value[VALUE_SIZE];
+	static char names[NAMES_SIZE], value[VALUE_SIZE];
 	ssize_t len = listxattr(from, names, sizeof(names));
 
 	if (len < 0)
@@ -119,7 +139,11 @@ static int copy_xattrs(const char *from, const char *to)
 		if (str_has_prefix(n, "trusted.overlay.") || str_has_prefix(n, "security.selinux"))
 			continue;
 		size = getxattr(from, n, value, sizeof(value));
-		if (size < 0 || setxattr(to, n, value, (size_t)size, 0) < 0)
+		if (size < 0)
+			return -errno;
+		/* A file system in memory has no user's attributes before Linux 6.6. */
+		if (setxattr(to, n, value, (size_t)size, 0) < 0 &&
+		    !(errno == EOPNOTSUPP && str_has_prefix(n, "user.")))
 			return -errno;
 	}
 	return 0;

@@ -11,6 +11,10 @@ struct lxmgr_err;
  * to_fd: with hard links, holes, extended attributes; file contents shared where the file system
  * can. */
 int tree_copy(int from_fd, int to_fd, struct lxmgr_err *err);
+/* While the descriptor is readable, copies of this process end with -ECANCELED; -1: no more. */
+void tree_copy_cancel(int fd);
+/* For run_opts.prepare, with the address of the caller's pid: the program is killed with it. */
+int tree_die_with_parent(void *parent);
 /* Can files below dir_fd share their contents? Tries it. */
 bool tree_can_reflink(int dir_fd);
 /* Take from every file below dir_fd what an overlay remembers of the inodes that it once was made
