@@ -154,9 +154,9 @@ quotas() { # quotas FS BACKEND
 	busybox late -B "$2"
 	lx start late
 	lx attach late -- sh -c 'mkdir -p /a/b/c; dd if=/dev/zero of=/a/b/c/f bs=1M count=20 2>/dev/null; ln /a/b/c/f /g'
-	ok "$t: a limit for one that has files, and runs" lx disk late --resize 40M
+	ok "$t: a limit for one that has files, and runs" lx disk late --resize 60M
 	ok "$t: counts them" bash -c "[ \$(lxmgr-disk -P $TREE late --json | jq .used) -ge $((20 * M)) ]"
-	says 'No space left|uota' "$t: and holds" fill late 40
+	says 'No space left|uota' "$t: and holds" fill late 60
 	ok "$t: files can be moved and linked" lx attach late -- sh -c 'mv /a/b/c/f /h && ln /h /i'
 	lx destroy -q -f late
 }

@@ -117,6 +117,11 @@ static int apply(struct lxmgr_container *c, const struct config *cfg, struct sto
 	id_buf id;
 	int r;
 
+	/* A file system of its own has the size that it was made with. */
+	if (!st->ops->project && cfg->limit_disk == LIMIT_UNSET)
+		want.bytes = st->limit.bytes;
+	if (!st->ops->project && cfg->limit_inodes == LIMIT_UNSET)
+		want.inodes = st->limit.inodes;
 	if (!disk_is_limited(&want) && !disk_is_limited(&st->limit))
 		return 0;
 	if (!st->ops->project && want.bytes == st->limit.bytes && want.inodes == st->limit.inodes)
