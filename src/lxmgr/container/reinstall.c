@@ -267,6 +267,9 @@ static int make_root(struct reinstall *r, struct lxmgr_err *err)
 	make.name = r->c->name;
 	make.limit = &limit;
 	ret = disk_lift(r->c, &r->old, ops, &limit, err);
+	/* What the config asks for by now counts, not the size that there was. */
+	if (limit.bytes)
+		make.size = 0;
 	if (ret == 0)
 		ret = storage_create_as(&st, &make, ops->name, r->d.dir_fd, r->image.digest,
 					r->image.root_fd, wants_map(&r->d.config), err);
