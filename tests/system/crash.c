@@ -56,7 +56,22 @@
 
 /* What is looked at to tell whether a call changes something, and what is told of it: its argument
  * number arg is a path or a descriptor. */
-enum kind { PATH, FD, FILE_DATA, OPEN, OPENAT, OPENAT2, IOCTL, CLONE, CLONE3, TREE, CONFIG, OTHER };
+enum kind {
+	PATH,
+	MAKE,
+	REMOVE,
+	FD,
+	FILE_DATA,
+	OPEN,
+	OPENAT,
+	OPENAT2,
+	IOCTL,
+	CLONE,
+	CLONE3,
+	TREE,
+	CONFIG,
+	OTHER
+};
 
 struct call {
 	long nr;
@@ -74,8 +89,8 @@ struct call {
 static const struct call calls[] = {
 #ifdef SYS_open
 	C(open, OPEN, 0, true),		  C(creat, PATH, 0, true),
-	C(mkdir, PATH, 0, true),	  C(rmdir, PATH, 0, false),
-	C(rename, PATH, 0, false),	  C(unlink, PATH, 0, false),
+	C(mkdir, MAKE, 0, true),	  C(rmdir, REMOVE, 0, false),
+	C(rename, PATH, 0, false),	  C(unlink, REMOVE, 0, false),
 	C(link, PATH, 1, true),		  C(symlink, PATH, 1, true),
 	C(mknod, PATH, 0, true),	  C(chmod, PATH, 0, false),
 	C(chown, PATH, 0, false),	  C(lchown, PATH, 0, false),
@@ -88,8 +103,8 @@ static const struct call calls[] = {
 	C(fchmodat2, PATH, 1, false),
 #endif
 	C(openat, OPENAT, 1, true),	  C(openat2, OPENAT2, 1, true),
-	C(mkdirat, PATH, 1, true),	  C(renameat2, PATH, 1, false),
-	C(unlinkat, PATH, 1, false),	  C(linkat, PATH, 3, true),
+	C(mkdirat, MAKE, 1, true),	  C(renameat2, PATH, 1, false),
+	C(unlinkat, REMOVE, 1, false),	  C(linkat, PATH, 3, true),
 	C(symlinkat, PATH, 2, true),	  C(mknodat, PATH, 1, true),
 	C(write, FILE_DATA, 0, true),	  C(pwrite64, FILE_DATA, 0, true),
 	C(writev, FILE_DATA, 0, true),	  C(pwritev, FILE_DATA, 0, true),
@@ -263,6 +278,23 @@ static bool is_file(pid_t pid, int fd, const char *name)
 	       strncmp(name, "/memfd:", 7);
 }
 
+/* Whether what a call is to make or to remove is there: if not, or if so, it fails and changes
+ * nothing. For calls whose first argument is a path, or a descriptor before the path. */
+static bool is_there(const struct call *c, const struct seccomp_notif *req, const char *what)
+{
+	int at = c->arg ? (int)req->data.args[0] : AT_FDCWD;
+	char path[640];
+	struct stat st;
+
+	if (*what == '/')
+		snprintf(path, sizeof(path), "/proc/%d/root%s", req->pid, what);
+	else if (at == AT_FDCWD)
+		snprintf(path, sizeof(path), "/proc/%d/cwd/%s", req->pid, what);
+	else
+		snprintf(path, sizeof(path), "/proc/%d/fd/%d/%s", req->pid, at, what);
+	return lstat(path, &st) == 0;
+}
+
 /* Attributes, shared blocks, subvolumes, loop devices: those that set something. */
 static bool ioctl_changes(unsigned int cmd)
 {
@@ -289,6 +321,8 @@ static bool is_change(const struct call *c, const struct seccomp_notif *req, cha
 	*what = '\0';
 	switch (c->kind) {
 	case PATH:
+	case MAKE:
+	case REMOVE:
 	case OPEN:
 	case OPENAT:
 	case OPENAT2:
@@ -305,6 +339,10 @@ static bool is_change(const struct call *c, const struct seccomp_notif *req, cha
 		snprintf(what, size, "%llx", a[0]);
 	}
 	switch (c->kind) {
+	case MAKE:
+		return !is_there(c, req, what);
+	case REMOVE:
+		return is_there(c, req, what);
 	case FILE_DATA:
 		return is_file(pid, (int)a[c->arg], what);
 	case OPEN:
@@ -348,7 +386,10 @@ static void tell(const struct call *c, pid_t pid, const char *what)
 	char program[32];
 
 	program_of(pid, program);
-	fprintf(g.report, "%ld %s[%d] %s %s\n", g.n, program, pid, c->name, what);
+	if (pid == g.tool)
+		fprintf(g.report, "%ld %s[tool] %s %s\n", g.n, program, c->name, what);
+	else
+		fprintf(g.report, "%ld %s[%d] %s %s\n", g.n, program, pid, c->name, what);
 	fflush(g.report);
 }
 
