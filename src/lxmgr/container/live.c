@@ -52,7 +52,9 @@ static int set_frozen(struct lxmgr_container *c, bool freeze, struct lxmgr_err *
 	r = open_running(c, &s, &cg, err);
 	if (r < 0)
 		return r;
-	if (s.state != LXMGR_RUNNING && s.state != LXMGR_FROZEN && s.state != LXMGR_THAWED)
+	/* With the lock, who was about to freeze it or has just thawed it was killed. */
+	if (s.state != LXMGR_RUNNING && s.state != LXMGR_FROZEN && s.state != LXMGR_THAWED &&
+	    s.state != LXMGR_FREEZING)
 		r = err_status(err, STATUS_WRONG_STATE, -EBUSY, "container '%s' is %s", c->name,
 			       lxmgr_state_name(s.state));
 	if (r == 0 && freeze)

@@ -13,6 +13,7 @@
 
 #include "container/features.h"
 #include "container/inside.h"
+#include "container/pause.h"
 #include "container/mounts.h"
 #include "container/teardown.h"
 #include "kernel/mount.h"
@@ -66,7 +67,7 @@ static int begin_running(struct rootfs *f, struct lxmgr_err *err)
 	if (r < 0)
 		return r;
 	f->has_cgroup = true;
-	if (cgroup_is_frozen(&f->cg) > 0)
+	if (cgroup_is_frozen(&f->cg) > 0 && pause_clean(c, &f->cg) < 0)
 		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 				  "container '%s' is frozen; unfreeze it first", c->name);
 	return cgroup_open_attach(&f->cg, err);
