@@ -181,9 +181,11 @@ int draft_shift_root(struct draft *d, struct lxmgr_err *err)
 	struct storage st;
 	int r;
 
-	if (d->config.idmap_policy != IDMAP_AUTO || (spec->path && *spec->path) ||
-	    storage_can_map(d->dir_fd, NULL) == 0)
+	if (d->config.idmap_policy != IDMAP_AUTO || (spec->path && *spec->path))
 		return 0;
+	r = storage_can_map(d->dir_fd, err);
+	if (r != -EOPNOTSUPP)
+		return r;
 	r = storage_open(&st, d->dir_fd, spec, err);
 	if (r < 0)
 		return r;

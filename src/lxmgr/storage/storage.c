@@ -79,27 +79,37 @@ static int lacks(const struct storage *st, const char *what, struct lxmgr_err *e
 			  what, st->ops->name);
 }
 
-static const struct storage_ops *best(int ct_fd, bool map)
+/* The first that can; not one that another seems not to be able to by accident. */
+static int best(struct storage *st, int ct_fd, bool map, struct lxmgr_err *err)
 {
-	for (size_t i = 0; storage_backends[i]; i++)
-		if (!storage_backends[i]->probe ||
-		    storage_backends[i]->probe(ct_fd, map, NULL) == 0)
-			return storage_backends[i];
-	return &storage_dir;
+	for (size_t i = 0; storage_backends[i]; i++) {
+		int r = storage_backends[i]->probe ? storage_backends[i]->probe(ct_fd, map, err)
+						   : 0;
+
+		if (r == 0)
+			st->ops = storage_backends[i];
+		if (r == 0 || r == -EIO || r == -ENOSPC || r == -ENOMEM || r == -EMFILE)
+			return r;
+	}
+	st->ops = &storage_dir;
+	return 0;
 }
 
 int storage_can_map(int dirfd, struct lxmgr_err *err)
 {
 	struct idmap map = { .n_uid = 0 };
 	cleanup_fd int mnt = -EBADF, ns = -EBADF;
+	int r;
 
 	/* Any map will do: of an id that there is in a container, too. */
 	idmap_add_both(&map, 0, 1, 1);
-	ns = idmap_userns_fd(&map, err);
-	if (ns < 0)
-		return ns;
-	mnt = mount_clone(dirfd, "", false, err);
-	return mnt < 0 ? mnt : mount_set(mnt, 0, 0, 0, false, ns, err);
+	r = ns = idmap_userns_fd(&map, err);
+	if (r >= 0)
+		r = mnt = mount_clone(dirfd, "", false, err);
+	if (r >= 0)
+		r = mount_set(mnt, 0, 0, 0, false, ns, err);
+	/* Those of the kernel and of file systems that cannot; any other is an accident. */
+	return r == -EINVAL || r == -EPERM || r == -ENOSYS ? -EOPNOTSUPP : r;
 }
 
 void storage_init(struct storage *st, int ct_fd, const struct storage_spec *spec)
@@ -118,7 +128,12 @@ int storage_create(struct storage *st, const char *backend, int ct_fd, const cha
 
 	storage_init(st, ct_fd, &none);
 	snprintf(st->base, sizeof(st->base), "%s", image_digest ? image_digest : "");
-	st->ops = !backend || str_eq(backend, "best") ? best(ct_fd, map) : storage_find(backend);
+	st->ops = NULL;
+	r = !backend || str_eq(backend, "best") ? best(st, ct_fd, map, err) : 0;
+	if (r < 0)
+		return r;
+	if (!st->ops)
+		st->ops = storage_find(backend);
 	if (!st->ops)
 		return storage_unknown(backend, err);
 	if (!st->ops->create)
