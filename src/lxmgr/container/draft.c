@@ -91,7 +91,9 @@ void draft_clean(const struct draft *d)
 {
 	int fd = dup(d->path_fd);
 	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	struct lxmgr_err why = { 0 };
 	struct dirent *e;
+	bool any = false;
 
 	while (dir && (e = readdir(dir))) {
 		cleanup_fd int sub = -EBADF, lock = -EBADF;
@@ -106,7 +108,10 @@ void draft_clean(const struct draft *d)
 		release_stale(d, e->d_name);
 		if (remove_tree_at(d->path_fd, e->d_name) < 0)
 			log_warn("cannot remove '%s', ignoring", e->d_name);
+		any = true;
 	}
+	if (any && storage_collect(d->path_fd, &why) < 0)
+		log_warn("%s, ignoring", why.text);
 }
 
 int draft_make_dir(struct draft *d, struct lxmgr_err *err)
