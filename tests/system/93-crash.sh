@@ -45,8 +45,8 @@ sum_dir() {
 	find . "$@" -o -type f -printf '%i %p\n' | sort -u -k 1,1 | cut -d' ' -f2- | sort | xargs -r -d '\n' md5sum
 	getfattr -R -h -d -m '^user' . 2>/dev/null) | md5sum
 }
-# NAME, or NAME/SNAPSHOT whose parts are summed up. What lies in its own directory is looked at there,
-# layers as they are mounted.
+# NAME, or NAME/SNAPSHOT whose parts are summed up. What lies in its own directory alone is looked at
+# there, layers as they are mounted.
 sum() {
 	local dir layer
 	case $1 in
@@ -57,7 +57,7 @@ sum() {
 		[ ! -d "$TREE/${1%/*}/snapshots/${1#*/}/rootfs" ] || sum_dir "$TREE/${1%/*}/snapshots/${1#*/}/rootfs"
 		;;
 	*)
-		if grep -q '^layer' "$TREE/$1/storage"; then
+		if [ "$1" = f ] || grep -q '^layer' "$TREE/$1/storage"; then
 			dir=$(lx mount -r "$1") || return 1
 			sum_dir "$dir"
 			lx umount -q "$1"
@@ -73,6 +73,7 @@ writes() { # writes NAME TEXT: as its root's /f
 	local dir
 	dir=$(lx mount "$1") || return 1
 	echo "$2" >"$dir/f"
+	touch -d @1700000000 "$dir/f"
 	lx umount -q "$1"
 }
 reads() { # reads NAME TEXT
@@ -177,7 +178,8 @@ afresh() {
 	settle
 } >/dev/null 2>&1
 
-# What there is beside what the containers hold. Names lose what differs each time.
+# What there is beside what the containers hold. Names lose what differs each time. A file's new version has
+# one name, that the next one overwrites.
 listing() {
 	local l
 	{
@@ -193,7 +195,12 @@ listing() {
 		awk -v t="$TREE/" -v h="$HASH" 'index($0, t) || index($0, h) { print "mount: " $5 }' /proc/self/mountinfo
 		find "$RUN" -name "*$HASH*" 2>/dev/null
 		find /sys/fs/cgroup -mindepth 2 -type d -name "*$HASH*" 2>/dev/null
-	} | grep -v '/lock$' | sed -E 's,/[0-9a-f]{16}(/|$),/ID\1,; s,/overlay(\.[0-9]+)?,/overlay,; s,[0-9a-f]{64},DIGEST,' | sort -u
+	} | grep -v '/lock$\|/\.[^/]*\.tmp$' | sed -E 's,/[0-9a-f]{16}(/|$),/ID\1,; s,/overlay(\.[0-9]+)?,/overlay,; s,[0-9a-f]{64},DIGEST,' | sort -u
+}
+
+left() {
+	OUT=$(diff <(printf '%s\n' "$LISTING") <(listing) | grep '^[<>]' | head -n 5 | tr '\n' ' ')
+	[ -z "$OUT" ]
 }
 
 # One injection into the verb whose parts are in COMMAND and so on. Prints what is wrong with its outcome.
@@ -227,7 +234,7 @@ judge() { # judge MODE N
 	fi
 	OUT=$(eval "$RESET" 2>&1) || why+=" what follows fails: $OUT;"
 	eval "$WAS" >/dev/null 2>&1 || why+=' there is no way back;'
-	OUT=$(diff <(printf '%s\n' "$LISTING") <(listing) | grep '^[<>]' | head -n 5 | tr '\n' ' ')
+	left || { $COMMAND && eval "$RESET" && left; } >/dev/null 2>&1 </dev/null
 	[ -z "$OUT" ] || why+=" is not cleaned by what follows: $OUT;"
 	[ -z "$why" ] || printf '%s\n' "$1 at $victim:$why"
 }
@@ -262,6 +269,7 @@ sweep() { # sweep NAME
 		SOURCE_SUM=$(TIMES=1 sum "$SOURCE" 2>&1)
 	done
 	is '' "$1: $tried faults at its $calls changing calls" printf '%s' "$bad"
+	drop x
 }
 
 settle

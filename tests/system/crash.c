@@ -494,7 +494,13 @@ static void answer(const struct seccomp_notif *req, int error)
 		give_up("answer a call");
 }
 
-static void strike(const struct call *c, const struct seccomp_notif *req)
+/* Files of the kernel's need no room on a disk. */
+static bool is_virtual(const char *what)
+{
+	return !strncmp(what, "/proc/", 6) || !strncmp(what, "/sys/", 5);
+}
+
+static void strike(const struct call *c, const struct seccomp_notif *req, const char *what)
 {
 	switch (g.what) {
 	case KILL_ALL:
@@ -512,7 +518,7 @@ static void strike(const struct call *c, const struct seccomp_notif *req)
 		answer(req, g.error);
 		break;
 	case FULL:
-		answer(req, c->needs_room ? ENOSPC : 0);
+		answer(req, c->needs_room && !is_virtual(what) ? ENOSPC : 0);
 		break;
 	case COUNT:
 		break;
@@ -535,7 +541,7 @@ static void judge(const struct seccomp_notif *req)
 	if (g.what == COUNT || g.n == g.at)
 		tell(c, (pid_t)req->pid, what);
 	if (g.what != COUNT && (g.n == g.at || (g.what == FULL && g.n > g.at)))
-		strike(c, req);
+		strike(c, req, what);
 	else
 		answer(req, 0);
 }
