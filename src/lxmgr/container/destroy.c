@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The destroy verb: one rename takes the container away, then its parts are deleted. */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,9 +24,33 @@
 #include "util/file.h"
 #include "util/log.h"
 #include "util/paths.h"
+#include "util/str.h"
 
 /* A monitor that has ended is gone in milliseconds. */
 #define SWEEP_MS 2000
+
+static int release(const char *id, struct lxmgr_err *err)
+{
+	int r = ipam_release(id, err);
+
+	if (r == 0)
+		r = idalloc_release(id, err);
+	return r < 0 ? r : mcs_release(id, err);
+}
+
+/* All but the directory and its lock. */
+static int remove_contents(int path, const char *name)
+{
+	int fd = openat(path, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (d && r == 0 && (e = readdir(d)))
+		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, "..") &&
+		    !str_eq(e->d_name, "lock"))
+			r = remove_tree_at(fd, e->d_name);
+	return d ? r : -EIO;
+}
 
 static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmgr_err *err)
 {
@@ -43,11 +68,11 @@ static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmg
 	service_sweep_scopes(c, sweep_ms);
 	if (units_sync(c->path, c->name, NULL, err) < 0)
 		log_warn("%s: %s, ignoring", c->name, err ? err->text : "its units stay");
-	r = ipam_release(id, err);
-	if (r == 0)
-		r = idalloc_release(id, err);
-	if (r == 0)
-		r = mcs_release(id, err);
+	r = release(id, err);
+	/* On a full disk the tables can be written when the container has made room. As long as its
+	 * directory is there it is known that they must be. */
+	if (r < 0 && remove_contents(path, dead) == 0)
+		r = release(id, err);
 	if (r == 0) {
 		r = remove_tree_at(path, dead);
 		if (r < 0)
