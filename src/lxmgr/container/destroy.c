@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "container/control.h"
+#include "container/draft.h"
 #include "container/hooks.h"
 #include "container/idalloc.h"
 #include "container/finish.h"
@@ -87,6 +88,18 @@ static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmg
 	return r;
 }
 
+/* What one that was killed left. */
+static void clean(const struct lxmgr_container *c)
+{
+	struct draft d;
+
+	if (access(c->path, F_OK) < 0)
+		return;
+	if (draft_open(&d, c->path, c->name, NULL) == 0)
+		draft_clean(&d);
+	draft_close(&d);
+}
+
 static int refuse_snapshots(struct lxmgr_container *c, struct lxmgr_err *err)
 {
 	struct lxmgr_snapshot *list = NULL;
@@ -130,9 +143,11 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 	struct state state;
 	int r;
 
-	if (c->dir_fd < 0)
+	if (c->dir_fd < 0) {
+		clean(c);
 		return err_status(err, STATUS_NO_CONTAINER, -ENOENT,
 				  "container '%s' does not exist in %s", c->name, c->path);
+	}
 	/* A config that cannot be read must not keep it from being destroyed. */
 	if (container_load_config(c, NULL) < 0)
 		log_info("%s: its config cannot be read: no hook is run, ignoring", c->name);
@@ -167,5 +182,7 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 	r = run_destroy_hook(c, err);
 	if (r < 0 && !force)
 		return r;
-	return remove_container(c, SWEEP_MS, err);
+	r = remove_container(c, SWEEP_MS, err);
+	clean(c);
+	return r;
 }
