@@ -16,12 +16,13 @@ if [ -z "${CRASH_TEST_INSIDE:-}" ]; then
 	exec unshare --mount --propagation private bash "$0" "$@"
 fi
 ok 'crash builds' gcc -O1 -Wall -o "$TREE/.crash" crash.c
-mount -t tmpfs -o mode=0711 tmpfs "$VAR/lib/lxmgr"
-mount -t tmpfs -o mode=0711 tmpfs "$VAR/cache/lxmgr"
+mkdir -m 0711 "$TREE/.crash-state" "$TREE/.crash-cache"
+mount --bind "$TREE/.crash-state" "$VAR/lib/lxmgr"
+mount --bind "$TREE/.crash-cache" "$VAR/cache/lxmgr"
 mkdir -m 0711 "$CACHE"
 BEFORE=$(host_state)
 MODES=(all tool one ENOSPC EIO full)
-PLACES=${LXMGR_TEST_CRASH:-10}
+PLACES=${LXMGR_TEST_CRASH:-6}
 
 # A template of the test's own, for an image that can be made anew each time.
 TEMPLATE=$TREE/.template
@@ -95,8 +96,11 @@ have() { there "$1" || busybox "$@"; }
 has_snap() { lx snapshot -L --json "$1" | jq -e --arg s "$2" 'any(.[]; .name == $s)' >/dev/null; }
 no_snap() { ! has_snap "$@"; }
 drop_snap() { no_snap "$@" || lx snapshot -q "$1" -d "$2"; }
-# It runs, and is not frozen.
-lively() { [ "$(lx info -s -H "$1")" = RUNNING ] && timeout 10 lxmgr-attach -P "$TREE" "$1" -- true; }
+# Whoever was killed may leave it frozen; then what goes in thaws it.
+lively() { [ "$(lx info -s -H "$1")" = RUNNING ] && awake "$1"; }
+awake() { timeout 10 lxmgr-attach -P "$TREE" "$1" -- true; }
+frozen() { [ "$(lx info -s -H "$1")" = FROZEN ]; }
+has_limit() { grep -q '^lxmgr.limit.pids = 99$' "$TREE/$1/config"; }
 mounted() { lx mount --json | jq -e --arg n "$1" 'any(.[]; .name == $n)' >/dev/null; }
 unmounted() { ! mounted "$1"; }
 has_image() { lxmgr-image list --json | jq -e --arg n "$1" 'any(.[]; .names | index($n))' >/dev/null; }
@@ -108,8 +112,8 @@ publish() { has_image "$1" || lxmgr-image -q -P "$TREE" publish d --as "$1" >/de
 verbs() {
 	cat <<'END'
 create|lxmgr-create -q -t busybox -n x|d|absent x|whole x|drop x
-create, dir|lxmgr-create -q -t busybox -B dir -n x|d|absent x|whole x|drop x
-create with its image|lxmgr-create -q -t $TEMPLATE -n x|d|absent x|whole x|drop x; lxmgr-image -q prune >/dev/null
+create, dir|lxmgr-create -q -t $TEMPLATE -B dir -n x|d|absent x|whole x|drop x
+create with its image|lxmgr-create -q -t $TEMPLATE -n x -- --again|d|absent x|whole x|drop x; lxmgr-image -q prune >/dev/null
 destroy|lxmgr-destroy -q x|d|whole x|absent x|have x
 destroy with snapshots|lxmgr-destroy -q -s x|s|there x|absent x|have x; has_snap x s || lx snapshot -q x s
 destroy of one that runs|lxmgr-destroy -q -f x|d|there x|absent x|have x; lively x >/dev/null 2>&1 || lx start x
@@ -130,6 +134,9 @@ snapshot -d|lxmgr-snapshot -q k -d t|k/old|has_snap k t|no_snap k t|has_snap k t
 rename|lxmgr-copy -q -R r x|d|absent x && reads r lived|absent r && reads x lived|there r || lx copy -q -R x r
 reinstall|lxmgr-reinstall -q r|d|reads r lived|there r && ! reads r lived|writes r lived
 reinstall --keep-old|lxmgr-reinstall -q --keep-old r|d|reads r lived|grep -q lived $TREE/r/overlay/upper/old/f|lx reinstall -q r; writes r lived
+freeze|lxmgr-freeze l|d|awake l|frozen l|lx unfreeze l
+unfreeze|lxmgr-unfreeze l|d|frozen l|awake l|frozen l || lx freeze l
+config|lxmgr-config -n d lxmgr.limit.pids=99|a|! has_limit d|has_limit d|! has_limit d || lx config -n d lxmgr.limit.pids=
 push|lxmgr-push d lib.sh /pushed|a|[ ! -e $TREE/d/rootfs/pushed ]|cmp lib.sh $TREE/d/rootfs/pushed|rm -f $TREE/d/rootfs/pushed
 pull|lxmgr-pull d /f $TREE/.pulled|d|[ ! -e $TREE/.pulled ]|cmp $TREE/d/rootfs/f $TREE/.pulled|rm -f $TREE/.pulled
 mount|lxmgr-mount -q a|a|unmounted a|mounted a|unmounted a || lx umount -q a
@@ -145,7 +152,7 @@ END
 settle() {
 	local c
 	for c in a k l r; do busybox "$c" || return 1; done
-	for c in d j; do busybox "$c" -B dir || return 1; done
+	for c in d j; do lx create -q -t "$TEMPLATE" -B dir -n $c || return 1; done
 	live_in "$TREE/a/overlay/upper"
 	live_in "$TREE/d/rootfs"
 	lx copy -q a s && lx copy -q -s s s0 && lx destroy -q s0 && lx copy -q a f || return 1
@@ -172,7 +179,8 @@ live_in() {
 afresh() {
 	local c
 	for c in $(lx ls -1); do lx destroy -q -f -s "$c"; done
-	awk -v t="$TREE" 'index($0, t "/") { print $5 }' /proc/self/mountinfo | xargs -r -n 1 umount -l
+	awk -v t="$TREE/" -v h="$HASH" 'index($5, t) || index($5, h) { print $5 }' /proc/self/mountinfo |
+		xargs -r -n 1 umount -l
 	rm -rf --one-file-system "${TREE:?}"/[a-z]* "$TREE"/.[a-z]*.{new,dead}-* "$TREE/.layers"
 	rm -f "$VAR/lib/lxmgr"/{idmap,leases,mcs}
 	settle
@@ -192,7 +200,7 @@ listing() {
 		for l in idmap leases mcs trees; do
 			[ ! -e "$VAR/lib/lxmgr/$l" ] || awk -v f=$l '{ print f ": " $NF }' "$VAR/lib/lxmgr/$l"
 		done
-		awk -v t="$TREE/" -v h="$HASH" 'index($0, t) || index($0, h) { print "mount: " $5 }' /proc/self/mountinfo
+		awk -v t="$TREE/" -v h="$HASH" 'index($5, t) || index($5, h) { print "mount: " $5 }' /proc/self/mountinfo
 		find "$RUN" -name "*$HASH*" 2>/dev/null
 		find /sys/fs/cgroup -mindepth 2 -type d -name "*$HASH*" 2>/dev/null
 	} | grep -v '/lock$\|/\.[^/]*\.tmp$' | sed -E 's,/[0-9a-f]{16}(/|$),/ID\1,; s,/overlay(\.[0-9]+)?,/overlay,; s,[0-9a-f]{64},DIGEST,' | sort -u
@@ -274,6 +282,8 @@ sweep() { # sweep NAME
 
 settle
 result $? 'there is something to lose'
+in_haste && : "${LXMGR_TEST_VERBS:=@(create|copy -s|destroy|snapshot -r)}"
+shopt -s extglob
 while IFS='|' read -r name COMMAND SOURCE WAS AFTER RESET; do
 	# shellcheck disable=SC2053 # it is a pattern
 	[[ $name == ${LXMGR_TEST_VERBS:-*} ]] || continue
@@ -289,5 +299,21 @@ while IFS='|' read -r name COMMAND SOURCE WAS AFTER RESET; do
 	eval "COMMAND=\"$COMMAND\""
 	sweep "$name" <&-
 done < <(verbs)
+
+# A disk that is full, ids, addresses and all: what destroy deletes first is the room that it needs.
+# shellcheck disable=SC2053
+if [[ destroy == ${LXMGR_TEST_VERBS:-*} ]]; then
+	mkdir -m 0711 "$TREE/.crash-full"
+	mount -t tmpfs -o size=8m,mode=0711 tmpfs "$TREE/.crash-full"
+	mount --bind "$TREE/.crash-full" "$VAR/lib/lxmgr"
+	mkdir -m 0711 "$VAR/lib/lxmgr/t"
+	ok 'a container on a small disk' lxmgr-create -q -P "$VAR/lib/lxmgr/t" -t "$TEMPLATE" -B dir -n x
+	dd if=/dev/zero of="$VAR/lib/lxmgr/fill" bs=4k >/dev/null 2>&1
+	status 1 'which is full' lxmgr-create -q -P "$VAR/lib/lxmgr/t" -t "$TEMPLATE" -B dir -n y
+	ok 'is destroyed there' lxmgr-destroy -q -P "$VAR/lib/lxmgr/t" x
+	is '' 'and has nothing left' find "$VAR/lib/lxmgr/t" -mindepth 1
+	is '' 'in no table, either' grep -h /t/ "$VAR/lib/lxmgr/idmap" "$VAR/lib/lxmgr/leases"
+	umount "$VAR/lib/lxmgr" "$TREE/.crash-full"
+fi
 lx stop -q -k l
 finish
