@@ -5,7 +5,7 @@
 # left. LXMGR_TEST_CRASH: all places (`make check-crash`), or so many of each verb; otherwise a few.
 # LXMGR_TEST_VERBS: a pattern for the verbs to do. LXMGR_TEST_VERBOSE: what is wrong is told at once.
 . ./lib.sh
-need jq getfattr
+need getfattr
 
 # Ids, addresses and images of the test's own, so that all that is left can be seen.
 if [ -z "${CRASH_TEST_INSIDE:-}" ]; then
@@ -77,13 +77,7 @@ writes() { # writes NAME TEXT: as its root's /f
 	touch -d @1700000000 "$dir/f"
 	lx umount -q "$1"
 }
-reads() { # reads NAME TEXT
-	local dir rc
-	dir=$(lx mount -r "$1") || return 1
-	[ "$(cat "$dir/f" 2>/dev/null)" = "$2" ]
-	rc=$?
-	lx umount -q "$1" && return $rc
-}
+reads() { [ "$(lx pull "$1" /f - 2>/dev/null)" = "$2" ]; } # reads NAME TEXT
 absent() { [ ! -e "$TREE/$1" ] && ! lx info "$1" >/dev/null 2>&1; }
 # The first time, in the trial run, what it is then is what it has to be.
 whole() {
@@ -93,7 +87,7 @@ whole() {
 there() { [ -e "$TREE/$1" ]; }
 drop() { ! there "$1" || lx destroy -q -f -s "$1"; }
 have() { there "$1" || busybox "$@"; }
-has_snap() { lx snapshot -L --json "$1" | jq -e --arg s "$2" 'any(.[]; .name == $s)' >/dev/null; }
+has_snap() { [[ $(lx snapshot -L --json "$1") == *"\"name\": \"$2\""* ]]; }
 no_snap() { ! has_snap "$@"; }
 drop_snap() { no_snap "$@" || lx snapshot -q "$1" -d "$2"; }
 # Whoever was killed may leave it frozen; then what goes in thaws it.
@@ -101,9 +95,9 @@ lively() { [ "$(lx info -s -H "$1")" = RUNNING ] && awake "$1"; }
 awake() { timeout 10 lxmgr-attach -P "$TREE" "$1" -- true; }
 frozen() { [ "$(lx info -s -H "$1")" = FROZEN ]; }
 has_limit() { grep -q '^lxmgr.limit.pids = 99$' "$TREE/$1/config"; }
-mounted() { lx mount --json | jq -e --arg n "$1" 'any(.[]; .name == $n)' >/dev/null; }
+mounted() { [[ $(lx mount --json) == *"\"name\": \"$1\""* ]]; }
 unmounted() { ! mounted "$1"; }
-has_image() { lxmgr-image list --json | jq -e --arg n "$1" 'any(.[]; .names | index($n))' >/dev/null; }
+has_image() { lxmgr-image show "$1" >/dev/null 2>&1; }
 no_image() { ! has_image "$1"; }
 publish() { has_image "$1" || lxmgr-image -q -P "$TREE" publish d --as "$1" >/dev/null; }
 
@@ -144,7 +138,9 @@ umount|lxmgr-umount -q a|a|mounted a|unmounted a|mounted a || lx mount -q a >/de
 image publish|lxmgr-image -q publish d --as spare|d|no_image spare|has_image spare|no_image spare || lxmgr-image -q delete spare
 image delete|lxmgr-image -q delete spare|d|has_image spare|no_image spare|publish spare
 image prune|lxmgr-image -q prune --all|d|has_image spare|no_image spare|publish spare
-import|lxmgr-import -q $TREE/.export -n x|d|absent x|whole x|drop x
+import|lxmgr-import -q $TREE/.root.tar -n x|d|absent x|whole x|drop x
+import of an export|lxmgr-import -q $TREE/.export.tar.zst -n x|d|absent x|whole x|drop x
+export|lxmgr-export -q d $TREE/.out.tar.zst|d|[ ! -e $TREE/.out.tar.zst ]|zstd -qt $TREE/.out.tar.zst|rm -f $TREE/.out.tar.zst
 END
 }
 
@@ -160,7 +156,8 @@ settle() {
 		writes $c 'then' && lx snapshot -q $c old && writes $c third && lx snapshot -q $c t && writes $c now || return 1
 	done
 	writes r lived && lx start l || return 1
-	[ -z "$(command -v lxmgr-export)" ] || lx export -q a "$TREE/.export"
+	tar -C "$TREE/d/rootfs" --xattrs -cf "$TREE/.root.tar" . || return 1
+	[ -z "$(command -v lxmgr-export)" ] || lx export -q a "$TREE/.export.tar.zst"
 	HASH=$(lx mount -r a) && HASH=${HASH##*-} && lx umount -q a && [ -n "$HASH" ]
 }
 # What copies often lose.
@@ -181,7 +178,7 @@ afresh() {
 	for c in $(lx ls -1); do lx destroy -q -f -s "$c"; done
 	awk -v t="$TREE/" -v h="$HASH" 'index($5, t) || index($5, h) { print $5 }' /proc/self/mountinfo |
 		xargs -r -n 1 umount -l
-	rm -rf --one-file-system "${TREE:?}"/[a-z]* "$TREE"/.[a-z]*.{new,dead}-* "$TREE/.layers"
+	rm -rf --one-file-system "${TREE:?}"/[a-z]* "$TREE"/.export* "$TREE"/.[a-z]*.{new,dead}-* "$TREE/.layers"
 	rm -f "$VAR/lib/lxmgr"/{idmap,leases,mcs}
 	settle
 } >/dev/null 2>&1
