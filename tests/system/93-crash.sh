@@ -92,7 +92,7 @@ no_snap() { ! has_snap "$@"; }
 drop_snap() { no_snap "$@" || lx snapshot -q "$1" -d "$2"; }
 # Whoever was killed may leave it frozen; then what goes in thaws it.
 lively() { [ "$(lx info -s -H "$1")" = RUNNING ] && awake "$1"; }
-awake() { timeout 10 lxmgr-attach -P "$TREE" "$1" -- true; }
+awake() { timeout 60 lxmgr-attach -P "$TREE" "$1" -- true; }
 frozen() { [ "$(lx info -s -H "$1")" = FROZEN ]; }
 has_limit() { grep -q '^lxmgr.limit.pids = 99$' "$TREE/$1/config"; }
 mounted() { [[ $(lx mount --json) == *"\"name\": \"$1\""* ]]; }
@@ -230,7 +230,7 @@ judge() { # judge MODE N
 	esac
 	lx ls -1 >/dev/null 2>&1 || why+=' then ls fails;'
 	eval "$AFTER" >/dev/null 2>&1 && after=0
-	[ $after = 0 ] || eval "$WAS" >/dev/null 2>&1 || why+=' neither as it was nor as asked;'
+	[ $after = 0 ] || OUT=$(eval "$WAS" 2>&1) || why+=" neither as it was nor as asked: $OUT;"
 	[ $rc != 0 ] || [ $after = 0 ] || why+=' says it is done and it is not;'
 	[ "$(TIMES=1 sum "$SOURCE" 2>&1)" = "$SOURCE_SUM" ] || why+=" '$SOURCE' is not what it was;"
 	if [ $after != 0 ]; then
