@@ -65,4 +65,5 @@ says 'empty root directory' 'a template that makes nothing is refused' lx create
 says '^ .*--release SUITE' 'the help of a template' lx create -t debian --help
 says '^ .*--release SUITE' 'also behind the dashes' lx create -t debian -n none -- --help
 says 'does not exist' 'and neither made a container' lx info none
+says 'blocks of ids +[0-9]+ of [0-9]+' 'doctor tells how many blocks of ids are taken' lxmgr-doctor
 finish

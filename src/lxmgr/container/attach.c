@@ -20,6 +20,7 @@
 #include "container/attach.h"
 #include "container/control.h"
 #include "container/inside.h"
+#include "container/pause.h"
 #include "kernel/caps.h"
 #include "kernel/death.h"
 #include "kernel/sys.h"
@@ -70,7 +71,7 @@ static int open_target(struct attach *a, struct lxmgr_err *err)
 		if (r < 0)
 			return r;
 		a->has_cgroup = true;
-		if (cgroup_is_frozen(&a->cg) > 0)
+		if (cgroup_is_frozen(&a->cg) > 0 && pause_clean(c, &a->cg) < 0)
 			return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 					  "container '%s' is frozen; unfreeze it first", c->name);
 		if (!a->o->elevated_cgroup)

@@ -99,9 +99,11 @@ static int map_root(struct create *c, struct lxmgr_err *err)
 	int r;
 
 	if (config->idmap_policy != IDMAP_EXPLICIT || config->storage.idmap_container ||
-	    (config->storage.path && *config->storage.path) ||
-	    storage_can_map(c->d.path_fd, NULL) < 0)
+	    (config->storage.path && *config->storage.path))
 		return 0;
+	r = storage_can_map(c->d.path_fd, err);
+	if (r < 0)
+		return r == -EOPNOTSUPP ? 0 : r;
 	options = str_printf("%s%sidmap=container", have ? have : "", have && *have ? "," : "");
 	if (!options)
 		return err_set(err, -ENOMEM, "new config");

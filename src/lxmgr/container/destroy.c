@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "container/control.h"
+#include "container/draft.h"
 #include "container/hooks.h"
 #include "container/idalloc.h"
 #include "container/finish.h"
@@ -33,6 +34,31 @@
 #define SWEEP_MS     2000
 #define CONFIG_LIMIT (1 << 20)
 
+static int release(const char *id, int path, struct lxmgr_err *err)
+{
+	int r = ipam_release(id, err);
+
+	if (r == 0)
+		r = idalloc_release(id, err);
+	if (r == 0)
+		r = mcs_release(id, err);
+	return r < 0 ? r : projalloc_release(id, path, err);
+}
+
+/* All but the directory, its lock, and what says where its root is. */
+static int remove_contents(int path, const char *name)
+{
+	int fd = openat(path, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (d && r == 0 && (e = readdir(d)))
+		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, "..") &&
+		    !str_eq(e->d_name, "lock") && !str_eq(e->d_name, "storage"))
+			r = remove_tree_at(fd, e->d_name);
+	return d ? r : -EIO;
+}
+
 static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmgr_err *err)
 {
 	cleanup_fd int path = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -49,13 +75,11 @@ static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmg
 	service_sweep_scopes(c, sweep_ms);
 	if (units_sync(c->path, c->name, NULL, err) < 0)
 		log_warn("%s: %s, ignoring", c->name, err ? err->text : "its units stay");
-	r = ipam_release(id, err);
-	if (r == 0)
-		r = idalloc_release(id, err);
-	if (r == 0)
-		r = mcs_release(id, err);
-	if (r == 0)
-		r = projalloc_release(id, path, err);
+	r = release(id, path, err);
+	/* On a full disk the tables can be written when the container has made room. As long as its
+	 * directory is there it is known that they must be. */
+	if (r < 0 && remove_contents(path, dead) == 0)
+		r = release(id, path, err);
 	if (r == 0) {
 		r = storage_remove_dir(path, dead, err);
 		if (r < 0)
@@ -68,6 +92,18 @@ static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmg
 	snprintf(log, sizeof(log), "%s/%s.log", LOGDIR, c->tag);
 	unlink(log);
 	return r;
+}
+
+/* What one that was killed left. */
+static void clean(const struct lxmgr_container *c)
+{
+	struct draft d;
+
+	if (access(c->path, F_OK) < 0)
+		return;
+	if (draft_open(&d, c->path, c->name, NULL) == 0)
+		draft_clean(&d);
+	draft_close(&d);
 }
 
 /* Also those that cannot be read. */
@@ -149,9 +185,11 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 	struct state state;
 	int r;
 
-	if (c->dir_fd < 0)
+	if (c->dir_fd < 0) {
+		clean(c);
 		return err_status(err, STATUS_NO_CONTAINER, -ENOENT,
 				  "container '%s' does not exist in %s", c->name, c->path);
+	}
 	/* A config that cannot be read must not keep it from being destroyed. */
 	if (container_load_config(c, NULL) < 0)
 		log_info("%s: its config cannot be read: no hook is run, ignoring", c->name);
@@ -191,5 +229,7 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 	r = run_destroy_hook(c, err);
 	if (r < 0 && !force)
 		return r;
-	return remove_container(c, SWEEP_MS, err);
+	r = remove_container(c, SWEEP_MS, err);
+	clean(c);
+	return r;
 }

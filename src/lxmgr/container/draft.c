@@ -94,6 +94,7 @@ void draft_clean(const struct draft *d)
 	cleanup_dir DIR *dir = fd < 0 ? NULL : fdopendir(fd);
 	struct lxmgr_err why = { 0 };
 	struct dirent *e;
+	bool any = false;
 
 	while (dir && (e = readdir(dir))) {
 		cleanup_fd int sub = -EBADF, lock = -EBADF;
@@ -108,7 +109,10 @@ void draft_clean(const struct draft *d)
 		release_stale(d, e->d_name);
 		if (storage_remove_dir(d->path_fd, e->d_name, &why) < 0)
 			log_warn("cannot remove '%s': %s, ignoring", e->d_name, why.text);
+		any = true;
 	}
+	if (any && storage_collect(d->path_fd, &why) < 0)
+		log_warn("%s, ignoring", why.text);
 }
 
 int draft_make_dir(struct draft *d, struct lxmgr_err *err)
@@ -183,9 +187,11 @@ int draft_shift_root(struct draft *d, struct lxmgr_err *err)
 	struct storage st;
 	int r;
 
-	if (d->config.idmap_policy != IDMAP_AUTO || (spec->path && *spec->path) ||
-	    storage_can_map(d->dir_fd, NULL) == 0)
+	if (d->config.idmap_policy != IDMAP_AUTO || (spec->path && *spec->path))
 		return 0;
+	r = storage_can_map(d->dir_fd, err);
+	if (r != -EOPNOTSUPP)
+		return r;
 	r = storage_open(&st, d->dir_fd, spec, err);
 	if (r < 0)
 		return r;

@@ -353,7 +353,7 @@ int idalloc_usage(uint64_t *ret_used, uint64_t *ret_total, struct lxmgr_err *err
 	const char *p, *id;
 	struct range range;
 	size_t n;
-	int r = table_open(&t, f->state_dir, false, err);
+	int r = open_table(&t, f->state_dir, false, err);
 
 	if (r < 0)
 		return r;

@@ -42,6 +42,42 @@ static int open_running(struct lxmgr_container *c, struct state *s, struct cgrou
 	return cgroup_open(cg, s->cgroup, s->cgroup_inner, err);
 }
 
+/* One that is frozen and not known to be would be thawed by whoever goes in. */
+static int record(struct lxmgr_container *c, enum lxmgr_state state, struct lxmgr_err *err)
+{
+	int r = state_set(c, state);
+
+	return r < 0 ? err_set(err, r, "record that '%s' is %s", c->name, lxmgr_state_name(state))
+		     : 0;
+}
+
+static int freeze_now(struct lxmgr_container *c, struct cgroup *cg, enum lxmgr_state was,
+		      struct lxmgr_err *err)
+{
+	int r = record(c, LXMGR_FREEZING, err);
+
+	if (r == 0)
+		r = cgroup_freeze(cg, true, FREEZE_TIMEOUT_MS, err);
+	if (r == 0)
+		r = record(c, LXMGR_FROZEN, err);
+	/* A freeze that did not succeed is taken back. */
+	if (r < 0 && was != LXMGR_FROZEN) {
+		cgroup_freeze(cg, false, 1000, NULL);
+		state_set(c, LXMGR_RUNNING);
+	}
+	return r;
+}
+
+static int thaw_now(struct lxmgr_container *c, struct cgroup *cg, struct lxmgr_err *err)
+{
+	int r = cgroup_freeze(cg, false, FREEZE_TIMEOUT_MS, err);
+
+	if (r < 0)
+		return r;
+	state_set(c, LXMGR_THAWED);
+	return record(c, LXMGR_RUNNING, err);
+}
+
 static int set_frozen(struct lxmgr_container *c, bool freeze, struct lxmgr_err *err)
 {
 	cleanup_fd int lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
@@ -54,19 +90,13 @@ static int set_frozen(struct lxmgr_container *c, bool freeze, struct lxmgr_err *
 	r = open_running(c, &s, &cg, err);
 	if (r < 0)
 		return r;
-	if (s.state != LXMGR_RUNNING && s.state != LXMGR_FROZEN && s.state != LXMGR_THAWED)
+	/* With the lock, who was about to freeze it or has just thawed it was killed. */
+	if (s.state != LXMGR_RUNNING && s.state != LXMGR_FROZEN && s.state != LXMGR_THAWED &&
+	    s.state != LXMGR_FREEZING)
 		r = err_status(err, STATUS_WRONG_STATE, -EBUSY, "container '%s' is %s", c->name,
 			       lxmgr_state_name(s.state));
-	if (r == 0 && freeze)
-		state_set(c, LXMGR_FREEZING);
-	if (r == 0)
-		r = cgroup_freeze(&cg, freeze, FREEZE_TIMEOUT_MS, err);
-	/* A freeze that did not succeed is taken back. */
-	if (r < 0 && freeze)
-		cgroup_freeze(&cg, false, 1000, NULL);
-	if (r == 0 && !freeze)
-		state_set(c, LXMGR_THAWED);
-	state_set(c, r == 0 && freeze ? LXMGR_FROZEN : LXMGR_RUNNING);
+	else
+		r = freeze ? freeze_now(c, &cg, s.state, err) : thaw_now(c, &cg, err);
 	cgroup_close(&cg);
 	return r;
 }

@@ -359,6 +359,8 @@ int lxmgr_container_mount(struct lxmgr_container *c, const char *dir, bool read_
 	if (r >= 0)
 		r = container_load_config(c, err);
 	if (r >= 0)
+		r = rootfs_recover(c, err);
+	if (r >= 0)
 		r = mnt = get_root(c, read_only, err);
 	if (r >= 0)
 		r = target = open_place(c, dir, rec.dir, err);

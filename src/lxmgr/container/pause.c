@@ -16,6 +16,7 @@
 static void keep(int pipe, struct cgroup *cg)
 {
 	sigset_t all;
+	int r = -1;
 	char c;
 
 	sigfillset(&all);
@@ -23,7 +24,9 @@ static void keep(int pipe, struct cgroup *cg)
 	setsid();
 	while (read(pipe, &c, 1) < 0 && errno == EINTR)
 		;
-	_exit(cgroup_freeze(cg, false, FREEZE_TIMEOUT_MS, NULL) < 0);
+	for (int tries = 0; r < 0 && tries < 3; tries++)
+		r = cgroup_freeze(cg, false, FREEZE_TIMEOUT_MS, NULL);
+	_exit(r < 0);
 }
 
 int pause_begin(struct lxmgr_container *c, const struct state *s, struct pause *p,
@@ -71,4 +74,18 @@ void pause_end(struct pause *p)
 	if (status)
 		log_error("the container may still be frozen: lxmgr-unfreeze thaws it");
 	p->keeper = 0;
+}
+
+int pause_clean(struct lxmgr_container *c, struct cgroup *cg)
+{
+	cleanup_fd int lock = container_lock(c, 0, NULL);
+	struct state s;
+	bool stale;
+
+	if (lock < 0 || state_read(c, &s, &stale, NULL) < 0 || stale || s.state == LXMGR_FROZEN)
+		return -EBUSY;
+	log_notice("%s: it is thawed: who froze it was killed", c->name);
+	if (s.state == LXMGR_FREEZING)
+		state_set(c, LXMGR_RUNNING);
+	return cgroup_freeze(cg, false, FREEZE_TIMEOUT_MS, NULL);
 }

@@ -22,6 +22,9 @@ int pause_begin(struct lxmgr_container *c, const struct state *s, struct pause *
 		struct lxmgr_err *err);
 /* Idempotent. */
 void pause_end(struct pause *p);
+/* Of a container that is frozen: thaw it if nobody has it so, because who froze it for a copy was
+ * killed together with the process that thaws it then. -EBUSY: somebody has. */
+int pause_clean(struct lxmgr_container *c, struct cgroup *cg);
 #define cleanup_pause __attribute__((cleanup(pause_end)))
 
 #endif

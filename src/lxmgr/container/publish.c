@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "container/container.h"
+#include "container/rootfs.h"
 #include "container/teardown.h"
 #include "image/interrupt.h"
 #include "image/names.h"
@@ -334,6 +335,9 @@ int lxmgr_image_publish(struct lxmgr_container *c, const struct lxmgr_image_opts
 	if (r > 0)
 		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 				  "container '%s' is running; stop it first", c->name);
+	r = rootfs_recover(c, err);
+	if (r < 0)
+		return r;
 	interrupt_begin(&i);
 	r = build(c, o, i.fd, digest, err);
 	interrupt_end(&i);

@@ -13,6 +13,7 @@
 
 #include "container/features.h"
 #include "container/inside.h"
+#include "container/pause.h"
 #include "container/mounts.h"
 #include "container/teardown.h"
 #include "kernel/mount.h"
@@ -52,6 +53,18 @@ int rootfs_open_stopped(int ct_fd, const char *path, const struct storage_spec *
 	return r < 0 ? r : storage_open_root(st, err);
 }
 
+int rootfs_recover(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	struct storage st;
+	int r = storage_open(&st, c->dir_fd, &c->config.storage, err);
+
+	if (r < 0)
+		return r;
+	r = storage_recover(&st, err);
+	storage_close(&st);
+	return r;
+}
+
 static int begin_running(struct rootfs *f, struct lxmgr_err *err)
 {
 	struct lxmgr_container *c = f->c;
@@ -72,7 +85,7 @@ static int begin_running(struct rootfs *f, struct lxmgr_err *err)
 	if (r < 0)
 		return r;
 	f->has_cgroup = true;
-	if (cgroup_is_frozen(&f->cg) > 0)
+	if (cgroup_is_frozen(&f->cg) > 0 && pause_clean(c, &f->cg) < 0)
 		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 				  "container '%s' is frozen; unfreeze it first", c->name);
 	return cgroup_open_attach(&f->cg, err);
@@ -105,7 +118,9 @@ int rootfs_begin(struct rootfs *f, struct lxmgr_container *c, struct lxmgr_err *
 	}
 	if (r == 0)
 		r = container_load_config(c, err);
-	return r < 0 ? r : mounts_check(c, true, err);
+	if (r == 0)
+		r = mounts_check(c, true, err);
+	return r < 0 ? r : rootfs_recover(c, err);
 }
 
 void rootfs_end(struct rootfs *f)

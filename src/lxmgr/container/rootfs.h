@@ -16,6 +16,10 @@ int rootfs_leave_host(struct lxmgr_err *err);
 int rootfs_open_stopped(int ct_fd, const char *path, const struct storage_spec *spec,
 			struct storage *st, struct lxmgr_err *err);
 
+/* End, of a stopped container with its lock held and its config read, what a copy or a restore that
+ * was killed left half done: before that its root cannot be opened. */
+int rootfs_recover(struct lxmgr_container *c, struct lxmgr_err *err);
+
 /* A container that is being worked on: taken by rootfs_begin(), let go by rootfs_end(). */
 struct rootfs {
 	struct lxmgr_container *c;

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "container/setup.h"
+#include "container/rootfs.h"
 #include "container/setup_run.h"
 #include "container/teardown.h"
 #include "kernel/ns.h"
@@ -113,6 +114,8 @@ int lxmgr_container_setup(struct lxmgr_container *c, const struct lxmgr_setup_op
 		return err_status(err, STATUS_WRONG_STATE, -EAGAIN,
 				  "container '%s' is just starting; try again", c->name);
 	snprintf(path, sizeof(path), "%s/%s", c->path, c->name);
+	if (r == 0)
+		r = rootfs_recover(c, err);
 	if (r == 0) {
 		r = setup_run_stopped(c->dir_fd, path, &c->config, SETUP_MAIN, &request, answer,
 				      err);

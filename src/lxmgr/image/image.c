@@ -111,6 +111,8 @@ int image_delete(const char *digest, struct lxmgr_err *err)
 	if (dir < 0)
 		return errno == ENOENT ? 0 : err_set(err, -errno, "open the image %.12s", digest);
 	lock = lock_at(dir, "lock", true, 0, NULL);
+	if (lock < 0 && lock != -EWOULDBLOCK)
+		return err_set(err, lock, "lock the image %.12s", digest);
 	if (lock < 0)
 		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 				  "the image %.12s is in use: a container is made of it", digest);

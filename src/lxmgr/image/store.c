@@ -33,9 +33,11 @@ int image_build_begin(struct image_build *b, const char *digest, struct lxmgr_er
 	snprintf(b->id, sizeof(b->id), "%s", digest);
 	snprintf(b->tmp, sizeof(b->tmp), ".%s.new", digest);
 	b->lock = image_build_lock(b->cache, digest, BUILD_WAIT_MS, &holder);
-	if (b->lock < 0)
+	if (b->lock == -EWOULDBLOCK)
 		return err_status(err, STATUS_LOCKED, b->lock,
 				  "another process (%d) still builds this image", holder);
+	if (b->lock < 0)
+		return err_set(err, b->lock, "lock the image that is to be built");
 	image_clean(b->cache);
 	r = remove_tree_at(b->cache, b->tmp);
 	if (r < 0 || mkdirat(b->cache, b->tmp, 0711) < 0)

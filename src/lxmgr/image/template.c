@@ -389,9 +389,11 @@ int image_from_template(const struct template_run *t, struct image *ret, struct 
 		return 0;
 	lock = image_build_lock(cache, digest, t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT,
 				&holder);
-	if (lock < 0)
+	if (lock == -EWOULDBLOCK)
 		return err_status(err, STATUS_LOCKED, lock,
 				  "another process (%d) still builds this image", holder);
+	if (lock < 0)
+		return err_set(err, lock, "lock the image that is to be built");
 	image_clean(cache);
 	if (t->flush_cache) {
 		r = build_again(cache, path, digest, t, ret, err);

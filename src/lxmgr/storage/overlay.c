@@ -308,7 +308,7 @@ static int probe(int dirfd, bool map, struct lxmgr_err *err)
 			       "backend overlay cannot write to a file system that is an overlay "
 			       "itself; use -B dir");
 	r = map ? storage_can_map(dirfd, err) : 0;
-	if (r < 0)
+	if (r == -EOPNOTSUPP)
 		err_hint(err, "backend overlay needs id-mapped mounts, which the kernel refuses "
 			      "here; use -B dir");
 	return r;

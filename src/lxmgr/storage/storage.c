@@ -100,12 +100,23 @@ static int lacks(const struct storage *st, const char *what, struct lxmgr_err *e
 			  what, st->ops->name);
 }
 
-static const struct storage_ops *best(int ct_fd, bool map)
+/* The first that can; not one that another seems not to be able to by accident. */
+/* A host that cannot say is none that cannot. */
+static const struct storage_ops *best(int dirfd, bool map, struct lxmgr_err *err)
 {
-	for (size_t i = 0; storage_backends[i]; i++)
-		if (!storage_backends[i]->probe ||
-		    storage_backends[i]->probe(ct_fd, map, NULL) == 0)
+	for (size_t i = 0; storage_backends[i]; i++) {
+		struct lxmgr_err why = { 0 };
+		int r = storage_backends[i]->probe ? storage_backends[i]->probe(dirfd, map, &why)
+						   : 0;
+
+		if (r == 0)
 			return storage_backends[i];
+		if (r == -EIO || r == -ENOSPC || r == -ENOMEM || r == -EMFILE) {
+			if (err)
+				*err = why;
+			return NULL;
+		}
+	}
 	return &storage_dir;
 }
 
@@ -113,14 +124,17 @@ int storage_can_map(int dirfd, struct lxmgr_err *err)
 {
 	struct idmap map = { .n_uid = 0 };
 	cleanup_fd int mnt = -EBADF, ns = -EBADF;
+	int r;
 
 	/* Any map will do: of an id that there is in a container, too. */
 	idmap_add_both(&map, 0, 1, 1);
-	ns = idmap_userns_fd(&map, err);
-	if (ns < 0)
-		return ns;
-	mnt = mount_clone(dirfd, "", false, err);
-	return mnt < 0 ? mnt : mount_set(mnt, 0, 0, 0, false, ns, err);
+	r = ns = idmap_userns_fd(&map, err);
+	if (r >= 0)
+		r = mnt = mount_clone(dirfd, "", false, err);
+	if (r >= 0)
+		r = mount_set(mnt, 0, 0, 0, false, ns, err);
+	/* Those of the kernel and of file systems that cannot; any other is an accident. */
+	return r == -EINVAL || r == -EPERM || r == -ENOSYS ? -EOPNOTSUPP : r;
 }
 
 void storage_init(struct storage *st, int ct_fd, const struct storage_spec *spec)
@@ -135,9 +149,9 @@ const struct storage_ops *storage_choose(const char *backend, int dirfd, bool ma
 					 struct lxmgr_err *err)
 {
 	bool any = !backend || str_eq(backend, "best");
-	const struct storage_ops *ops = any ? best(dirfd, map) : storage_find(backend);
+	const struct storage_ops *ops = any ? best(dirfd, map, err) : storage_find(backend);
 
-	if (!ops)
+	if (!ops && !any)
 		storage_unknown(backend, err);
 	return ops;
 }

@@ -189,7 +189,8 @@ extern const struct storage_ops *const storage_backends[];
 int storage_open(struct storage *st, int ct_fd, const struct storage_spec *spec,
 		 struct lxmgr_err *err);
 void storage_close(struct storage *st);
-/* Can ids be mapped on the file system of this directory? Tries it: 0, or why not in err. */
+/* Can ids be mapped on the file system of this directory? Tries it: 0, or why not in err;
+ * -EOPNOTSUPP if the kernel cannot, another error if that could not be found out. */
 int storage_can_map(int dirfd, struct lxmgr_err *err);
 /* Dispatchers: a NULL entry is one "not supported by BACKEND". */
 int storage_create(struct storage *st, const char *backend, int ct_fd, const char *image_digest,

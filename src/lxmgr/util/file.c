@@ -374,7 +374,7 @@ void lock_hand_over(int fd)
 int lock_at(int dirfd, const char *name, bool exclusive, int timeout_ms, pid_t *ret_holder)
 {
 	int64_t end = now_ms() + timeout_ms;
-	int op = exclusive ? LOCK_EX : LOCK_SH, r;
+	int op = exclusive ? LOCK_EX : LOCK_SH;
 
 	for (;;) {
 		cleanup_fd int fd =
@@ -401,8 +401,10 @@ int lock_at(int dirfd, const char *name, bool exclusive, int timeout_ms, pid_t *
 		if (fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    held.st_ino != named.st_ino || held.st_dev != named.st_dev)
 			continue;
-		r = exclusive ? write_holder(fd) : 0;
-		return r < 0 ? r : take_fd(&fd);
+		/* On a full disk, too, there are locks: to destroy something makes room. */
+		if (exclusive)
+			lock_hand_over(fd);
+		return take_fd(&fd);
 	}
 }
 
