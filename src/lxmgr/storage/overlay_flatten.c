@@ -194,8 +194,9 @@ static int flatten_into(struct storage *below, int out, struct lxmgr_err *err)
 static void child(int sock, struct storage *below, int out)
 {
 	struct lxmgr_err err = { 0 };
-	cleanup_fd int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	int r = sys_unshare(CLONE_NEWNS);
+	/* Of the new namespace: the old one's is not to be changed. */
+	cleanup_fd int host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 
 	umask(022);
 	if (r < 0)
