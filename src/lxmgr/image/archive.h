@@ -33,7 +33,7 @@ struct archive_pack {
 	char sum[ARCHIVE_SUM];	     /* of the archive; with an index only */
 };
 
-/* 0 or -errno: -EIO where the helper says why. */
+/* 0 or -errno: -EIO where the helper says why, -EBADMSG where before_fd is damaged. */
 int archive_pack(struct archive_pack *p, struct lxmgr_err *err);
 
 struct archive_unpack {
