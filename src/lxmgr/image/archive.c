@@ -203,8 +203,6 @@ static void unpack_line(const char *line, void *arg)
 
 	if ((v = str_after(line, "name ")))
 		snprintf(u->name, sizeof(u->name), "%s", v);
-	else if ((v = str_after(line, "kind ")))
-		snprintf(u->kind, sizeof(u->kind), "%s", v);
 	else if ((v = str_after(line, "point ")))
 		snprintf(u->point, sizeof(u->point), "%s", v);
 	else if ((v = str_after(line, "parent ")))

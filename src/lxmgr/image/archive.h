@@ -47,7 +47,7 @@ struct archive_unpack {
 	void (*progress)(uint64_t bytes, void *arg); /* of the archive, so far; may be NULL */
 	void *progress_arg;
 	/* Set by archive_unpack(): what the archive says of itself; no name is checked. */
-	char name[80], kind[16], point[80], parent[80];
+	char name[80], point[80], parent[80];
 	char *config; /* to be freed */
 	uint64_t entries, bytes;
 };
