@@ -27,7 +27,7 @@ fill() { # fill ROOT
 		setfacl -m u:33:rx,g:44:r d/sub && setfacl -d -m u:33:rwx d/sub && setfacl -m u:65534:r d/big
 		chown 7:8 d/sub && chown -h 9:10 d/l && chmod 4711 d/capable && chmod 1777 'sp ace' && chmod 000 d/big
 		touch -d '2001-02-03 04:05:06.789012345' d/a && touch -h -d '1999-01-01' d/l && touch -d '2038-01-20' d/fifo
-		mkdir -p $(printf 'deep/%.0s' $(seq 60)) && touch -d '2002-02-02 02:02:02.5' d
+		mkdir -p "$(printf 'deep/%.0s' $(seq 60))" && touch -d '2002-02-02 02:02:02.5' d
 	)
 }
 
@@ -208,7 +208,6 @@ lx destroy -q src
 # Interrupted: it cleans up itself.
 busybox src -B dir
 head -c 60000000 /dev/urandom >"$TREE/src/rootfs/big"
-lxmgr-export -P "$TREE" -q src - 2>/dev/null | sleep 0.3
 rm -rf "$OUTDIR/k" && mkdir "$OUTDIR/k"
 mkfifo "$OUTDIR/fifo"
 lxmgr-export -P "$TREE" -q src "$OUTDIR/fifo" >/dev/null 2>&1 &
