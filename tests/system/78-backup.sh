@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC1091,SC2016
 # Backups: points of a directory, each of which comes back; retention, damage, kills.
 . ./lib.sh
-need python3 zstd strace setfattr
+need python3 zstd strace jq setfattr
 
 OUTDIR=$TREE/.out DIR=$TREE/.out/web
 mkdir -m 700 "$OUTDIR"

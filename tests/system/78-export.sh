@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC1091,SC2016
 # Archives: what goes out comes back, of stopped and running containers; hostile ones; full disks, kills.
 . ./lib.sh
-need python3 zstd strace setfattr setcap
+need python3 zstd strace jq setfattr setfacl setcap
 
 OUTDIR=$TREE/.out
 mkdir -m 700 "$OUTDIR"
