@@ -301,6 +301,7 @@ static void test_pct(void **state)
 	     "lxc.cgroup2.devices.allow = c 226:0 rwm is left out");
 	assert_int_equal(idmap_uid_out(&t.ids, 0), 100000);
 	assert_int_equal(idmap_gid_out(&t.ids, 65535), 165535);
+	assert_string_equal(t.name, "shop");
 }
 
 static void test_pct_maps(void **state)
@@ -399,6 +400,7 @@ static void test_openvz(void **state)
 	SAYS("KMEMSIZE, DCACHESIZE, LOCKEDPAGES are left out", "nfs:on is left out",
 	     "'sda1' is left out", "NETFILTER=stateful is left out", "SEARCHDOMAIN");
 	assert_string_equal(t.root, "/vz/private/101");
+	assert_string_equal(t.name, "shop");
 	assert_true(idmap_is_none(&t.ids));
 }
 

@@ -33,6 +33,7 @@ struct import_source {
 	 * tar archive, and for a stream and a directory. */
 	struct strlist members;
 	int cancel_fd; /* readable: give up (-ECANCELED); -1: none. For run_opts and unpack */
+	bool trust;    /* root vouches for it: what names things of the host stays */
 };
 
 struct import_progress {

@@ -24,6 +24,7 @@ struct translated {
 	struct strlist notes; /* what was left out, or is another way here, and why; escaped */
 	struct idmap ids;     /* how ids of its root lie on disk; empty: as they are inside */
 	char *root;	      /* where its root is, as the config says; or NULL */
+	char *name;	      /* what it is called there; or NULL */
 };
 
 /* What the translators are told. */

@@ -66,7 +66,7 @@ static const struct rule rules[] = {
 	{ "namespace.", TRUST, "it shares what is the host's" },
 	{ "proc.", TRUST, "it acts on the host's scheduling and memory" },
 	{ "environment.hooks", TRUST, "it is for programs of the host" },
-	{ "rootfs.options", NEVER, "its storage is another here" },
+	{ "rootfs.options", NEVER, "its storage is another one here" },
 	{ "ephemeral", NEVER, "it would delete the container at its first stop" },
 	{ "monitor.", NEVER, "the monitor is lxmgr's own" },
 	{ "cgroup.dir", NEVER, "its cgroup is named by lxmgr" },
@@ -114,7 +114,7 @@ struct lxc {
 	char *gateway[CONFIG_MAX_NETS][2];
 	struct idmap ids;
 	uint64_t memory, memsw, quota, period;
-	bool has_ids;
+	bool has_ids, as_inside; /* as_inside: ids on disk are those inside, in spite of a map */
 };
 
 static bool fits(const char *pattern, const char *key)
@@ -372,6 +372,8 @@ static bool special(struct lxc *l, const char *key, const char *value)
 		free(l->t.to->root);
 		l->t.to->root = strdup(value);
 		l->t.failed |= !l->t.to->root;
+	} else if (str_eq(key, "rootfs.options") && str_eq(value, "idmap=container")) {
+		l->as_inside = true;
 	} else if (str_eq(key, "include")) {
 		set_include(l, value);
 	} else if (str_eq(key, "idmap")) {
@@ -513,7 +515,7 @@ static void lxc_end(struct translation *t)
 	else if (idmap_check(&l->ids, &why) < 0)
 		translate_note(t, "its id map is no map, so ids stay as they lie on disk: %s",
 			       why.text);
-	else
+	else if (!l->as_inside)
 		t->to->ids = l->ids;
 }
 

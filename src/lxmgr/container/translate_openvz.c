@@ -205,6 +205,12 @@ static void set_description(struct openvz *o, const char *key, const char *value
 		translate_set(&o->t, "description", value);
 }
 
+static void set_name(struct openvz *o, const char *key, const char *value)
+{
+	if (*value)
+		translate_name(&o->t, value);
+}
+
 static void set_private(struct openvz *o, const char *key, const char *value)
 {
 	free(o->t.to->root);
@@ -371,7 +377,7 @@ static const struct {
 	{ "VEID", set_nothing },
 	{ "CTID", set_nothing },
 	{ "UUID", set_nothing },
-	{ "NAME", set_nothing },
+	{ "NAME", set_name },
 	{ "VERSION", set_nothing },
 	{ "VE_ROOT", set_nothing },
 	{ "VE_LAYOUT", set_nothing },

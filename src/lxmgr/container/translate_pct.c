@@ -366,6 +366,8 @@ static void set_key(struct pct *p, const char *key, char *value)
 		return;
 	if (str_eq(key, "hostname")) {
 		translate_set(t, "uts.name", value);
+		value[strcspn(value, ".")] = '\0';
+		translate_name(t, value);
 	} else if (str_eq(key, "cores")) {
 		p->cores = cpus(value);
 	} else if (str_eq(key, "cpulimit")) {

@@ -114,6 +114,13 @@ void translate_gateway(struct translation *t, unsigned int index, int family, co
 	translate_net(t, index, key, near ? value : "dev");
 }
 
+void translate_name(struct translation *t, const char *name)
+{
+	free(t->to->name);
+	t->to->name = strdup(name);
+	t->failed |= !t->to->name;
+}
+
 void translate_disk(struct translation *t, const char *key, uint64_t value)
 {
 	if (value && translate_knows(key))
@@ -193,6 +200,7 @@ void translated_free(struct translated *c)
 {
 	free(c->lines);
 	free(c->root);
+	free(c->name);
 	strlist_free(&c->notes);
 	memset(c, 0, sizeof(*c));
 }

@@ -30,6 +30,8 @@ bool translate_setf(struct translation *t, const char *key, const char *fmt, ...
 	__attribute__((format(printf, 3, 4)));
 /* The same for a key of net.INDEX. */
 bool translate_net(struct translation *t, unsigned int index, const char *key, const char *value);
+/* What the container is called there. */
+void translate_name(struct translation *t, const char *name);
 /* A gateway, which may lie outside of the interface's networks: then it is reached by the device.
  */
 void translate_gateway(struct translation *t, unsigned int index, int family, const char *value);
