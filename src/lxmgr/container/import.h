@@ -32,8 +32,10 @@ struct import_source {
 	 * has of members in it is not looked at), read by a confined helper; empty where it is no
 	 * tar archive, and for a stream and a directory. */
 	struct strlist members;
-	int cancel_fd; /* readable: give up (-ECANCELED); -1: none. For run_opts and unpack */
-	bool trust;    /* root vouches for it: what names things of the host stays */
+	int cancel_fd;	   /* readable: give up (-ECANCELED); -1: none. For run_opts and unpack */
+	bool trust;	   /* root vouches for it: what names things of the host stays */
+	const char *point; /* of a directory of backups, "DIR@POINT"; NULL: the last */
+	uint64_t max_size; /* bytes of content; 0: the helpers' defaults */
 };
 
 struct import_progress {
@@ -54,8 +56,9 @@ struct import_parts {
 			 */
 	char *subdir;	/* of the archive: the root lies below this; NULL: at its top */
 	unsigned int strip; /* of the archive: parts of names to leave out first */
-	/* Owners there, as outside ids of the container's inside ones; none: they are the
-	 * container's own. With one, an owner that is not in it is refused by name. */
+	/* Of a directory: owners there, as outside ids of the container's inside ones; none: they
+	 * are the container's own. One that is not in it becomes nobody (65534), with a notice. An
+	 * archive's owners are always the container's own. */
 	struct idmap owners;
 	/* Things that were left out or are other than there: one line each, shown to the user. */
 	struct strlist notices;

@@ -78,7 +78,7 @@ static int set_limits(const struct confine *c, struct lxmgr_err *err)
 	int r = set_limit(RLIMIT_CORE, 0);
 
 	if (r == 0)
-		r = set_limit(RLIMIT_NOFILE, 64);
+		r = set_limit(RLIMIT_NOFILE, c->open_files ? c->open_files : 64);
 	if (r == 0)
 		/* The filter is written once, too. */
 		r = set_limit(RLIMIT_FSIZE, c->file_size > 65536 ? c->file_size : 65536);
@@ -182,6 +182,29 @@ static int load(scmp_filter_ctx ctx)
 	return prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0) < 0 ? -errno : 0;
 }
 
+/* The flags of clone3 cannot be looked at: without it the C library takes clone. */
+static int allow_threads(scmp_filter_ctx ctx)
+{
+	static const char *const names[] = { "set_tid_address", "rseq", NULL };
+	int r = allow(ctx, names);
+
+	if (r == 0)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(clone), 1,
+				     SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD));
+	return r < 0 ? r : seccomp_rule_add(ctx, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
+}
+
+static int allow_devices(scmp_filter_ctx ctx, const unsigned int *devices)
+{
+	int r = 0;
+
+	for (; r == 0 && *devices; devices++)
+		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mknodat), 2,
+				     SCMP_A2(SCMP_CMP_MASKED_EQ, S_IFMT, S_IFCHR),
+				     SCMP_A3(SCMP_CMP_EQ, *devices));
+	return r;
+}
+
 static int own_calls(const struct confine *c, struct lxmgr_err *err)
 {
 	static const char *const none[] = { NULL };
@@ -194,6 +217,10 @@ static int own_calls(const struct confine *c, struct lxmgr_err *err)
 	if (r == 0)
 		r = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(mknodat), 1,
 				     SCMP_A2(SCMP_CMP_MASKED_EQ, S_IFMT, S_IFIFO));
+	if (r == 0 && c->threads)
+		r = allow_threads(ctx);
+	if (r == 0 && c->devices)
+		r = allow_devices(ctx, c->devices);
 	if (r == 0)
 		r = load(ctx);
 	seccomp_release(ctx);
@@ -202,7 +229,7 @@ static int own_calls(const struct confine *c, struct lxmgr_err *err)
 
 int confine(const struct confine *c, struct lxmgr_err *err)
 {
-	int r = sys_close_range(3, ~0U, 0);
+	int r = sys_close_range(3 + c->keep_fds, ~0U, 0);
 
 	if (r == 0)
 		r = sys_unshare(CLONE_NEWNS | CLONE_NEWNET | CLONE_NEWIPC | CLONE_NEWUTS);
