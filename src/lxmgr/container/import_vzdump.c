@@ -86,6 +86,11 @@ static int vzdump_begin(const struct import_source *s, struct import_parts *ret,
 		r = import_take(&t, ret, err);
 	if (r < 0)
 		return r;
+	/* Ids in it are those inside; one made by hand has them as they lie on disk. */
+	if (ret->owners.n_uid == 1 && ret->owners.n_gid == 1)
+		ret->shift = ret->owners.uid[0].outside;
+	memset(&ret->owners, 0, sizeof(ret->owners));
+	ret->without = "etc/vzdump";
 	ret->archive_fd = fcntl(s->fd, F_DUPFD_CLOEXEC, 3);
 	return ret->archive_fd < 0 ? err_set(err, -errno, "open '%s'", s->path) : 0;
 }
