@@ -342,7 +342,7 @@ static void test_pct_hostile(void **state)
 	      "reboot", "/dev/sda", "lxmgr.limit.memory", "start.order", "gateway");
 	SAYS("uts.name is left out", "dev0: /dev/sda", "hookscript", "mp0 is left out",
 	     "mp1 is left out", "lxc.hook.pre-start = /bin/sh is left out",
-	     "lxc.rootfs.path = / is left out", "net64 is left out",
+	     "lxc.rootfs.path is left out", "net64 is left out",
 	     "description is left out: it is no plain UTF-8");
 	assert_false(noted("\x0a"));
 	run(translate_pct, "arch: amd64\nmp0: /tank/media,mp=/media\nlxc.cap.drop: sys_time\n",

@@ -286,6 +286,8 @@ static void raw_line(struct pct *p, const char *key, const char *value)
 	if (str_eq(name, "idmap")) {
 		if (idmap_parse_line(value, &p->ids, &why) < 0)
 			translate_note(&p->t, "%s is left out: %s", key, why.text);
+	} else if (str_has_prefix(name, "rootfs.")) {
+		translate_note(&p->t, "%s is left out: its storage is another one here", key);
 	} else if (p->t.how->trust && translate_knows(name)) {
 		translate_set(&p->t, name, value);
 	} else {

@@ -40,6 +40,17 @@ bool translate_knows(const char *key)
 	return config_find(key, &suffix, &index) != NULL;
 }
 
+/* What refuses a value may have taken a part of it: first where that does not matter. */
+static int try_set(struct translation *t, const char *key, const char *value, struct lxmgr_err *err)
+{
+	int r;
+
+	config_init(t->scratch);
+	r = config_set(t->scratch, key, value, err);
+	config_free(t->scratch);
+	return r < 0 ? r : config_set(t->have, key, value, err);
+}
+
 bool translate_set(struct translation *t, const char *key, const char *value)
 {
 	struct lxmgr_err why = { 0 };
@@ -48,12 +59,17 @@ bool translate_set(struct translation *t, const char *key, const char *value)
 		translate_note(t, "%s is left out: it has no value", key);
 		return false;
 	}
+	/* A blank in a key would be one between key and value when it is written. */
+	if (key[strspn(key, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789._-")]) {
+		translate_note(t, "'%.80s' is left out: it is no key", key);
+		return false;
+	}
 	/* Of text that was decoded or cut. */
 	if (strpbrk(value, "\n\r") || !str_is_utf8(value, strlen(value))) {
 		translate_note(t, "%s is left out: it is no plain UTF-8", key);
 		return false;
 	}
-	if (config_set(t->have, key, value, &why) == 0)
+	if (try_set(t, key, value, &why) == 0)
 		return true;
 	translate_note(t, "%s is left out: %s", key, why.text);
 	return false;
@@ -176,9 +192,10 @@ int translate_run(const char *text, size_t len, const struct translate_how *how,
 	if (len > TRANSLATE_LIMIT)
 		return err_status(err, STATUS_REFUSED, -EFBIG, "%s is larger than %d bytes",
 				  how->name, TRANSLATE_LIMIT);
-	t->have = malloc(sizeof(*t->have));
+	t->have = malloc(2 * sizeof(*t->have));
 	if (!t->have)
 		return err_set(err, -ENOMEM, "%s", how->name);
+	t->scratch = t->have + 1;
 	config_init(t->have);
 	r = each_line(t, text, len, line, err);
 	if (r == 0 && !t->failed)

@@ -12,9 +12,10 @@ struct translation {
 	const struct translate_how *how;
 	struct translated *to;
 	struct config *have; /* what was said so far, by the one validator of each key */
-	unsigned int line;   /* 0: no line to name */
-	size_t more;	     /* notes beyond the most that are kept */
-	bool failed;	     /* no memory */
+	struct config *scratch;
+	unsigned int line; /* 0: no line to name */
+	size_t more;	   /* notes beyond the most that are kept */
+	bool failed;	   /* no memory */
 };
 
 /* Calls line() for each line without the blanks at its ends, then end(). */
