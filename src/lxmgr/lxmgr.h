@@ -179,6 +179,70 @@ int lxmgr_container_copy(struct lxmgr_container *c, const char *name,
 /* Give a stopped container another name: root, ids, addresses and units come along. */
 int lxmgr_container_rename(struct lxmgr_container *c, const char *name, struct lxmgr_err *err);
 
+#define LXMGR_POINT_SIZE 40
+
+struct lxmgr_export_opts {
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+	void (*warn)(const char *text, void *arg); /* something was left out; may be NULL */
+	void *warn_arg;
+	bool full;	  /* backup: all of it, although an increment would do */
+	const char *keep; /* backup: what points are kept, "7d,4w,6m"; NULL: all */
+};
+/* Write the container, its config and its root, to one file (lxmgr-archive(5)), in place of what
+ * has that name; "-": to descriptor 1. It may run: then it stands still while its own part is
+ * copied. A failure leaves what was there. */
+int lxmgr_container_export(struct lxmgr_container *c, const char *file,
+			   const struct lxmgr_export_opts *opts, struct lxmgr_err *err);
+struct lxmgr_backup_done {
+	char point[LXMGR_POINT_SIZE];
+	bool full;
+	uint64_t size;	/* bytes of its own part */
+	size_t removed; /* points that were not kept */
+};
+/* Add a point to a directory of backups, which is made if it is not there: what has changed since
+ * the last one, or all of it. A failure leaves the points that there were. */
+int lxmgr_container_backup(struct lxmgr_container *c, const char *dir,
+			   const struct lxmgr_export_opts *opts, struct lxmgr_backup_done *ret,
+			   struct lxmgr_err *err);
+struct lxmgr_backup {
+	char name[64]; /* of the container */
+	char point[LXMGR_POINT_SIZE];
+	char parent[LXMGR_POINT_SIZE];	/* what it stands on; "": it is full */
+	char missing[LXMGR_POINT_SIZE]; /* a part that it needs and that is not there, or "" */
+	uint64_t created;		/* seconds since the epoch */
+	uint64_t size;			/* bytes of its own part */
+};
+/* The points of a directory of backups, the oldest first; to be freed with lxmgr_backup_free(). */
+int lxmgr_backup_list(const char *dir, struct lxmgr_backup **ret, size_t *ret_n,
+		      struct lxmgr_err *err);
+void lxmgr_backup_free(struct lxmgr_backup *list);
+
+struct lxmgr_import_opts {
+	const char *name;    /* NULL: that of what is imported */
+	const char *format;  /* NULL: what it looks like; a stream is an lxmgr archive */
+	const char *backend; /* -B; NULL: dir */
+	bool trust;	     /* its config may name what is the host's: hooks, mounts, devices */
+	bool keep_name;	     /* the host name stays */
+	bool keep_mac, keep_addresses; /* fixed ones of its config */
+	bool keep_identity;	       /* machine-id and ssh host keys stay */
+	const char *const *defines;    /* KEY=VALUE, saved into its config; NULL-terminated */
+	const char *max_size;	       /* of its content, "64G"; NULL: 1 TiB */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+	void (*warn)(const char *text, void *arg); /* something is other than there; may be NULL */
+	void *warn_arg;
+	bool *ret_no_keys; /* set if it has no ssh host keys now, for want of ssh-keygen; or NULL */
+};
+/* Make a container of a file, of "DIR[@POINT]" of a directory of backups, or of what
+ * lxmgr_import_format() names besides; "-": of descriptor 0. LXMGR_REFUSED: what it is made of is
+ * damaged or may not be. */
+int lxmgr_container_import(const char *path, const char *source,
+			   const struct lxmgr_import_opts *opts, char **ret_name,
+			   struct lxmgr_err *err);
+/* The i-th format and one line on it, NULL behind the last. */
+const char *lxmgr_import_format(size_t i, const char **ret_help);
+
 #define LXMGR_SNAPSHOT_ID_SIZE 17
 
 struct lxmgr_snapshot {

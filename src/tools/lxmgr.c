@@ -34,6 +34,8 @@ static const struct {
 	{ "cgroup", "read or write a cgroup control file" },
 	{ "device", "give it a device or an interface" },
 	{ "lxcfs", "give running ones lxcfs' files again" },
+	{ "export", "write it to a file, or to backups" },
+	{ "import", "make one of an export or a backup" },
 	{ "image", "images: list, fetch, publish, prune ..." },
 	{ "doctor", "what this host can do, and how to mend it" },
 	{ "checkconfig", "check the kernel's configuration" },

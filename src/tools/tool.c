@@ -336,7 +336,7 @@ static int parse_anywhere(int argc, char **argv)
 
 static bool wants_name(void)
 {
-	return !current->no_name && !common.name;
+	return !current->no_name && !current->name_is_option && !common.name;
 }
 
 /* Where the next argument that is no option goes; NULL: it is left for the tool. */

@@ -46,6 +46,7 @@ struct tool {
 	size_t n_opts;
 	bool no_name; /* takes no container name */
 	bool name_optional;
+	bool name_is_option; /* -n alone: the first argument is not it */
 	const char **second; /* takes the argument behind the name, if no option has set it; options
 			      * may follow that, too */
 	bool no_rcfile;	     /* opens no container that a config could be given for */

@@ -109,14 +109,35 @@ void draft_clean(const struct draft *d)
 	}
 }
 
+static int check_free(const struct draft *d, const char *name, struct lxmgr_err *err)
+{
+	if (faccessat(d->path_fd, name, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return err_status(err, STATUS_WRONG_STATE, -EEXIST, "container '%s' exists already in %s",
+			  name, d->path);
+}
+
 int draft_make_dir(struct draft *d, struct lxmgr_err *err)
 {
-	struct stat st;
+	int r = check_free(d, d->name, err);
 
-	if (fstatat(d->path_fd, d->name, &st, AT_SYMLINK_NOFOLLOW) == 0)
-		return err_status(err, STATUS_WRONG_STATE, -EEXIST,
-				  "container '%s' exists already in %s", d->name, d->path);
-	return draft_make_beside(d, err);
+	return r < 0 ? r : draft_make_beside(d, err);
+}
+
+int draft_rename(struct draft *d, const char *name, struct lxmgr_err *err)
+{
+	char tmp[sizeof(d->tmp)];
+	int r = check_free(d, name, err);
+
+	if (r < 0 || str_eq(name, d->name))
+		return r;
+	snprintf(tmp, sizeof(tmp), ".%s.new-%d", name, getpid());
+	if (renameat2(d->path_fd, d->tmp, d->path_fd, tmp, RENAME_NOREPLACE) < 0)
+		return err_set(err, -errno, "rename the unfinished '%s'", d->name);
+	snprintf(d->tmp, sizeof(d->tmp), "%s", tmp);
+	snprintf(d->name, sizeof(d->name), "%s", name);
+	snprintf(d->id, sizeof(d->id), "%s/%s", d->path, d->name);
+	return 0;
 }
 
 int draft_make_beside(struct draft *d, struct lxmgr_err *err)

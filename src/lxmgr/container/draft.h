@@ -30,6 +30,9 @@ struct draft {
 int draft_open(struct draft *d, const char *path, const char *name, struct lxmgr_err *err);
 /* -EEXIST where the container is there already. */
 int draft_make_dir(struct draft *d, struct lxmgr_err *err);
+/* It was made under another name: before anything was reserved. -EEXIST where that container is
+ * there. */
+int draft_rename(struct draft *d, const char *name, struct lxmgr_err *err);
 /* Remove what killed makers left in the directory that draft_open() opened. */
 void draft_clean(const struct draft *d);
 /* The same beside a container of that name, whose lock the caller holds. */

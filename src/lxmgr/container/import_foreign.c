@@ -12,6 +12,7 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
+#include "util/paths.h"
 
 int import_dir_name(int fd, char *buf, size_t size)
 {
@@ -73,7 +74,9 @@ int import_take(struct translated *from, struct import_parts *to, struct lxmgr_e
 {
 	int r = 0;
 
-	to->config = take_ptr(from->lines);
+	/* What every container of ours has; it stands where the lines are all of the config. */
+	to->config = str_printf("lxmgr.include = " DATADIR "/config/common.conf\n%s", from->lines);
+	r = to->config ? 0 : -ENOMEM;
 	to->name = take_ptr(from->name);
 	to->owners = from->ids;
 	for (size_t i = 0; r == 0 && i < from->notes.n; i++)

@@ -2,7 +2,8 @@
 /*
  * Writes the root of a container as an archive (lxmgr-archive(5)). Not for users.
  *
- *	lxmgr-pack [--index] [--before] [--copied] [--uid=INSIDE:OUTSIDE:COUNT]... [--gid=...]...
+ *	lxmgr-pack [--index] [--before] [--copied] [--fast] [--uid=INSIDE:OUTSIDE:COUNT]...
+ *[--gid=...]...
  *
  *	working directory	the root, which nobody changes; it becomes the helper's root
  *directory standard input		the description (JSON), a NUL, the config 3
@@ -15,11 +16,13 @@
  *	5			--before: the index of an earlier point; only what differs is packed
  *
  *	--copied	the root is a copy: what it says of changes and inodes means nothing
+ *	--fast		hardly compress: for a pipe
  *	--uid, --gid	ids on disk (OUTSIDE) and what the container calls them
  */
 #include <errno.h>
 #include <fcntl.h>
 #include <locale.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -132,6 +135,8 @@ static int parse_args(struct pack *p, int argc, char **argv)
 			p->keep_index = true;
 		else if (str_eq(argv[i], "--before"))
 			p->incremental = true;
+		else if (str_eq(argv[i], "--fast"))
+			p->out.fast = true;
 		else if (str_eq(argv[i], "--copied"))
 			p->copied = true;
 		else if ((v = str_after(argv[i], "--uid=")))
@@ -167,6 +172,7 @@ int main(int argc, char **argv)
 	if (parse_args(&p, argc, argv) < 0)
 		return 64;
 	c.keep_fds = 1U + p.keep_index + p.incremental;
+	signal(SIGPIPE, SIG_IGN);
 	/* Names are taken as UTF-8 where they are that. */
 	setlocale(LC_CTYPE, "C.UTF-8");
 	r = confine(&c, &p.err);

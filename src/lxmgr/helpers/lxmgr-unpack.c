@@ -2,6 +2,7 @@
 /*
  * Unpacks a hostile tar archive. Not for users; image/unpack.h calls it.
  *
+ *	lxmgr-unpack --list=N | --file=NAME --size=BYTES
  *	lxmgr-unpack [--subdir=DIR] [--strip=N] [--layer | --whiteouts]
  *		[--entries=N] [--size=BYTES] [--depth=N] [--ratio=N] [--ids=N] [--memory=BYTES]
  *
@@ -19,6 +20,9 @@
  * attributes there stay security.capability, ACLs and user.* but user.overlay.*. Names are bytes,
  * in no character set.
  *
+ *	--list=N	unpack nothing: say "name NAME" (escaped) of the first N, and "ok N 0 0"
+ *	--file=NAME	unpack nothing: write the content of this plain file, of at most --size
+ *			bytes, to descriptor 3; "ok 1 BYTES 0"; "ok 0 0 0": it is not there
  *	--subdir=DIR	only what is below DIR of the archive, which becomes the top
  *	--strip=N	without the first N parts of each name; what has fewer is left out
  *	--layer		over what is there (a layer of an OCI image): what is of another type is
@@ -56,10 +60,12 @@
 
 #define RATIO_FROM (64ULL << 20)
 #define REFUSED	   2
+#define DATA_FD	   3
 
 struct job {
-	const char *subdir, *without;
-	uint64_t shift, strip, max_entries, max_size, max_depth, ratio, ids, memory;
+	const char *subdir, *without, *file;
+	uint64_t list, shift;
+	uint64_t strip, max_entries, max_size, max_depth, ratio, ids, memory;
 	bool layer, whiteouts;
 	struct archive *in, *out;
 	uint64_t entries, bytes, skipped;
@@ -457,6 +463,76 @@ static int unpack(struct job *j)
 	return 0;
 }
 
+/* To look into it. */
+
+static int list_names(struct job *j)
+{
+	struct archive_entry *e;
+	int r = open_archive(j);
+
+	while (r == 0 && j->entries < j->list) {
+		char shown[PATH_MAX];
+		const char *name;
+
+		r = archive_read_next_header(j->in, &e);
+		if (r == ARCHIVE_EOF)
+			return 0;
+		if (r < ARCHIVE_WARN)
+			return read_error(j, "the archive is damaged");
+		r = 0;
+		name = archive_entry_pathname(e);
+		j->entries++;
+		printf("name %s\n", str_escape(shown, sizeof(shown), name ? name : ""));
+	}
+	return r;
+}
+
+/* "./a" and "a" are the same. */
+static bool is_named(const char *name, const char *want)
+{
+	while (name && str_has_prefix(name, "./"))
+		name += 2;
+	return name && str_eq(name, want);
+}
+
+static int show_file(struct job *j, struct archive_entry *e)
+{
+	char buf[16384];
+	la_ssize_t n;
+	int r;
+
+	if (archive_entry_filetype(e) != AE_IFREG || archive_entry_hardlink(e))
+		return refuse(j, "'%.200s' is no plain file", j->file);
+	j->entries = 1;
+	while ((n = archive_read_data(j->in, buf, sizeof(buf))) > 0) {
+		r = count(j, (size_t)n);
+		if (r == 0)
+			r = write_all(DATA_FD, buf, (size_t)n);
+		if (r < 0)
+			return j->err.code ? r : err_set(&j->err, r, "hand over '%s'", j->file);
+	}
+	return n < 0 ? read_error(j, j->file) : 0;
+}
+
+static int find_file(struct job *j)
+{
+	struct archive_entry *e;
+	uint64_t seen = 0;
+	int r = open_archive(j);
+
+	while (r == 0 && (r = archive_read_next_header(j->in, &e)) != ARCHIVE_EOF) {
+		if (r < ARCHIVE_WARN)
+			return read_error(j, "the archive is damaged");
+		if (++seen > j->max_entries)
+			return refuse(j, "it has more than %llu entries",
+				      (unsigned long long)j->max_entries);
+		if (is_named(archive_entry_pathname(e), j->file))
+			return show_file(j, e);
+		r = 0;
+	}
+	return r == ARCHIVE_EOF ? 0 : r;
+}
+
 static int parse_args(struct job *j, int argc, char **argv)
 {
 	struct {
@@ -466,7 +542,8 @@ static int parse_args(struct job *j, int argc, char **argv)
 		{ "--strip=", &j->strip },   { "--entries=", &j->max_entries },
 		{ "--size=", &j->max_size }, { "--depth=", &j->max_depth },
 		{ "--ratio=", &j->ratio },   { "--ids=", &j->ids },
-		{ "--memory=", &j->memory }, { "--shift=", &j->shift },
+		{ "--memory=", &j->memory }, { "--list=", &j->list },
+		{ "--shift=", &j->shift },
 	};
 
 	for (int i = 1; i < argc; i++) {
@@ -478,6 +555,10 @@ static int parse_args(struct job *j, int argc, char **argv)
 		}
 		if ((v = str_after(argv[i], "--without="))) {
 			j->without = v;
+			continue;
+		}
+		if ((v = str_after(argv[i], "--file="))) {
+			j->file = v;
 			continue;
 		}
 		if (str_eq(argv[i], "--layer") || str_eq(argv[i], "--whiteouts")) {
@@ -518,10 +599,18 @@ int main(int argc, char **argv)
 	umask(0);
 	c.memory = j.memory;
 	c.file_size = j.max_size;
+	if (j.list || j.file) {
+		c.keep_directory = false;
+		c.caps = 0;
+		c.keep_fds = j.file != NULL;
+	}
 	r = confine(&c, &j.err);
 	if (r == 0) {
 		j.root = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-		r = j.root < 0 ? err_set(&j.err, -errno, "open the directory") : unpack(&j);
+		r = j.root < 0 ? err_set(&j.err, -errno, "open the directory")
+		    : j.list   ? list_names(&j)
+		    : j.file   ? find_file(&j)
+			       : unpack(&j);
 	}
 	if (r < 0) {
 		printf("error %s\n", j.err.text);

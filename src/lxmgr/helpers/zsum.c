@@ -12,6 +12,7 @@
 #include "util/file.h"
 
 #define LEVEL	    3
+#define FAST	    -20
 #define MAX_WORKERS 16
 #define CHUNK	    (1U << 17)
 /* Read ahead by the reader of tar, headers with attributes: what is not hashed yet. */
@@ -50,11 +51,11 @@ int zsum_out_open(struct zsum_out *o, int fd, struct lxmgr_err *err)
 	o->z = ZSTD_createCCtx();
 	if (!o->buf || !o->z)
 		return err_set(err, -ENOMEM, "compress");
-	ZSTD_CCtx_setParameter(o->z, ZSTD_c_compressionLevel, LEVEL);
+	ZSTD_CCtx_setParameter(o->z, ZSTD_c_compressionLevel, o->fast ? FAST : LEVEL);
 	ZSTD_CCtx_setParameter(o->z, ZSTD_c_checksumFlag, 1);
 	/* One that was built without threads compresses in this one. Each worker holds a few
 	 * jobs' worth of memory. */
-	if (n > 1 && !ZSTD_isError(ZSTD_CCtx_setParameter(o->z, ZSTD_c_nbWorkers, n)))
+	if (n > 1 && !o->fast && !ZSTD_isError(ZSTD_CCtx_setParameter(o->z, ZSTD_c_nbWorkers, n)))
 		ZSTD_CCtx_setParameter(o->z, ZSTD_c_jobSize, n <= 4 ? 2 << 20 : 1 << 19);
 	return 0;
 }

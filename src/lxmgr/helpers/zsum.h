@@ -25,7 +25,7 @@ struct zsum_out {
 	int fd;
 	ZSTD_CCtx *z;
 	struct sha256_ctx tar, file; /* before and after the compression; file: if has_file */
-	bool has_file;
+	bool has_file, fast;
 	uint64_t in, out; /* bytes */
 	char *buf;
 	size_t size;

@@ -126,6 +126,8 @@ static int pack_argv(const struct archive_pack *p, struct strlist *argv)
 		r |= strlist_add(argv, "--index");
 	if (p->before_fd >= 0)
 		r |= strlist_add(argv, "--before");
+	if (p->fast)
+		r |= strlist_add(argv, "--fast");
 	if (p->copied)
 		r |= strlist_add(argv, "--copied");
 	if (p->map)

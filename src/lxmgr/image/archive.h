@@ -19,6 +19,7 @@ struct archive_pack {
 	int out_fd;		 /* where to */
 	int index_fd;		 /* an index is written here; -1: none */
 	int before_fd;		 /* only what differs from this index is packed; -1: all */
+	bool fast;		 /* for a pipe: hardly compressed */
 	bool copied;		 /* the root is a copy: ctimes and inodes mean nothing */
 	const char *head;	 /* the description */
 	const char *config;	 /* text */

@@ -1,0 +1,177 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A config is code: hooks run on the host, mounts and interfaces are its own. Of one that somebody
+ * else wrote there stays what acts inside alone. */
+#include <ctype.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "container/config.h"
+#include "container/import_config.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+
+#define KEY_MAX 128
+
+static const char *const harmless[] = {
+	"arch",
+	"uts.name",
+	"signal.halt",
+	"signal.reboot",
+	"signal.stop",
+	"init.cmd",
+	"init.cwd",
+	"init.uid",
+	"init.gid",
+	"init.groups",
+	"execute.cmd",
+	"pty.max",
+	"tty.max",
+	"console.buffer.size",
+	"lxcfs",
+	"limit.memory",
+	"limit.swap",
+	"limit.cpus",
+	"limit.cpu.weight",
+	"limit.pids",
+	"cap.drop",
+	"no_new_privs",
+	"environment.runtime",
+	"start.auto",
+	"start.delay",
+	"start.ready",
+	"start.order",
+	"start.restart",
+	"group",
+	"health.cmd",
+	"health.interval",
+	"health.timeout",
+	"health.failures",
+	"health.action",
+	"stop.timeout",
+	"description",
+	"template",
+	"nameserver",
+	"time.offset.boot",
+	"time.offset.monotonic",
+};
+
+/* Of the file itself, or read where it is: nobody is told that they do not come along. */
+static const char *const silent[] = { "version", "include", "net" };
+
+static const char *const mac_keys[] = { "hwaddr" };
+static const char *const address_keys[] = { "ipv4.address", "ipv4.gateway", "ipv6.address",
+					    "ipv6.gateway" };
+
+static bool is_in(const char *name, const char *const *list, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_eq(list[i], name))
+			return true;
+	return false;
+}
+
+bool import_key_is_harmless(const char *name)
+{
+	return is_in(name, harmless, ARRAY_SIZE(harmless));
+}
+
+/* "net.0.hwaddr": "hwaddr", of an interface that any container has. */
+static const char *net_part(const char *name)
+{
+	const char *p = str_after(name, "net.");
+
+	while (p && isdigit((unsigned char)*p))
+		p++;
+	return p && *p == '.' ? p + 1 : NULL;
+}
+
+struct merge {
+	char **text;
+	bool mac, addresses;
+	struct strlist *left_out;
+	struct strlist seen; /* lists that were emptied */
+	struct lxmgr_err *err;
+};
+
+static int leave_out(struct merge *m, const char *name)
+{
+	if (is_in(name, silent, ARRAY_SIZE(silent)) || strlist_has(m->left_out, name))
+		return 0;
+	return strlist_add(m->left_out, name) < 0 ? err_set(m->err, -ENOMEM, "config") : 0;
+}
+
+static int edit(struct merge *m, const char *name, const char *value)
+{
+	cleanup_free char *key = str_printf("lxmgr.%s", name);
+	char *text;
+	int r = key ? config_edit(*m->text, key, value, &text, m->err)
+		    : err_set(m->err, -ENOMEM, "config");
+
+	if (r < 0)
+		return r;
+	free(*m->text);
+	*m->text = text;
+	return 0;
+}
+
+/* What is said there takes the place of what this host says. */
+static int take(struct merge *m, const char *name, const char *value)
+{
+	int r = 0;
+
+	if (!strlist_has(&m->seen, name)) {
+		r = edit(m, name, NULL);
+		if (r == 0 && strlist_add(&m->seen, name) < 0)
+			r = err_set(m->err, -ENOMEM, "config");
+	}
+	return r < 0 ? r : edit(m, name, value);
+}
+
+static int one_line(struct merge *m, char *line)
+{
+	char *eq = strchr(line, '='), *key = str_strip(line);
+	const char *name, *net;
+
+	if (!*key || *key == '#')
+		return 0;
+	if (!eq)
+		return err_msg(m->err, -EINVAL, "the imported config has the line '%.80s'", key);
+	*eq = '\0';
+	key = str_strip(line);
+	name = str_after(key, "lxmgr.");
+	if (!name)
+		name = str_after(key, "lxc.");
+	if (!name || !*name || strlen(name) > KEY_MAX)
+		return err_msg(m->err, -EINVAL, "the imported config has the key '%.80s'", key);
+	net = net_part(name);
+	if (import_key_is_harmless(name) ||
+	    (net && ((m->mac && is_in(net, mac_keys, ARRAY_SIZE(mac_keys))) ||
+		     (m->addresses && is_in(net, address_keys, ARRAY_SIZE(address_keys))))))
+		return take(m, name, str_strip(eq + 1));
+	/* Interfaces are this host's; addresses are left away unless they are asked for. */
+	if (net && (is_in(net, mac_keys, ARRAY_SIZE(mac_keys)) ||
+		    is_in(net, address_keys, ARRAY_SIZE(address_keys)) || str_eq(net, "type") ||
+		    str_eq(net, "flags")))
+		return 0;
+	return leave_out(m, name);
+}
+
+int import_config_merge(char **text, const char *from, bool keep_mac, bool keep_addresses,
+			struct strlist *left_out, struct lxmgr_err *err)
+{
+	struct merge m = { .text = text,
+			   .mac = keep_mac,
+			   .addresses = keep_addresses,
+			   .left_out = left_out,
+			   .err = err };
+	cleanup_strlist struct strlist lines = { 0 };
+	int r = strlist_split(&lines, from, "\n");
+
+	if (r < 0)
+		return err_set(err, r, "config");
+	for (size_t i = 0; r == 0 && i < lines.n; i++)
+		r = one_line(&m, lines.v[i]);
+	strlist_free(&m.seen);
+	return r;
+}
