@@ -90,7 +90,7 @@ is 'yes' 'lxc: another machine id' in_ct web '[ "$(cat /etc/machine-id)" != 0123
 is 'yes' 'lxc: another MAC' in_ct web 'ip link show eth0 | grep -q 00:16:3e:aa:bb:01 || echo yes'
 lx stop -k web
 status 4 'lxc: the name is taken' lx import "$L"
-ok 'lxc: with its identity' lx import -n web2 --keep-name --keep-identity --keep-mac "$L"
+ok 'lxc: with its identity' lx import -n web2 --keepname --keepid --keepmac "$L"
 ok 'lxc: it starts' lx start web2
 is 'shop 0123456789abcdef0123456789abcdef' 'lxc: the old one' in_ct web2 'echo $(hostname) $(cat /etc/machine-id)'
 is 'yes' 'lxc: the old MAC' in_ct web2 'ip link show eth0 | grep -q 00:16:3e:aa:bb:01 && echo yes'
@@ -141,7 +141,7 @@ up shop
 is no 'vzdump: its config is not in the root' in_ct shop '[ -e /etc/vzdump ] && echo yes || echo no'
 is '' 'vzdump: no hook was run' find "$SRC" -name hooked
 lx stop -k shop
-says 'mp0|/etc' 'vzdump: .gz, what is left out is said' lx import -n shop2 --keep-addresses --keep-mac "$Z.gz"
+says 'mp0|/etc' 'vzdump: .gz, what is left out is said' lx import -n shop2 --keepaddress --keepmac "$Z.gz"
 ok 'vzdump: the address is kept' has shop2 'lxmgr.net.0.ipv4.address = 10.99.3.7/24'
 ok 'vzdump: the gateway, too' has shop2 'lxmgr.net.0.ipv4.gateway = 10.99.3.1'
 ok 'vzdump: it starts' lx start shop2
@@ -182,7 +182,7 @@ ok 'openvz: weight' has 117 'lxmgr.limit.cpu.weight = 200'
 up 117
 is 117 'openvz: the host name is the new one' in_ct 117 hostname
 lx stop -k 117
-ok 'openvz: with its address' lx import -n vz2 --keep-addresses --keep-name "$O/117"
+ok 'openvz: with its address' lx import -n vz2 --keepaddress --keepname "$O/117"
 ok 'openvz: it is routed, as venet is' has vz2 'lxmgr.net.0.veth.mode = router'
 ok 'openvz: it starts' lx start vz2
 is vps17.example.com 'openvz: the host name' in_ct vz2 hostname
