@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container/import_config.h"
 #include "container/import_foreign.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -231,6 +232,35 @@ static void test_oci(void **state)
 	assert_false(takes(&import_oci));
 }
 
+/* Addresses come with what they fit, and that is never what names the host's. */
+static void test_network(void **state)
+{
+	static const char theirs[] = "lxmgr.net.0.type = veth\nlxmgr.net.0.link = vmbr0\n"
+				     "lxmgr.net.0.veth.mode = router\n"
+				     "lxmgr.net.0.ipv4.address = 192.0.2.7/32\n"
+				     "lxmgr.net.0.ipv4.gateway = dev\n"
+				     "lxmgr.net.1.type = phys\nlxmgr.net.1.link = eth9\n"
+				     "lxmgr.net.0.hwaddr = 00:16:3e:00:00:07\n"
+				     "lxmgr.net.0.script.up = /bin/sh\n";
+	static const char ours[] = "lxmgr.net.0.type = veth\nlxmgr.net.0.flags = up\n";
+	struct strlist left = { 0 };
+	char *text = strdup(ours);
+
+	assert_int_equal(import_config_merge(&text, theirs, false, false, &left, &err), 0);
+	assert_string_equal(text, ours);
+	assert_true(strlist_has(&left, "net.0.link") && strlist_has(&left, "net.0.script.up"));
+	assert_int_equal(import_config_merge(&text, theirs, false, true, &left, &err), 0);
+	assert_non_null(strstr(text, "lxmgr.net.0.ipv4.address = 192.0.2.7/32\n"));
+	assert_non_null(strstr(text, "lxmgr.net.0.veth.mode = router\n"));
+	assert_null(strstr(text, "phys"));
+	assert_null(strstr(text, "vmbr0"));
+	assert_null(strstr(text, "eth9"));
+	assert_null(strstr(text, "script"));
+	assert_null(strstr(text, "00:16:3e"));
+	strlist_free(&left);
+	free(text);
+}
+
 static int begin(void **state)
 {
 	src.fd = -EBADF;
@@ -252,9 +282,10 @@ static int end(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_lxc),    cmocka_unit_test(test_lxc_refused),
-		cmocka_unit_test(test_openvz), cmocka_unit_test(test_tar),
-		cmocka_unit_test(test_vzdump), cmocka_unit_test(test_oci),
+		cmocka_unit_test(test_lxc),	cmocka_unit_test(test_lxc_refused),
+		cmocka_unit_test(test_openvz),	cmocka_unit_test(test_tar),
+		cmocka_unit_test(test_vzdump),	cmocka_unit_test(test_oci),
+		cmocka_unit_test(test_network),
 	};
 
 	return cmocka_run_group_tests(tests, begin, end);
