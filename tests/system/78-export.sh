@@ -1,0 +1,236 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC1091,SC2016
+# Archives: what goes out comes back, of stopped and running containers; hostile ones; full disks, kills.
+. ./lib.sh
+need python3 zstd strace setfattr setcap
+
+OUTDIR=$TREE/.out
+mkdir -m 700 "$OUTDIR"
+PWNED=$RUN-test-pwned
+# A root that keeps its names needs no change but those that every new container has.
+list() { python3 treelist.py "$1" etc etc/hostname etc/machine-id; }
+same() { # same WANT NAME: NAME's root is what the file WANT says
+	diff "$1" <(list "$TREE/$2/rootfs")
+}
+# All that a file can be.
+fill() { # fill ROOT
+	(
+		cd "$1" || exit
+		mkdir -p d/sub 'sp ace' chroot/dev
+		echo one >d/a && ln d/a d/b && ln d/a 'sp ace/c' && ln -s ../etc d/l && ln -s /nowhere d/dangling
+		dd if=/dev/zero of=d/hole bs=4k count=1 seek=2000 2>/dev/null && truncate -s 3M d/empty
+		head -c 3000000 /dev/urandom >d/big
+		printf x >$'d/by\377te' && printf x >'d/ü' && printf x >$'d/new\nline'
+		mknod chroot/dev/null c 1 3 && mknod chroot/dev/random c 1 8 && mkfifo d/fifo
+		cp bin/busybox d/capable && setcap cap_net_raw+ep d/capable
+		setfattr -n user.color -v blue d/a && setfattr -n user.bin -v 0x00ff0a d/sub
+		setfacl -m u:33:rx,g:44:r d/sub && setfacl -d -m u:33:rwx d/sub && setfacl -m u:65534:r d/big
+		chown 7:8 d/sub && chown -h 9:10 d/l && chmod 4711 d/capable && chmod 1777 'sp ace' && chmod 000 d/big
+		touch -d '2001-02-03 04:05:06.789012345' d/a && touch -h -d '1999-01-01' d/l && touch -d '2038-01-20' d/fifo
+		mkdir -p $(printf 'deep/%.0s' $(seq 60)) && touch -d '2002-02-02 02:02:02.5' d
+	)
+}
+
+# Round trip.
+busybox src -B dir
+lx config -n src lxmgr.limit.pids=77 lxmgr.hook.pre-start=/bin/true lxmgr.description='of the test'
+fill "$TREE/src/rootfs"
+list "$TREE/src/rootfs" >"$OUTDIR/list"
+before=$(find "$TREE/src" -type f -not -name lock -exec md5sum {} + | sort)
+ok 'export' lx export src "$OUTDIR/a.tar.zst"
+is "$before" 'the source is as before' bash -c "find '$TREE/src' -type f -not -name lock -exec md5sum {} + | sort"
+is '600' 'for root alone' stat -c %a "$OUTDIR/a.tar.zst"
+ok 'it is a tar archive' tar --zstd -tf "$OUTDIR/a.tar.zst" rootfs/d/a lxmgr-archive.json config lxmgr-end.json
+is 'src' 'that says what it is' bash -c "tar --zstd -xOf '$OUTDIR/a.tar.zst' lxmgr-archive.json | jq -r .name"
+is "$(tar --zstd -xOf "$OUTDIR/a.tar.zst" lxmgr-end.json | jq -r .sha256)" 'and whose digest anybody can compare' bash -c "
+	n=\$(tar --zstd -xOf '$OUTDIR/a.tar.zst' lxmgr-end.json | jq .bytes); zstd -qdc '$OUTDIR/a.tar.zst' | head -c \$n | sha256sum | cut -d' ' -f1"
+says 'hook.pre-start' 'import: a hook is left out, and that is said' lx import -K --keepid "$OUTDIR/a.tar.zst" -n one
+ok 'all is as it was' same "$OUTDIR/list" one
+is '' 'no hook' lx config -n one lxmgr.hook.pre-start
+is 77 'its limit' lx config -n one lxmgr.limit.pids
+is 'of the test' 'its description' lx config -n one lxmgr.description
+ok 'with trust' lx import -K --keepid --trust "$OUTDIR/a.tar.zst" -n two
+is '/bin/true' 'the hook' lx config -n two lxmgr.hook.pre-start
+ok 'through a pipe' bash -c "set -o pipefail; lxmgr-export -P $TREE src - | lxmgr-import -P $TREE - -n three -K --keepid -q"
+ok 'all is as it was' same "$OUTDIR/list" three
+ok 'it starts' lx start one
+lx start src
+is 2 'with ids of its own' bash -c "printf '%s\n' $(lx info --json src | jq .id_base) $(lx info --json one | jq .id_base) | sort -u | wc -l"
+lx stop -k src
+lx stop -k one
+ok 'its own identity' lx import -q "$OUTDIR/a.tar.zst" -n four
+is 'four' 'its own name' cat "$TREE/four/rootfs/etc/hostname"
+ok 'its own machine-id' bash -c "! cmp -s $TREE/src/rootfs/etc/machine-id $TREE/four/rootfs/etc/machine-id"
+status 4 'a name that is taken: its own' lx import "$OUTDIR/a.tar.zst"
+status 4 'or one that is given' lx import "$OUTDIR/a.tar.zst" -n one
+lx destroy -q src
+ok 'its own name where it is free' lx import -q "$OUTDIR/a.tar.zst"
+ok 'is there' test -d "$TREE/src/rootfs"
+for c in one two three four; do lx destroy -q $c; done
+# What a device of no container's is.
+mknod "$TREE/src/rootfs/sda" b 8 0
+says 'sda' 'a device that no container is given is left out, and that is said' lx export src "$OUTDIR/d.tar.zst"
+ok 'the rest comes back' lx import -q "$OUTDIR/d.tar.zst" -n one
+is '' 'without it' find "$TREE/one/rootfs" -type b
+lx destroy -q one
+# Into what there is.
+echo old >"$OUTDIR/old"
+ok 'a file that is there is replaced' lx export -q src "$OUTDIR/old"
+ok 'by an archive' lx import -q "$OUTDIR/old" -n one
+lx destroy -q one
+status 64 'a directory is none' lx export src "$OUTDIR"
+status 1 'no such directory' lx export src "$OUTDIR/no/x"
+status 3 'no such container' lx export nosuch "$OUTDIR/x"
+status 64 'no file' lx import
+status 1 'no such file' lx import "$OUTDIR/nosuch" -n one
+status 6 'what is no archive' lx import "$TREE/src/config" -n one
+status 64 'no such format' lx import --format nosuch "$OUTDIR/old" -n one
+status 64 'a bad size' lx import --max-size many "$OUTDIR/old" -n one
+status 6 'more than it may hold' lx import --max-size 1M "$OUTDIR/old" -n one
+status 64 'a bad name' lx import "$OUTDIR/old" -n ../x
+is '' 'nothing is left of these' find "$TREE" "$OUTDIR" -maxdepth 1 \( -name '*one*' -o -name '.*.new-*' -o -name '.lxmgr-export*' \)
+lx destroy -q src
+
+# Of one that runs.
+for b in dir overlay; do
+	busybox live -B $b
+	lx start live
+	lx attach live -- sh -c 'echo one >/a; ln /a /b; rm /bin/true; (while :; do echo x >>/log; done) >/dev/null 2>&1 &'
+	ok "$b: export of a running one" lx export -q live "$OUTDIR/live"
+	is 'RUNNING' "$b: which runs on" lx info -s -H live
+	ok "$b: import" lx import -q "$OUTDIR/live" -n back
+	lx stop -k live
+	lx start back
+	is 'one 2' "$b: it has what that wrote" lx attach back -- sh -c 'echo $(cat /a) $(stat -c %h /b)'
+	status 1 "$b: and lacks what that deleted" lx attach back -- test -e /bin/true
+	lx stop -k back
+	is '' "$b: no copy stays" find "$TREE" -maxdepth 1 -name '.live*'
+	lx destroy -q live
+	lx destroy -q back
+done
+is 0 'nor a layer' bash -c "find $TREE/.layers -mindepth 1 -maxdepth 1 2>/dev/null | wc -l"
+
+# Hostile archives: refused by the name of the entry, and nothing is left.
+evil() { # evil CASE PATTERN
+	python3 mkarchive.py "$1" >"$OUTDIR/evil"
+	says "$2" "hostile: $1" lx import "$OUTDIR/evil" -n evil
+	status 6 "hostile: $1: refused" lx import -q "$OUTDIR/evil" -n evil
+	[ ! -e "$TREE/evil" ] || ok "hostile: $1: nothing is made" false
+}
+rm -f "$PWNED" /tmp/out
+evil dotdot "'../../out'"
+evil absolute "'/etc/out'"
+evil outside "'out' stands outside"
+evil through "'lnk/out'"
+evil through2 "'d/up/x'"
+evil swap "'d' is there twice"
+evil hardlink "'shadow' is a link out of the root"
+evil hardlink2 "shadow' .*'\\.\\.'|part that is empty"
+evil hardlink3 "'x' is a link to 'l/shadow'"
+evil block "'dev/sda' is a device.*block 8:0"
+evil char "'mem' is a device"
+evil whiteout "'gone' is a device"
+evil owner "'theirs' belongs to 200000"
+evil twice "'ok' is there twice"
+evil orphan "'no/such/dir' does not stand behind"
+evil deleted "'deleted/etc' stands outside"
+evil bomb 'bomb'
+evil noroot 'no root'
+evil digest 'digest'
+evil noend 'cut off'
+evil cut 'cut off|damaged'
+evil behind "'rootfs/late' stands behind the end"
+evil newer 'newer lxmgr'
+evil foreign 'does not describe'
+evil noconfig "where 'config' belongs"
+for at in 100 3000 20000; do
+	lx export -q none "$OUTDIR/x" 2>/dev/null
+	python3 mkarchive.py good >"$OUTDIR/evil"
+	head -c $at "$OUTDIR/evil" >"$OUTDIR/short"
+	[ "$(stat -c %s "$OUTDIR/short")" -lt $at ] || status 6 "cut at $at" lx import -q "$OUTDIR/short" -n evil
+done
+ok 'the same without anything bad in it' bash -c "python3 mkarchive.py good >'$OUTDIR/evil'; lxmgr-import -P $TREE '$OUTDIR/evil' -n evil -q"
+is '' 'its config runs nothing' lx config -n evil lxmgr.hook.pre-start
+is '' 'and mounts nothing' lx config -n evil lxmgr.mount.entry
+is 99 'but has its limit' lx config -n evil lxmgr.limit.pids
+ok 'no file came out' test ! -e "$PWNED" -a ! -e /tmp/out
+lx destroy -q evil
+
+# A full disk.
+busybox src -B dir
+mkdir "$OUTDIR/full"
+mount -t tmpfs -o size=400k,mode=700 lxmgr-test "$OUTDIR/full"
+echo old >"$OUTDIR/full/a"
+status 1 'a full disk' lx export src "$OUTDIR/full/a"
+says 'No space' 'is said' lx export src "$OUTDIR/full/a"
+is 'old' 'the old file stays' cat "$OUTDIR/full/a"
+is 'a' 'alone' ls -A "$OUTDIR/full"
+status 1 'on standard output, too' bash -c "lxmgr-export -P $TREE src - >'$OUTDIR/full/b'"
+status 1 'a device that is full' bash -c "lxmgr-export -P $TREE src - >/dev/full"
+status 1 'nobody reads' bash -c "set -o pipefail; lxmgr-export -P $TREE src - 2>/dev/null | true"
+status 1 'closed' bash -c "lxmgr-export -P $TREE src - >&-"
+umount "$OUTDIR/full"
+ok 'a good archive' lx export -q src "$OUTDIR/good"
+mount -t tmpfs -o size=400k,mode=711 lxmgr-test "$OUTDIR/full"
+status 1 'import onto a full disk' lxmgr-import -P "$OUTDIR/full" -q "$OUTDIR/good" -n one
+is '' 'nothing stays' find "$OUTDIR/full" -mindepth 1 -maxdepth 1 -name '*one*'
+umount "$OUTDIR/full"
+
+# Killed at any instant.
+list "$TREE/src/rootfs" >"$OUTDIR/list"
+mkdir "$OUTDIR/k"
+lx start src
+for call in openat write fsync renameat mkdirat unlinkat clone,clone3,vfork; do
+	for n in $(places 1 2 3 5 8 13 21 34); do
+		timeout 60 strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=SIGKILL:when=$n" \
+			lxmgr-export -P "$TREE" -q src "$OUTDIR/k/a" >/dev/null 2>&1
+		[ "$(lx info -s -H src)" = RUNNING ] || ok "export killed at $call $n: it runs" false
+		[ ! -e "$OUTDIR/k/a" ] || ok "export killed at $call $n: the file is whole" zstd -qt "$OUTDIR/k/a"
+		rm -f "$OUTDIR/k/a"
+	done
+done
+lx stop -k src
+ok 'the next export' lx export -q src "$OUTDIR/k/a"
+is 'a' 'leaves nothing of the killed ones' ls -A "$OUTDIR/k"
+ids=$(wc -l <"$VAR/lib/lxmgr/idmap")
+for call in openat write mkdirat renameat fchown syncfs fsync clone,clone3,vfork; do
+	for n in $(places 1 2 3 5 8 13 21 34); do
+		timeout 60 strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=SIGKILL:when=$n" \
+			lxmgr-import -P "$TREE" -q "$OUTDIR/good" -n ki -K --keepid >/dev/null 2>&1
+		[ ! -e "$TREE/ki" ] || ok "import killed at $call $n: it is whole" same "$OUTDIR/list" ki
+		[ ! -e "$TREE/ki" ] || lx destroy -q ki
+	done
+done
+ok 'the next import' lx import -q "$OUTDIR/good" -n ki
+lx destroy -q ki
+is '' 'nothing unfinished stays' find "$TREE" -maxdepth 1 -name '.*.new-*'
+is "$ids" 'nor ids' bash -c "wc -l <'$VAR/lib/lxmgr/idmap'"
+lx destroy -q src
+# Interrupted: it cleans up itself.
+busybox src -B dir
+head -c 60000000 /dev/urandom >"$TREE/src/rootfs/big"
+lxmgr-export -P "$TREE" -q src - 2>/dev/null | sleep 0.3
+rm -rf "$OUTDIR/k" && mkdir "$OUTDIR/k"
+mkfifo "$OUTDIR/fifo"
+lxmgr-export -P "$TREE" -q src "$OUTDIR/fifo" >/dev/null 2>&1 &
+pid=$!
+exec 5<"$OUTDIR/fifo"
+head -c 1000000 <&5 >/dev/null
+kill -TERM $pid
+wait $pid
+result $(($? == 0)) 'a signal ends an export'
+exec 5<&-
+(
+	lxmgr-import -P "$TREE" -q - -n slow <"$OUTDIR/fifo" >/dev/null 2>&1 &
+	pid=$!
+	exec 5>"$OUTDIR/fifo"
+	head -c 100000 "$OUTDIR/good" >&5
+	sleep 0.5
+	kill -TERM $pid
+	wait $pid
+)
+result $(($? == 0)) 'and an import'
+is '' 'nothing of it stays' find "$TREE" -maxdepth 1 -name '.*.new-*'
+lx destroy -q src
+rm -rf "$OUTDIR"
+finish
