@@ -24,6 +24,7 @@
 #define MEMBERS	     128
 #define RESULT_LIMIT (4 << 20)
 #define LOOK_MS	     60000
+#define MAX_SIZE     (1ULL << 40)
 
 /* Looking into an archive. */
 
@@ -167,7 +168,7 @@ static int unpack(struct import_fill *f, int root, struct lxmgr_err *err)
 	u.strip = f->parts->strip;
 	u.without = f->parts->without;
 	u.shift = f->parts->shift;
-	u.max_size = f->from->max_size;
+	u.max_size = f->from->max_size ? f->from->max_size : MAX_SIZE;
 	r = unpack_run(&u, err);
 	if (r < 0 || !u.skipped)
 		return r;
