@@ -33,7 +33,7 @@ fill() { # fill ROOT
 
 # Round trip.
 busybox src -B dir
-lx config -n src lxmgr.limit.pids=77 lxmgr.hook.pre-start=/bin/true lxmgr.description='of the test'
+for k in lxmgr.limit.pids=77 lxmgr.hook.pre-start=/bin/true lxmgr.description='of the test'; do lx config -n src "$k"; done
 fill "$TREE/src/rootfs"
 list "$TREE/src/rootfs" >"$OUTDIR/list"
 before=$(find "$TREE/src" -type f -not -name lock -exec md5sum {} + | sort)
@@ -41,9 +41,9 @@ ok 'export' lx export src "$OUTDIR/a.tar.zst"
 is "$before" 'the source is as before' bash -c "find '$TREE/src' -type f -not -name lock -exec md5sum {} + | sort"
 is '600' 'for root alone' stat -c %a "$OUTDIR/a.tar.zst"
 ok 'it is a tar archive' tar --zstd -tf "$OUTDIR/a.tar.zst" rootfs/d/a lxmgr-archive.json config lxmgr-end.json
-is 'src' 'that says what it is' bash -c "tar --zstd -xOf '$OUTDIR/a.tar.zst' lxmgr-archive.json | jq -r .name"
-is "$(tar --zstd -xOf "$OUTDIR/a.tar.zst" lxmgr-end.json | jq -r .sha256)" 'and whose digest anybody can compare' bash -c "
-	n=\$(tar --zstd -xOf '$OUTDIR/a.tar.zst' lxmgr-end.json | jq .bytes); zstd -qdc '$OUTDIR/a.tar.zst' | head -c \$n | sha256sum | cut -d' ' -f1"
+is 'src' 'that says what it is' bash -c "tar --zstd --warning=no-unknown-keyword -xOf '$OUTDIR/a.tar.zst' lxmgr-archive.json | jq -r .name"
+is "$(tar --zstd --warning=no-unknown-keyword -xOf "$OUTDIR/a.tar.zst" lxmgr-end.json | jq -r .sha256)" 'and whose digest anybody can compare' bash -c "
+	n=\$(tar --zstd --warning=no-unknown-keyword -xOf '$OUTDIR/a.tar.zst' lxmgr-end.json | jq .bytes); zstd -qdc '$OUTDIR/a.tar.zst' | head -c \$n | sha256sum | cut -d' ' -f1"
 says 'hook.pre-start' 'import: a hook is left out, and that is said' lx import -K --keepid "$OUTDIR/a.tar.zst" -n one
 ok 'all is as it was' same "$OUTDIR/list" one
 is '' 'no hook' lx config -n one lxmgr.hook.pre-start
@@ -143,11 +143,10 @@ evil behind "'rootfs/late' stands behind the end"
 evil newer 'newer lxmgr'
 evil foreign 'does not describe'
 evil noconfig "where 'config' belongs"
-for at in 100 3000 20000; do
-	lx export -q none "$OUTDIR/x" 2>/dev/null
-	python3 mkarchive.py good >"$OUTDIR/evil"
+python3 mkarchive.py good >"$OUTDIR/evil"
+for at in 0 10 100 300; do
 	head -c $at "$OUTDIR/evil" >"$OUTDIR/short"
-	[ "$(stat -c %s "$OUTDIR/short")" -lt $at ] || status 6 "cut at $at" lx import -q "$OUTDIR/short" -n evil
+	status 6 "cut at $at" lx import -q --format lxmgr "$OUTDIR/short" -n evil
 done
 ok 'the same without anything bad in it' bash -c "python3 mkarchive.py good >'$OUTDIR/evil'; lxmgr-import -P $TREE '$OUTDIR/evil' -n evil -q"
 is '' 'its config runs nothing' lx config -n evil lxmgr.hook.pre-start

@@ -148,6 +148,7 @@ static void test_openvz(void **state)
 	/* OpenVZ 7 */
 	put("5f0c/ve.conf", "NAME=\"shop\"\nONBOOT=\"yes\"\n");
 	put("5f0c/fs/etc/hostname", "x\n");
+	put("5f0c/fs/root/etc/of-the-user", "x\n");
 	begin_with("5f0c");
 	assert_true(takes(&import_openvz));
 	assert_int_equal(import_openvz.begin(&src, &parts, &err), 0);

@@ -353,6 +353,7 @@ int backup_open(struct backup *b, const char *path, bool write, struct lxmgr_err
 	if (!realpath(path, b->path)) {
 		if (errno != ENOENT || !write || mkdir(path, 0700) < 0 || !realpath(path, b->path))
 			return err_set(err, -errno, "open '%s'", path);
+		b->made = true;
 	}
 	b->dir_fd = open(b->path, DIR_FLAGS);
 	if (b->dir_fd < 0 || fstat(b->dir_fd, &st) < 0)
@@ -389,6 +390,16 @@ void backup_close(struct backup *b)
 	b->n = 0;
 	fd_close(&b->lock);
 	fd_close(&b->dir_fd);
+}
+
+void backup_forget(struct backup *b)
+{
+	if (!b->made || b->dir_fd < 0 || faccessat(b->dir_fd, "points", F_OK, 0) == 0)
+		return;
+	b->n = 0;
+	clean(b);
+	if (unlinkat(b->dir_fd, "lock", 0) < 0 || rmdir(b->path) < 0)
+		log_warn("'%s' cannot be removed, ignoring", b->path);
 }
 
 static int put_in_place(struct backup *b, const struct backup_part *p, struct lxmgr_err *err)

@@ -40,6 +40,7 @@ struct backup {
 	char index[BACKUP_NAME];  /* whose index there is, or "" */
 	struct backup_part *part; /* the oldest first */
 	size_t n;
+	bool made; /* the directory was made by backup_open() */
 };
 #define BACKUP_INIT                              \
 	{                                        \
@@ -52,6 +53,8 @@ int backup_open(struct backup *b, const char *path, bool write, struct lxmgr_err
 /* The same, of a directory that is open (borrowed), to read. */
 int backup_open_at(struct backup *b, int dir_fd, const char *path, struct lxmgr_err *err);
 void backup_close(struct backup *b);
+/* Nothing came of it: a directory that was made for it goes. */
+void backup_forget(struct backup *b);
 #define cleanup_backup __attribute__((cleanup(backup_close)))
 
 /* One by name; NULL: the last that is a point. NULL: there is none. */

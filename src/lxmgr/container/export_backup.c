@@ -88,6 +88,12 @@ static int add_point(struct export *x, struct backup *b, const struct keep *keep
 
 	if (r == 0)
 		r = make_part(x, b, base, &p, err);
+	if (r == -EBADMSG && base) {
+		log_warn("%s: %s", b->path, err ? err->text : "the last index is damaged");
+		base = NULL;
+		remove_new(b);
+		r = make_part(x, b, base, &p, err);
+	}
 	if (r < 0) {
 		remove_new(b);
 		return r;
@@ -142,6 +148,8 @@ int lxmgr_container_backup(struct lxmgr_container *c, const char *dir,
 		r = check_name(&b, c, err);
 	if (r == 0)
 		r = add_point(&x, &b, opts->keep ? &keep : NULL, ret, err);
+	if (r < 0)
+		backup_forget(&b);
 	export_end(&x);
 	interrupt_end(&i);
 	return r;

@@ -136,11 +136,6 @@ static int fill(const struct import_source *s, int root, const struct import_pro
 		return fill_directory(&j, ret, err);
 	j.total = S_ISREG(s->st.st_mode) ? (uint64_t)s->st.st_size : 0;
 	r = unpack(&j, s->fd, NULL, false, &u, err);
-	if (r == 0 && str_eq(u.kind, "increment"))
-		r = err_status(err, STATUS_REFUSED, -EBADMSG,
-			       "it is an increment, the part of a directory of backups: import "
-			       "DIR@%.40s",
-			       u.point);
 	if (r == 0)
 		r = take(&u, ret, err);
 	free(u.config);

@@ -66,7 +66,7 @@ static int open_root(int dir, struct lxmgr_err *err)
 			"CTID.conf beside it)");
 	if (has(dir, "etc", S_IFDIR))
 		return import_open_root(dir, ".", err);
-	if (has(dir, "fs/root", S_IFDIR))
+	if (has(dir, "fs/root/etc", S_IFDIR) && !has(dir, "fs/etc", S_IFDIR))
 		return import_open_root(dir, "fs/root", err);
 	return import_open_root(dir, "fs", err);
 }

@@ -15,6 +15,8 @@
  *	4			--index: where the index of what was packed is written
  *	5			--before: the index of an earlier point; only what differs is packed
  *
+ *	status			0; 1: could not; 3: what 5 is does not hold an index
+ *
  *	--copied	the root is a copy: what it says of changes and inodes means nothing
  *	--fast		hardly compress: for a pipe
  *	--uid, --gid	ids on disk (OUTSIDE) and what the container calls them
@@ -188,7 +190,7 @@ int main(int argc, char **argv)
 	}
 	if (r < 0) {
 		dprintf(STDOUT_FILENO, "error %s\n", str_escape(shown, sizeof(shown), p.err.text));
-		return 1;
+		return r == -EBADMSG ? 3 : 1;
 	}
 	zsum_hex(&p.out.tar, tar);
 	if (p.keep_index)

@@ -10,8 +10,8 @@
  *				or, with --increment, what the point before it left
  *	standard input		the archive; a file or a pipe
  *	standard output		lines: "at BYTES" (of the archive) now and then; "name NAME",
- *				"kind full|increment", "point POINT", "parent POINT" (escaped); at
- *				last "ok ENTRIES BYTES", or "error TEXT" (escaped)
+ *				"point POINT", "parent POINT" (escaped); at last "ok ENTRIES BYTES",
+ *				or "error TEXT" (escaped)
  *	3			the config is written here
  *	status			0; 1: could not; 2: the archive is refused
  *
@@ -164,9 +164,24 @@ static void say(const char *key, json_t *head)
 		printf("%s %s\n", key, str_escape(shown, sizeof(shown), v));
 }
 
+/* An increment goes over the point before it, and nothing else does. */
+static int check_kind(struct unarchive *u, json_t *head)
+{
+	const char *kind = json_string_value(json_object_get(head, "kind"));
+	const char *point = json_string_value(json_object_get(head, "point"));
+	bool increment = kind && str_eq(kind, "increment");
+
+	if (increment && !u->increment)
+		return refuse(u,
+			      "it is an increment, the part of a directory of backups: import "
+			      "DIR@%.40s",
+			      point ? point : "POINT");
+	return increment != u->increment ? refuse(u, "it is no increment") : 0;
+}
+
 static int read_head(struct unarchive *u)
 {
-	static const char *const keys[] = { "name", "kind", "point", "parent" };
+	static const char *const keys[] = { "name", "point", "parent" };
 	cleanup_free char *text = next_member(u, "lxmgr-archive.json", HEAD_MAX);
 	json_t *head = text ? json_loads(text, JSON_REJECT_DUPLICATES, NULL) : NULL;
 	const char *format = json_string_value(json_object_get(head, "format"));
@@ -180,6 +195,8 @@ static int read_head(struct unarchive *u)
 	else if (version > 1)
 		r = refuse(u, "it is of format %lld, which a newer lxmgr made; this one reads 1",
 			   (long long)version);
+	else
+		r = check_kind(u, head);
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(keys); i++)
 		say(keys[i], head);
 	json_decref(head);

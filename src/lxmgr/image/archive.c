@@ -90,7 +90,8 @@ static int run(const struct strlist *argv, struct run_opts *o, struct report *re
 	if (WIFEXITED(r) && WEXITSTATUS(r) == 2)
 		return err_status(err, STATUS_REFUSED, -EBADMSG, "the archive is refused: %s",
 				  rep->error);
-	return err_msg(err, -EIO, "%s", rep->error);
+	return err_msg(err, WIFEXITED(r) && WEXITSTATUS(r) == 3 ? -EBADMSG : -EIO, "%s",
+		       rep->error);
 }
 
 static int memory_file(const char *a, const char *b)
@@ -202,8 +203,6 @@ static void unpack_line(const char *line, void *arg)
 
 	if ((v = str_after(line, "name ")))
 		snprintf(u->name, sizeof(u->name), "%s", v);
-	else if ((v = str_after(line, "kind ")))
-		snprintf(u->kind, sizeof(u->kind), "%s", v);
 	else if ((v = str_after(line, "point ")))
 		snprintf(u->point, sizeof(u->point), "%s", v);
 	else if ((v = str_after(line, "parent ")))

@@ -33,7 +33,7 @@ struct archive_pack {
 	char sum[ARCHIVE_SUM];	     /* of the archive; with an index only */
 };
 
-/* 0 or -errno: -EIO where the helper says why. */
+/* 0 or -errno: -EIO where the helper says why, -EBADMSG where before_fd is damaged. */
 int archive_pack(struct archive_pack *p, struct lxmgr_err *err);
 
 struct archive_unpack {
@@ -47,7 +47,7 @@ struct archive_unpack {
 	void (*progress)(uint64_t bytes, void *arg); /* of the archive, so far; may be NULL */
 	void *progress_arg;
 	/* Set by archive_unpack(): what the archive says of itself; no name is checked. */
-	char name[80], kind[16], point[80], parent[80];
+	char name[80], point[80], parent[80];
 	char *config; /* to be freed */
 	uint64_t entries, bytes;
 };

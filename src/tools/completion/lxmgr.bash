@@ -34,7 +34,7 @@ _lxmgr() {
 			return
 		fi
 		;;
-	-f | --rcfile | --config | -o | --logfile | -L | -p | --ssh-key)
+	-f | --rcfile | --config | -o | --logfile | -L | -p | --ssh-key | --incremental | --list)
 		mapfile -t COMPREPLY < <(compgen -f -- "$cur")
 		return
 		;;
@@ -46,7 +46,10 @@ _lxmgr() {
 		;;
 	esac
 	case $tool in
-	lxmgr-mount | lxmgr-push | lxmgr-pull | lxmgr-runscript)
+	lxmgr-import) named=1 ;;
+	esac
+	case $tool in
+	lxmgr-mount | lxmgr-push | lxmgr-pull | lxmgr-runscript | lxmgr-export | lxmgr-import)
 		# Behind the name of the container stand files.
 		if [[ $cur != -* && -n $named ]]; then
 			mapfile -t COMPREPLY < <(compgen -f -- "$cur")
@@ -70,7 +73,7 @@ _lxmgr() {
 }
 complete -F _lxmgr lxmgr lxmgr-attach lxmgr-autostart lxmgr-cgroup lxmgr-checkconfig lxmgr-config \
 	lxmgr-console lxmgr-copy lxmgr-create lxmgr-destroy lxmgr-device lxmgr-doctor \
-	lxmgr-execute lxmgr-freeze lxmgr-image lxmgr-info lxmgr-ls lxmgr-lxcfs lxmgr-monitor \
+	lxmgr-execute lxmgr-export lxmgr-freeze lxmgr-image lxmgr-import lxmgr-info lxmgr-ls lxmgr-lxcfs lxmgr-monitor \
 	lxmgr-mount lxmgr-pull lxmgr-push lxmgr-reinstall lxmgr-restart lxmgr-runscript \
 	lxmgr-setup lxmgr-snapshot lxmgr-start lxmgr-stop lxmgr-umount lxmgr-unfreeze \
 	lxmgr-unshare lxmgr-usernsexec lxmgr-wait

@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC1091,SC2016
+# Backups: points of a directory, each of which comes back; retention, damage, kills.
+. ./lib.sh
+need python3 zstd strace setfattr
+
+OUTDIR=$TREE/.out DIR=$TREE/.out/web
+mkdir -m 700 "$OUTDIR"
+list() { python3 treelist.py "$1" etc etc/hostname etc/machine-id; }
+points() { lx export --json --list "$DIR" | jq -r '.[].point'; }
+last() { points | tail -n 1; }
+parts() { find "$DIR" -name '*.tar.zst' | wc -l; }
+# point NAME: add one, and remember what the root was.
+point() {
+	ok "point $1" lx export -q src --incremental "$DIR"
+	echo "$1 $(last)" >>"$OUTDIR/points"
+	list "$ROOT" >"$OUTDIR/list.$1"
+}
+name_of() { awk -v n="$1" '$1 == n { print $2 }' "$OUTDIR/points"; }
+# comes_back NAME: that point has what the root was then.
+comes_back() {
+	lx import -q -K --keepid "$DIR@$(name_of "$1")" -n back && diff "$OUTDIR/list.$1" <(list "$TREE/back/rootfs")
+	local rc=$?
+	lx destroy -q back
+	return $rc
+}
+
+busybox src -B dir
+ROOT=$TREE/src/rootfs
+(
+	cd "$ROOT" || exit
+	mkdir -p d/sub e/f/g && echo one >d/a && ln d/a d/b && ln -s a d/l && echo same >d/same && echo x >e/f/g/x
+	echo file >tofile && mkdir todir && echo y >todir/y && head -c 200000 /dev/urandom >d/big
+	printf n >$'d/by\377te' && mkfifo d/fifo && echo attr >d/attr && setfattr -n user.x -v 1 d/attr d/sub
+	truncate -s 1M d/hole
+)
+point first
+ok 'the directory is root'"'"'s' test "$(stat -c %a "$DIR")" = 700
+is 'null' 'the first is full' bash -c "lxmgr-export --json --list $DIR | jq -r .[0].parent"
+point nothing
+ok 'where nothing has changed it is small' test "$(lx export --json --list "$DIR" | jq '.[1].size * 10 < .[0].size')" = true
+(
+	cd "$ROOT" || exit
+	echo two >d/a                                # all names of a file
+	touch -r d/same "$OUTDIR/ref" && echo SAME >d/same && touch -r "$OUTDIR/ref" d/same # as large, as old
+	rm -r e/f && rm $'d/by\377te' && rm tofile && mkdir tofile && echo in >tofile/in # file to directory
+	rm -r todir && echo now >todir               # directory to file
+	chmod 640 d/big && setfattr -x user.x d/sub && setfattr -n user.x -v 2 d/attr
+	mkdir new && mv d/fifo new/fifo && ln d/same new/same && printf h | dd of=d/hole bs=1 seek=500000 conv=notrunc 2>/dev/null
+)
+point changed
+(
+	cd "$ROOT" || exit
+	rm d/l && ln -s /tmp d/l && rm -r tofile && ln -s d tofile # directory to link
+	rm new/same && mv new renamed && rm d/b && echo b >d/b
+	chown 5:6 d && touch -d '2003-03-03' d/sub
+)
+point more
+rm -r "$ROOT/d" && mkdir "$ROOT/d" && echo back >"$ROOT/d/b"
+point gone
+for p in first nothing changed more gone; do
+	ok "$p comes back" comes_back $p
+done
+ok 'the last without a name' lx import -q -K --keepid "$DIR" -n back
+ok 'is the last' diff "$OUTDIR/list.gone" <(list "$TREE/back/rootfs")
+lx destroy -q back
+status 3 'no such point' lx import "$DIR@20000101T000000Z" -n back
+status 6 'a part alone is refused' lx import "$DIR/$(name_of more).tar.zst" -n back
+says "DIR@$(name_of more)" 'with the cure' lx import "$DIR/$(name_of more).tar.zst" -n back
+ok 'but the full one is an archive as any' lx import -q "$DIR/$(name_of first).tar.zst" -n back
+lx destroy -q back
+busybox other -B dir
+status 6 'another container has no place in it' lx export other --incremental "$DIR"
+lx destroy -q other
+status 64 'nonsense is not kept' lx export src --incremental "$DIR" --keep 7x
+status 64 'keep goes with incremental' lx export src --keep 7d "$OUTDIR/x"
+is "$(points | wc -l)" 'no point more' echo 5
+
+# One that runs: what did not change since it was stopped is found by its content.
+lx start src
+lx attach src -- sh -c 'echo live >/d/live'
+ok 'a point while it runs' lx export -q src --incremental "$DIR"
+is 'RUNNING' 'which it does on' lx info -s -H src
+ok 'is small, too' test "$(lx export --json --list "$DIR" | jq '.[-1].size * 4 < .[0].size')" = true
+lx stop -k src
+ok 'comes back' lx import -q "$DIR" -n back
+is 'live' 'with what was written' cat "$TREE/back/rootfs/d/live"
+lx destroy -q back
+point later
+
+# What is not kept goes, and what is kept stays whole.
+ok 'keep two' lx export -q src --incremental "$DIR" --keep 2
+is 2 'there are two' bash -c "lxmgr-export --json --list $DIR | jq length"
+ok 'the parts that they need are there' test "$(parts)" -ge 3
+status 3 'what went is no point any more' lx import -q "$DIR@$(name_of changed)" -n back
+ok 'later comes back' comes_back later
+ok 'a full one' lx export -q src --incremental "$DIR" --full --keep 1
+is 1 'alone' parts
+ok 'comes back' lx import -q -K --keepid "$DIR" -n back
+ok 'as it was' diff "$OUTDIR/list.later" <(list "$TREE/back/rootfs")
+lx destroy -q back
+
+# Damage.
+rm "$OUTDIR/points"
+point base
+echo 1 >"$ROOT/1"
+point one
+echo 2 >"$ROOT/2"
+point two
+one=$DIR/$(name_of one).tar.zst
+cp "$one" "$OUTDIR/saved"
+printf X | dd of="$one" bs=1 seek=2000 conv=notrunc 2>/dev/null
+status 6 'a damaged part' lx import -q "$DIR@$(name_of two)" -n back
+says "$(name_of one)" 'is named' lx import "$DIR@$(name_of two)" -n back
+ok 'what stands before it comes back' comes_back base
+cp "$DIR/$(name_of two).tar.zst" "$one"
+status 6 'another part in its place' lx import -q "$DIR@$(name_of two)" -n back
+rm "$one"
+status 6 'a missing part' lx import -q "$DIR@$(name_of two)" -n back
+says "lacks $(name_of one)" 'is listed' lx export --list "$DIR"
+ok 'the next point does not stand on it' lx export -q src --incremental "$DIR"
+is 'null' 'but is full' bash -c "lxmgr-export --json --list $DIR | jq -r .[-1].parent"
+cp "$OUTDIR/saved" "$one"
+ok 'when it is there again' comes_back two
+printf X | dd of="$DIR/$(last).index" bs=1 seek=100 conv=notrunc 2>/dev/null
+ok 'a damaged index' lx export -q src --incremental "$DIR"
+is 'null' 'makes a full one' bash -c "lxmgr-export --json --list $DIR | jq -r .[-1].parent"
+status 1 'no backups' lx export --list "$OUTDIR"
+cp "$DIR/points" "$OUTDIR/saved"
+echo nonsense >>"$DIR/points"
+status 1 'a damaged list' lx export --list "$DIR"
+says 'points.*line' 'is named' lx export src --incremental "$DIR"
+cp "$OUTDIR/saved" "$DIR/points"
+
+# A full disk.
+mkdir "$OUTDIR/full"
+mount -t tmpfs -o size=2m,mode=700 lxmgr-test "$OUTDIR/full"
+ok 'a small disk' lx export -q src --incremental "$OUTDIR/full/b"
+head -c 3000000 /dev/urandom >"$ROOT/large"
+status 1 'is full' lx export -q src --incremental "$OUTDIR/full/b"
+is 1 'the point that there was stays' bash -c "lxmgr-export --json --list $OUTDIR/full/b | jq length"
+rm "$ROOT/large"
+ok 'and the next one goes on from it' lx export -q src --incremental "$OUTDIR/full/b"
+ok 'comes back' lx import -q "$OUTDIR/full/b" -n back
+lx destroy -q back
+umount "$OUTDIR/full"
+
+# Killed at any instant: the points are as they were, or one more.
+rm -r "$DIR"
+ok 'anew' lx export -q src --incremental "$DIR"
+for call in openat write fsync renameat unlinkat clone,clone3,vfork; do
+	for n in $(places 1 2 3 5 8 13 21 34); do
+		had=$(points | wc -l)
+		echo "$call $n" >"$ROOT/step"
+		timeout 60 strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=SIGKILL:when=$n" \
+			lxmgr-export -P "$TREE" -q src --incremental "$DIR" --keep 3 >/dev/null 2>&1
+		now=$(points | wc -l)
+		[ "$now" = "$had" ] || [ "$now" = $((had + 1)) ] || [ "$now" = 3 ]
+		result $? "killed at $call $n: as it was, or one more"
+		[ "$(lx export --json --list "$DIR" | jq '[.[].missing] | any')" = false ]
+		result $? "killed at $call $n: nothing is missing"
+	done
+done
+rm -f "$OUTDIR/points"
+point end
+ok 'the last comes back' comes_back end
+is "$(points | wc -l)" 'no part is left over' bash -c "echo \$(($(parts) - $(grep -c ' base$' "$DIR/points")))"
+is '' 'nothing unfinished is' find "$DIR" -name '.new*'
+lx destroy -q src
+rm -rf "$OUTDIR"
+finish
