@@ -2,7 +2,7 @@
 # shellcheck shell=bash disable=SC1091,SC2016
 # Backups: points of a directory, each of which comes back; retention, damage, kills.
 . ./lib.sh
-need python3 zstd strace setfattr
+need python3 zstd strace jq setfattr
 
 OUTDIR=$TREE/.out DIR=$TREE/.out/web
 mkdir -m 700 "$OUTDIR"
@@ -152,8 +152,8 @@ for call in openat write fsync renameat unlinkat clone,clone3,vfork; do
 	for n in $(places 1 2 3 5 8 13 21 34); do
 		had=$(points | wc -l)
 		echo "$call $n" >"$ROOT/step"
-		timeout 60 strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=SIGKILL:when=$n" \
-			lxmgr-export -P "$TREE" -q src --incremental "$DIR" --keep 3 >/dev/null 2>&1
+		{ timeout 60 strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:signal=SIGKILL:when=$n" \
+			lxmgr-export -P "$TREE" -q src --incremental "$DIR" --keep 3 >/dev/null 2>&1; } 2>/dev/null
 		now=$(points | wc -l)
 		[ "$now" = "$had" ] || [ "$now" = $((had + 1)) ] || [ "$now" = 3 ]
 		result $? "killed at $call $n: as it was, or one more"

@@ -168,7 +168,7 @@ static void test_merge(void **state)
 
 	(void)state;
 	assert_int_equal(import_config_merge(&text, from, true, false, &left, &err), 0);
-	assert_string_equal(text, "lxmgr.limit.pids = 99\nlxmgr.net.0.type = veth\n"
+	assert_string_equal(text, "lxmgr.net.0.type = veth\nlxmgr.limit.pids = 99\n"
 				  "lxmgr.uts.name = theirs\n"
 				  "lxmgr.net.0.hwaddr = 02:00:00:00:00:01\n"
 				  "lxmgr.environment.runtime = A=1\n"

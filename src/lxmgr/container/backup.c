@@ -130,14 +130,14 @@ static const struct backup_part *parent_of(const struct backup *b, const struct 
 size_t backup_chain(const struct backup *b, const struct backup_part *p,
 		    const struct backup_part **ret, size_t size)
 {
+	bool whole = false;
 	size_t n = 0;
 
-	for (; p && n < size; p = parent_of(b, p)) {
+	for (; p && n < size && !whole; p = parent_of(b, p)) {
 		ret[n++] = p;
-		if (!*p->parent)
-			break;
+		whole = !*p->parent;
 	}
-	if (!p || *p->parent)
+	if (!whole)
 		return 0;
 	for (size_t i = 0; i < n / 2; i++) {
 		const struct backup_part *x = ret[i];

@@ -152,8 +152,8 @@ static int find_format(struct import *im, struct lxmgr_err *err)
 	if (want)
 		return unknown_format(want, err);
 	return err_status(err, STATUS_REFUSED, -EBADMSG,
-			  "'%s' is nothing that can be imported (--format says what it is)",
-			  s->path);
+			  "'%s' is nothing that can be imported%s%s (--format says what it is)",
+			  s->path, *s->why ? ": " : "", s->why);
 }
 
 /* The root. */

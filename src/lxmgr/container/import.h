@@ -32,6 +32,7 @@ struct import_source {
 	 * has of members in it is not looked at), read by a confined helper; empty where it is no
 	 * tar archive, and for a stream and a directory. */
 	struct strlist members;
+	char why[200];	   /* there are none, as the helper says it */
 	int cancel_fd;	   /* readable: give up (-ECANCELED); -1: none. For run_opts and unpack */
 	bool trust;	   /* root vouches for it: what names things of the host stays */
 	const char *point; /* of a directory of backups, "DIR@POINT"; NULL: the last */

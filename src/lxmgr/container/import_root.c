@@ -65,8 +65,6 @@ int import_list_members(struct import_source *s, struct lxmgr_err *err)
 	if (r < 0)
 		return r == -ECANCELED ? err_msg(err, r, "interrupted")
 				       : err_set(err, r, "look into '%s'", s->path);
-	if (r > 0)
-		return 0;
 	if (strlist_split(&lines, out, "\n") < 0)
 		return err_set(err, -ENOMEM, "import");
 	for (size_t i = 0; i < lines.n && s->members.n < MEMBERS; i++) {
@@ -74,6 +72,9 @@ int import_list_members(struct import_source *s, struct lxmgr_err *err)
 
 		if (name && strlist_add(&s->members, name) < 0)
 			return err_set(err, -ENOMEM, "import");
+		/* What stands before the damage is known all the same. */
+		if (!name && (name = str_after(lines.v[i], "error ")))
+			snprintf(s->why, sizeof(s->why), "%s", name);
 	}
 	return 0;
 }

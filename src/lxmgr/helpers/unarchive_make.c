@@ -194,8 +194,10 @@ static int make_dir(struct unarchive *u, struct archive_entry *e, const char *ba
 		    const char *name)
 {
 	int made = mkdirat(here(u), base, 0700), fd, r = 0;
+	/* A new file system has this one. */
+	bool may = u->increment || str_eq(name, "lost+found");
 
-	if (made < 0 && !(errno == EEXIST && u->increment))
+	if (made < 0 && !(errno == EEXIST && may))
 		return errno == EEXIST ? refuse(u, "'%.200s' is there twice", name)
 				       : failed(u, "make", name);
 	fd = openat(here(u), base, DIR_FLAGS);
