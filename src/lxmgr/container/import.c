@@ -12,6 +12,7 @@
 #include "container/draft.h"
 #include "container/import.h"
 #include "container/import_config.h"
+#include "container/import_foreign.h"
 #include "container/import_root.h"
 #include "container/personalize.h"
 #include "container/units.h"
@@ -29,7 +30,9 @@
 #define NAMELESS "import"
 
 /* A format is a line here. */
-const struct import_format *const import_formats[] = { &import_lxmgr, NULL };
+const struct import_format *const import_formats[] = {
+	&import_lxmgr, &import_vzdump, &import_lxc, &import_openvz, &import_oci, &import_tar, NULL
+};
 
 const char *lxmgr_import_format(size_t i, const char **ret_help)
 {

@@ -56,7 +56,9 @@ struct import_parts {
 	int archive_fd; /* a tar archive for lxmgr-unpack, plain or compressed, from where it stands
 			 */
 	char *subdir;	/* of the archive: the root lies below this; NULL: at its top */
-	unsigned int strip; /* of the archive: parts of names to leave out first */
+	unsigned int strip;  /* of the archive: parts of names to leave out first */
+	const char *without; /* of the archive: this directory is no part of the root; NULL: none */
+	uint32_t shift; /* of the archive: owners from this one on may stand for those from 0 on */
 	/* Of a directory: owners there, as outside ids of the container's inside ones; none: they
 	 * are the container's own. One that is not in it becomes nobody (65534), with a notice. An
 	 * archive's owners are always the container's own. */

@@ -34,6 +34,8 @@ static const char *const harmless[] = {
 	"limit.cpus",
 	"limit.cpu.weight",
 	"limit.pids",
+	"limit.disk",
+	"limit.inodes",
 	"cap.drop",
 	"no_new_privs",
 	"environment.runtime",
@@ -63,6 +65,10 @@ static const char *const mac_keys[] = { "hwaddr" };
 static const char *const address_keys[] = { "ipv4.address", "ipv4.gateway", "ipv6.address",
 					    "ipv6.gateway" };
 
+/* Come along with MACs and addresses, which fit no other interface; none names what is the host's.
+ */
+static const char *const shape_keys[] = { "name", "flags", "mtu", "veth.mode" };
+
 static bool is_in(const char *name, const char *const *list, size_t n)
 {
 	for (size_t i = 0; i < n; i++)
@@ -84,6 +90,13 @@ static const char *net_part(const char *name)
 	while (p && isdigit((unsigned char)*p))
 		p++;
 	return p && *p == '.' ? p + 1 : NULL;
+}
+
+static bool is_shape(const char *net, const char *value)
+{
+	if (str_eq(net, "type"))
+		return str_eq(value, "veth") || str_eq(value, "empty");
+	return is_in(net, shape_keys, ARRAY_SIZE(shape_keys));
 }
 
 struct merge {
@@ -131,7 +144,8 @@ static int take(struct merge *m, const char *name, const char *value)
 static int one_line(struct merge *m, char *line)
 {
 	char *eq = strchr(line, '='), *key = str_strip(line);
-	const char *name, *net;
+	const char *name, *net, *value;
+	bool is_mac, is_address;
 
 	if (!*key || *key == '#')
 		return 0;
@@ -145,14 +159,14 @@ static int one_line(struct merge *m, char *line)
 	if (!name || !*name || strlen(name) > KEY_MAX)
 		return err_msg(m->err, -EINVAL, "the imported config has the key '%.80s'", key);
 	net = net_part(name);
-	if (import_key_is_harmless(name) ||
-	    (net && ((m->mac && is_in(net, mac_keys, ARRAY_SIZE(mac_keys))) ||
-		     (m->addresses && is_in(net, address_keys, ARRAY_SIZE(address_keys))))))
-		return take(m, name, str_strip(eq + 1));
+	value = str_strip(eq + 1);
+	is_mac = net && is_in(net, mac_keys, ARRAY_SIZE(mac_keys));
+	is_address = net && is_in(net, address_keys, ARRAY_SIZE(address_keys));
+	if (import_key_is_harmless(name) || (m->mac && is_mac) || (m->addresses && is_address) ||
+	    ((m->mac || m->addresses) && net && is_shape(net, value)))
+		return take(m, name, value);
 	/* Interfaces are this host's; addresses are left away unless they are asked for. */
-	if (net && (is_in(net, mac_keys, ARRAY_SIZE(mac_keys)) ||
-		    is_in(net, address_keys, ARRAY_SIZE(address_keys)) || str_eq(net, "type") ||
-		    str_eq(net, "flags")))
+	if (is_mac || is_address || (net && (str_eq(net, "type") || is_shape(net, value))))
 		return 0;
 	return leave_out(m, name);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -24,6 +25,7 @@
 #define MEMBERS	     128
 #define RESULT_LIMIT (4 << 20)
 #define LOOK_MS	     60000
+#define MAX_SIZE     (1ULL << 40)
 
 /* Looking into an archive. */
 
@@ -166,7 +168,9 @@ static int unpack(struct import_fill *f, int root, struct lxmgr_err *err)
 	u.target_fd = root;
 	u.subdir = f->parts->subdir;
 	u.strip = f->parts->strip;
-	u.max_size = f->from->max_size;
+	u.without = f->parts->without;
+	u.shift = f->parts->shift;
+	u.max_size = f->from->max_size ? f->from->max_size : MAX_SIZE;
 	r = unpack_run(&u, err);
 	if (r < 0 || !u.skipped)
 		return r;
@@ -176,11 +180,26 @@ static int unpack(struct import_fill *f, int root, struct lxmgr_err *err)
 		       : 0;
 }
 
+/* It was opened before this mount namespace was made, and is of another one. */
+static int open_again(int fd, struct lxmgr_err *err)
+{
+	char link[FD_PATH_SIZE], path[PATH_MAX];
+	ssize_t n = readlink(fd_path(fd, link), path, sizeof(path) - 1);
+	int again;
+
+	if (n < 0)
+		return err_set(err, -errno, "open the root");
+	path[n] = '\0';
+	again = reopen_dir(fd, path);
+	return again < 0 ? err_set(err, again, "open the root '%s'", path) : again;
+}
+
 /* A tree goes through an archive: what reads it is confined, and so is what writes. */
 static int pack_to(struct import_fill *f, int out, struct lxmgr_err *err)
 {
+	cleanup_fd int root = open_again(f->parts->root_fd, err);
 	struct archive_pack p = {
-		.root_fd = f->parts->root_fd,
+		.root_fd = root,
 		.out_fd = out,
 		.index_fd = -1,
 		.before_fd = -1,
@@ -190,7 +209,7 @@ static int pack_to(struct import_fill *f, int out, struct lxmgr_err *err)
 		.map = &f->parts->owners,
 	};
 
-	return archive_pack(&p, err);
+	return root < 0 ? root : archive_pack(&p, err);
 }
 
 static pid_t fork_packer(struct import_fill *f, int out, int close_fd, int why_fd)

@@ -33,6 +33,9 @@
  *	--depth		of directories (default 100)
  *	--ratio		bytes written for each byte read, beyond the first 64 MiB (default 400)
  *	--ids		owners are below this (default 65536)
+ *	--shift=ID	owners from ID on, as many as --ids, are moved to begin at 0: the archive
+ *was made outside of the container's user namespace
+ *	--without=DIR	what is called so after all that, and all below it, is left out
  *	--memory	address space (default 2 GiB)
  */
 #include <archive.h>
@@ -60,8 +63,8 @@
 #define DATA_FD	   3
 
 struct job {
-	const char *subdir, *file;
-	uint64_t list;
+	const char *subdir, *without, *file;
+	uint64_t list, shift;
 	uint64_t strip, max_entries, max_size, max_depth, ratio, ids, memory;
 	bool layer, whiteouts;
 	struct archive *in, *out;
@@ -144,6 +147,17 @@ static bool may_have(const char *xattr)
 	       (str_has_prefix(xattr, "user.") && !str_has_prefix(xattr, "user.overlay."));
 }
 
+/* Capabilities of the root of some user namespace are those of this root. */
+static size_t plain_caps(unsigned char *value, size_t size)
+{
+	/* A word with the revision in its highest byte, the sets, and in revision 3 the root's id.
+	 */
+	if (size != 24 || value[3] != 3)
+		return size;
+	value[3] = 2;
+	return 20;
+}
+
 static int filter_xattrs(struct job *j, struct archive_entry *e)
 {
 	cleanup_free struct kept {
@@ -169,6 +183,8 @@ static int filter_xattrs(struct job *j, struct archive_entry *e)
 			r = -ENOMEM;
 		else
 			memcpy(kept[k].value, value, size);
+		if (r == 0 && str_eq(name, "security.capability"))
+			kept[k].size = plain_caps(kept[k].value, size);
 		k++;
 	}
 	archive_entry_xattr_clear(e);
@@ -181,13 +197,47 @@ static int filter_xattrs(struct job *j, struct archive_entry *e)
 	return kept && r == 0 ? 0 : err_set(&j->err, -ENOMEM, "unpack");
 }
 
+static int64_t id_inside(const struct job *j, int64_t id)
+{
+	return j->shift && id >= (int64_t)j->shift && (uint64_t)id - j->shift < j->ids
+		       ? id - (int64_t)j->shift
+		       : id;
+}
+
+/* The users and groups of access control lists. */
+static int shift_acl(struct job *j, struct archive_entry *e)
+{
+	int both = ARCHIVE_ENTRY_ACL_TYPE_ACCESS | ARCHIVE_ENTRY_ACL_TYPE_DEFAULT;
+	int n = archive_entry_acl_reset(e, both), k = 0, type, perms, tag, id;
+	cleanup_free struct acl {
+		int type, perms, tag, id;
+	} *all = n > 0 ? calloc((size_t)n, sizeof(*all)) : NULL;
+	const char *name;
+
+	if (n <= 0)
+		return 0;
+	while (all && k < n &&
+	       archive_entry_acl_next(e, both, &type, &perms, &tag, &id, &name) == ARCHIVE_OK)
+		all[k++] = (struct acl){ type, perms, tag, (int)id_inside(j, id) };
+	archive_entry_acl_clear(e);
+	for (int i = 0; i < k; i++)
+		archive_entry_acl_add_entry(e, all[i].type, all[i].perms, all[i].tag, all[i].id,
+					    NULL);
+	return all ? 0 : err_set(&j->err, -ENOMEM, "unpack");
+}
+
 static int check_owner(struct job *j, struct archive_entry *e)
 {
-	int64_t uid = archive_entry_uid(e), gid = archive_entry_gid(e), size;
+	int64_t uid = id_inside(j, archive_entry_uid(e)), gid = id_inside(j, archive_entry_gid(e));
+	int64_t size;
 
 	if (uid < 0 || gid < 0 || (uint64_t)uid >= j->ids || (uint64_t)gid >= j->ids)
 		return refuse(j, "'%.200s' belongs to %lld:%lld, which no container has",
 			      archive_entry_pathname(e), (long long)uid, (long long)gid);
+	archive_entry_set_uid(e, uid);
+	archive_entry_set_gid(e, gid);
+	if (j->shift && shift_acl(j, e) < 0)
+		return j->err.code;
 	size = archive_entry_size(e);
 	if (size < 0 || (uint64_t)size > j->max_size)
 		return refuse(j, "'%.200s' is larger than the limit of %llu bytes",
@@ -309,6 +359,13 @@ static int apply_whiteout(struct job *j, char *path)
 	return r < 0 ? err_set(&j->err, r, "empty '%.200s'", path) : 0;
 }
 
+static bool is_without(const struct job *j, const char *path)
+{
+	const char *rest = j->without ? str_after(path, j->without) : NULL;
+
+	return rest && (!*rest || *rest == '/');
+}
+
 static int one_entry(struct job *j, struct archive_entry *e)
 {
 	static char path[PATH_MAX], target[PATH_MAX];
@@ -317,6 +374,8 @@ static int one_entry(struct job *j, struct archive_entry *e)
 
 	if (!clean_name(j, archive_entry_pathname(e), path, sizeof(path)))
 		return j->err.code;
+	if (is_without(j, path))
+		return 0;
 	base = strrchr(path, '/');
 	base = base ? base + 1 : path;
 	if (j->whiteouts)
@@ -484,6 +543,7 @@ static int parse_args(struct job *j, int argc, char **argv)
 		{ "--size=", &j->max_size }, { "--depth=", &j->max_depth },
 		{ "--ratio=", &j->ratio },   { "--ids=", &j->ids },
 		{ "--memory=", &j->memory }, { "--list=", &j->list },
+		{ "--shift=", &j->shift },
 	};
 
 	for (int i = 1; i < argc; i++) {
@@ -491,6 +551,10 @@ static int parse_args(struct job *j, int argc, char **argv)
 
 		if ((v = str_after(argv[i], "--subdir="))) {
 			j->subdir = v;
+			continue;
+		}
+		if ((v = str_after(argv[i], "--without="))) {
+			j->without = v;
 			continue;
 		}
 		if ((v = str_after(argv[i], "--file="))) {

@@ -23,6 +23,7 @@ static int make_argv(const struct unpack *u, struct strlist *argv)
 	} numbers[] = {
 		{ "strip", u->strip },	   { "entries", u->max_entries }, { "size", u->max_size },
 		{ "depth", u->max_depth }, { "ratio", u->max_ratio },	  { "ids", u->max_ids },
+		{ "shift", u->shift },
 	};
 	int r = strlist_add(argv, HELPER);
 
@@ -32,6 +33,8 @@ static int make_argv(const struct unpack *u, struct strlist *argv)
 					  (unsigned long long)numbers[i].value);
 	if (u->subdir && *u->subdir)
 		r |= strlist_addf(argv, "--subdir=%s", u->subdir);
+	if (u->without && *u->without)
+		r |= strlist_addf(argv, "--without=%s", u->without);
 	if (u->layer)
 		r |= strlist_add(argv, "--layer");
 	if (u->whiteouts)

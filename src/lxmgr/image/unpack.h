@@ -15,9 +15,11 @@ struct lxmgr_err;
 struct unpack {
 	int archive_fd; /* a file or a pipe, read from where it stands */
 	int target_fd; /* a directory (also O_PATH), empty but for a layer; it stays the caller's */
-	const char *subdir; /* only this directory of the archive, as the top; NULL: all */
-	unsigned int strip; /* leading parts of each name to leave out */
-	bool layer;	    /* over what is there, as a layer of an OCI image */
+	const char *subdir;  /* only this directory of the archive, as the top; NULL: all */
+	unsigned int strip;  /* leading parts of each name to leave out */
+	const char *without; /* this directory of it is left out; NULL: nothing is */
+	uint32_t shift;	     /* owners from this one on are moved to begin at 0; 0: none */
+	bool layer;	     /* over what is there, as a layer of an OCI image */
 	bool whiteouts; /* only delete what the layer's whiteouts name: the pass before `layer` */
 	/* Limits; 0: the helper's default. */
 	uint64_t max_entries, max_size, max_depth, max_ratio, max_ids;
