@@ -30,7 +30,7 @@
 static int copy_live(struct export *x, struct lxmgr_err *err)
 {
 	static const struct storage_spec none;
-	struct storage_copy how = { .share = true, .live = true };
+	struct storage_copy how = { .share = true };
 	struct lxmgr_container *c = x->from.c;
 	int r = draft_open(&x->copy, c->path, c->name, err);
 
@@ -38,11 +38,7 @@ static int copy_live(struct export *x, struct lxmgr_err *err)
 	if (r == 0)
 		r = draft_make_beside(&x->copy, err);
 	if (r == 0)
-		r = source_pause(&x->from, err);
-	how.live = x->from.live;
-	if (r == 0)
-		r = source_copy(&x->from, &x->copied, x->copy.dir_fd, &none, &how, true, err);
-	source_resume(&x->from);
+		r = source_copy(&x->from, &x->copied, x->copy.dir_fd, NULL, &none, &how, true, err);
 	return r < 0 ? r : storage_write(&x->copied, false, err);
 }
 
