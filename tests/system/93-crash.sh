@@ -216,7 +216,7 @@ judge() { # judge MODE N
 	ENOSPC | full) how+=(-e "$1") cause='No space left' ;;
 	*) how+=(-e "$1") cause='Input/output error' ;;
 	esac
-	OUT=$(timeout 120 "$TREE/.crash" -o "$TREE/.crash.report" "${how[@]}" $COMMAND 2>&1 </dev/null)
+	OUT=$(timeout 300 "$TREE/.crash" -o "$TREE/.crash.report" "${how[@]}" $COMMAND 2>&1 </dev/null)
 	rc=$?
 	victim=$(head -n 1 "$TREE/.crash.report")
 	[ -n "$victim" ] || return
