@@ -28,7 +28,7 @@ bomb=$!
 goes_off() {
 	local most=0 now end=$((SECONDS + 60))
 	until now=$(processes) && [ "$now" -ge $((limit * 9 / 10)) ]; do
-		[ "$now" -le "$most" ] || most=$now end=$((SECONDS + 60))
+		! [ "$now" -gt "$most" ] || most=$now end=$((SECONDS + 60))
 		[ "$SECONDS" -lt "$end" ] || return 1
 		sleep 0.1
 	done
