@@ -175,7 +175,10 @@ struct lxmgr_copy_opts {
 	/* Ephemeral, backend overlay: what it writes stays in memory, this many bytes; 0: on disk.
 	 */
 	uint64_t memory;
-	const char *backend;	      /* that of the source, which is all there is yet; or NULL */
+	/* NULL: that of the source. Another one (not overlay, which stands on an image) is a full
+	 * copy, file by file; so is another type or size of a root's own file system, which are as
+	 * in lxmgr_create_opts. */
+	const char *backend, *fstype, *fssize;
 	const char *const *hook_args; /* more arguments for lxmgr.hook.clone; NULL-terminated, or
 				       * NULL */
 	const char *const *defines;   /* KEY=VALUE, saved into its config; NULL-terminated */

@@ -12,7 +12,7 @@
 static struct lxmgr_copy_opts o;
 static struct strings defines;
 static struct strings mounts;
-static const char *newname, *tmpfs_size, *fssize;
+static const char *newname, *tmpfs_size;
 static bool rename_it, foreground, daemonize, keep_data, allow_running, tmpfs;
 
 static const struct opt opts[] = {
@@ -33,13 +33,15 @@ static const struct opt opts[] = {
 	{ 'a', "allowrunning", OPT_FLAG, &allow_running, NULL,
 	  "for LXC's scripts: a running container may always be copied" },
 	{ 'B', "backingstorage", OPT_STRING, &o.backend, "TYPE",
-	  "that of the container, or best: it stays as it is" },
+	  "dir, loop, btrfs or lvm; best: that of the container" },
+	{ 0, "fstype", OPT_STRING, &o.fstype, "TYPE", "with loop and lvm: ext4, xfs or btrfs" },
+	{ 'L', "fssize", OPT_STRING, &o.fssize, "SIZE",
+	  "with loop and lvm: how large, in MiB or with a unit" },
 	{ 't', "tmpfs", OPT_FLAG, &tmpfs, NULL, "with -e: what it writes stays in memory" },
 	{ 0, "tmpfs-size", OPT_STRING, &tmpfs_size, "SIZE",
 	  "the same, and how much (default: half of the host's memory)" },
 	{ 'm', "mount", OPT_STRINGS, &mounts, "bind=SRC[:DEST[:OPTIONS]]",
 	  "with -e: a directory or file of the host's in the copy" },
-	{ 'L', "fssize", OPT_STRING, &fssize, "SIZE", "refused: no backend here has a size" },
 };
 
 static const struct tool tool = {
@@ -219,8 +221,6 @@ int main(int argc, char **argv)
 	}
 	if (rest < argc && rest <= dashes)
 		tool_usage_error("unexpected argument '%s'", tool_text(argv[rest]));
-	if (fssize)
-		tool_usage_error("-L is refused: no backend here has a size of its own");
 	if (o.backend && !strcmp(o.backend, "best"))
 		o.backend = NULL;
 	if ((tmpfs || tmpfs_size || mounts.n) && !o.ephemeral)
@@ -231,8 +231,9 @@ int main(int argc, char **argv)
 		tool_usage_error("-F goes without a command");
 	if (!newname && !o.ephemeral)
 		tool_usage_error("no name for the copy (-N NEWNAME)");
-	if (rename_it && (o.ephemeral || o.share || o.path || rest < argc))
-		tool_usage_error("-R goes without -e, -s, -p and arguments");
+	if (rename_it &&
+	    (o.ephemeral || o.share || o.path || o.backend || o.fstype || o.fssize || rest < argc))
+		tool_usage_error("-R goes without -e, -s, -p, -B, -L, --fstype and arguments");
 	if ((foreground || keep_data || daemonize) && !o.ephemeral)
 		tool_usage_error("-F, -d and -D go with -e");
 	if (foreground && daemonize)

@@ -2,11 +2,11 @@
 # shellcheck shell=bash disable=SC1091,SC2016
 # Backups: points of a directory, each of which comes back; retention, damage, kills.
 . ./lib.sh
+. ./tree.sh
 need python3 zstd strace jq setfattr
 
 OUTDIR=$TREE/.out DIR=$TREE/.out/web
 mkdir -m 700 "$OUTDIR"
-list() { python3 treelist.py "$1" etc etc/hostname etc/machine-id; }
 points() { lx export --json --list "$DIR" | jq -r '.[].point'; }
 last() { points | tail -n 1; }
 parts() { find "$DIR" -name '*.tar.zst' | wc -l; }

@@ -188,8 +188,8 @@ says "needs backend 'overlay'" 'with the reason' lx copy -e -t new mem
 status 3 'and nothing of it' lx info mem
 status 64 'a mount of LXC that there is not' lx copy -e -m overlay=/srv:/srv new x
 status 64 'nor a relative one' lx copy -e -m bind=srv new x
-status 64 'no size of a backend' lx copy -L 5G new x
-status 1 'another backend' lx copy -B overlay new x
+status 64 'a size of a backend without one' lx copy -L 5G new x
+status 6 'another backend' lx copy -B overlay new x
 status 3 'none of these is there' lx info x
 ok 'its own backend' lx copy -B dir new x
 lx destroy -q x

@@ -13,6 +13,7 @@
 #include "container/disk.h"
 #include "container/draft.h"
 #include "container/hooks.h"
+#include "container/makeopts.h"
 #include "container/personalize.h"
 #include "container/schedule.h"
 #include "container/units.h"
@@ -26,6 +27,8 @@ struct copy {
 	struct draft d;
 	struct source from;
 	struct storage to;
+	const struct storage_ops *to_ops;
+	struct makeopts make;
 	const struct lxmgr_copy_opts *o;
 };
 
@@ -115,6 +118,26 @@ static int make_config(struct copy *c, struct lxmgr_err *err)
 	return r < 0 ? r : auto_check_after(c->d.path, c->d.name, &c->d.config, err);
 }
 
+/* Where the copy goes, if not to what its source has. */
+static int choose_backend(struct copy *c, struct lxmgr_err *err)
+{
+	const struct storage_ops *from = c->from.storage.ops;
+	struct makeopts *m = &c->make;
+	int r;
+
+	c->to_ops = c->o->backend ? storage_choose(c->o->backend, c->d.path_fd, false, err) : from;
+	if (!c->to_ops)
+		return err ? err->code : -EINVAL;
+	*m = (struct makeopts){ .backend = c->to_ops->name,
+				.fstype = c->o->fstype,
+				.fssize = c->o->fssize,
+				.name = c->d.name };
+	r = makeopts_resolve(m, err);
+	if (r == 0 && (c->to_ops != from || m->fstype || m->fssize))
+		c->to.make = &m->make;
+	return r;
+}
+
 static int copy_root(struct copy *c, struct lxmgr_err *err)
 {
 	bool may = c->o->try_share || c->o->ephemeral;
@@ -125,11 +148,10 @@ static int copy_root(struct copy *c, struct lxmgr_err *err)
 	int r;
 
 	c->d.has_project = true;
-	r = disk_reserve(&c->d.config, c->from.storage.ops, c->d.id, c->d.dir_fd, &c->to.limit,
-			 err);
+	r = disk_reserve(&c->d.config, c->to_ops, c->d.id, c->d.dir_fd, &c->to.limit, err);
 	if (r == 0)
-		r = source_copy(&c->from, &c->to, c->d.dir_fd, c->o->backend, &c->d.config.storage,
-				&how, may && !c->o->share, err);
+		r = source_copy(&c->from, &c->to, c->d.dir_fd, c->to_ops->name,
+				&c->d.config.storage, &how, may && !c->o->share, err);
 	return r < 0 ? r : storage_write(&c->to, false, err);
 }
 
@@ -189,7 +211,9 @@ static int build(struct copy *c, const struct interrupt *stop, struct lxmgr_err 
 	int r = make_config(c, err);
 
 	if (r == 0)
-		r = disk_check(&c->d.config, c->from.storage.ops, c->d.path_fd, err);
+		r = choose_backend(c, err);
+	if (r == 0)
+		r = disk_check(&c->d.config, c->to_ops, c->d.path_fd, err);
 	if (r == 0)
 		r = draft_make_dir(&c->d, err);
 	if (r == 0)
@@ -255,6 +279,7 @@ int lxmgr_container_copy(struct lxmgr_container *c, const char *name,
 		copy_interrupt_end(&stop);
 	}
 	storage_close(&copy.to);
+	makeopts_free(&copy.make);
 	source_close(&copy.from);
 	if (r < 0 && copy.d.path_fd >= 0 && storage_collect(copy.d.path_fd, NULL) < 0)
 		log_warn("layers of the unfinished copy stay, ignoring");

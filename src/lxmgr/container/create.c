@@ -13,6 +13,7 @@
 #include "container/disk.h"
 #include "container/draft.h"
 #include "container/image_config.h"
+#include "container/makeopts.h"
 #include "container/personalize.h"
 #include "container/schedule.h"
 #include "container/units.h"
@@ -229,56 +230,6 @@ static int get_image(struct create *c, const struct strlist *args, struct lxmgr_
 	return image_from_template(&t, &c->image, err);
 }
 
-/* LXC's unit is the MiB. */
-static int parse_fssize(const char *text, uint64_t *ret)
-{
-	cleanup_free char *mib = str_printf("%sM", text);
-	int r = mib ? -EINVAL : -ENOMEM;
-
-	if (mib && text[strspn(text, "0123456789")] == '\0')
-		r = parse_size(mib, ret);
-	else if (mib)
-		r = parse_size(text, ret);
-	return r == 0 && !*ret ? -EINVAL : r;
-}
-
-/* What the options say of the root, and lxmgr.conf where they do not. */
-static int make_options(const struct create *c, struct storage_make *ret, char **group, char **pool,
-			struct lxmgr_err *err)
-{
-	const struct lxmgr_create_opts *o = c->o;
-	const char *excess;
-	uint64_t size = 0;
-	int r = o->fssize ? parse_fssize(o->fssize, &size) : 0;
-
-	if (r < 0)
-		return err_status(err, STATUS_USAGE, r, "--fssize: '%.40s' is no size (20G, 512M)",
-				  o->fssize);
-	*ret = (struct storage_make){ .fstype = o->fstype,
-				      .size = size,
-				      .group = o->vgname,
-				      .pool = o->thinpool,
-				      .volume = o->lvname,
-				      .name = c->d.name };
-	excess = storage_make_excess(ret, o->backend);
-	if (excess)
-		return err_status(err, STATUS_USAGE, -EINVAL, "%s goes with -B lvm%s", excess,
-				  str_has_prefix(excess, "--fs") ? " or -B loop" : "");
-	if (!o->backend || !str_eq(o->backend, "lvm"))
-		return 0;
-	if (!ret->group)
-		r = lxmgr_global_get("lxmgr.bdev.lvm.vg", group, err);
-	if (r == 0 && !ret->pool) {
-		r = lxmgr_global_get("lxmgr.bdev.lvm.thin_pool", pool, err);
-		ret->try_pool = true;
-	}
-	if (!ret->group)
-		ret->group = *group;
-	if (!ret->pool)
-		ret->pool = *pool;
-	return r;
-}
-
 static bool wants_map(const struct create *c)
 {
 	return c->d.config.idmap_policy == IDMAP_AUTO || c->d.config.storage.idmap_container;
@@ -308,10 +259,15 @@ static int check_limit(struct create *c, struct lxmgr_err *err)
 static int make_root(struct create *c, struct lxmgr_err *err)
 {
 	const struct storage_spec *spec = &c->d.config.storage;
-	cleanup_free char *group = NULL, *pool = NULL;
+	cleanup_makeopts struct makeopts m = { .backend = c->o->backend,
+					       .fstype = c->o->fstype,
+					       .fssize = c->o->fssize,
+					       .lvname = c->o->lvname,
+					       .vgname = c->o->vgname,
+					       .thinpool = c->o->thinpool,
+					       .name = c->d.name };
 	const struct storage_ops *ops;
 	struct storage_limit limit;
-	struct storage_make make;
 	bool map = wants_map(c);
 	struct storage st;
 	int r;
@@ -324,17 +280,17 @@ static int make_root(struct create *c, struct lxmgr_err *err)
 				       "own (lxmgr.rootfs.path) exclude each other");
 		return 0;
 	}
-	r = make_options(c, &make, &group, &pool, err);
+	r = makeopts_resolve(&m, err);
 	if (r < 0)
 		return r;
 	ops = storage_choose(backend_of(c), c->d.dir_fd, map, err);
 	if (!ops)
 		return err ? err->code : -EINVAL;
 	c->d.has_project = true;
-	make.limit = &limit;
+	m.make.limit = &limit;
 	r = disk_reserve(&c->d.config, ops, c->d.id, c->d.dir_fd, &limit, err);
 	if (r == 0)
-		r = storage_create_as(&st, &make, ops->name, c->d.dir_fd,
+		r = storage_create_as(&st, &m.make, ops->name, c->d.dir_fd,
 				      c->image.root_fd < 0 ? NULL : c->image.digest,
 				      c->image.root_fd, map, err);
 	if (r == 0)

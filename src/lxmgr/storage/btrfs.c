@@ -165,6 +165,12 @@ static int open_root(struct storage *st, struct lxmgr_err *err)
 	return open_subvol(st, err);
 }
 
+static int open_view(struct storage *st, bool live, struct lxmgr_err *err)
+{
+	(void)live;
+	return open_subvol(st, err);
+}
+
 /* A subvolume outside belongs to whoever made it. */
 static int destroy(struct storage *st, struct lxmgr_err *err)
 {
@@ -276,6 +282,7 @@ const struct storage_ops storage_btrfs = {
 	.check = check,
 	.mount = btrfs_mount,
 	.open_root = open_root,
+	.open_view = open_view,
 	.open_labelled = open_root,
 	.destroy = destroy,
 	.usage = usage,

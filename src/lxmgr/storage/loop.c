@@ -200,7 +200,7 @@ static int loop_mount(struct storage *st, const struct storage_stage *stage, str
 	return r < 0 ? r : take_fd(&mnt);
 }
 
-static int open_root(struct storage *st, struct lxmgr_err *err)
+static int attach_image(struct storage *st, uint64_t attrs, struct lxmgr_err *err)
 {
 	cleanup_image struct image i = IMAGE_INIT;
 	cleanup_fd int mnt = -EBADF;
@@ -208,11 +208,22 @@ static int open_root(struct storage *st, struct lxmgr_err *err)
 
 	if (r < 0)
 		return r;
-	mnt = mount_image(&i, MOUNT_ATTR_NODEV, NULL, err);
+	mnt = mount_image(&i, attrs, NULL, err);
 	if (mnt < 0)
 		return mnt;
 	r = blockfs_attach(mnt, err);
 	return r < 0 ? r : take_fd(&mnt);
+}
+
+static int open_root(struct storage *st, struct lxmgr_err *err)
+{
+	return attach_image(st, MOUNT_ATTR_NODEV, err);
+}
+
+static int open_view(struct storage *st, bool live, struct lxmgr_err *err)
+{
+	(void)live;
+	return attach_image(st, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY, err);
 }
 
 /* An image outside belongs to whoever made it. */
@@ -499,6 +510,7 @@ const struct storage_ops storage_loop = {
 	.check = check,
 	.mount = loop_mount,
 	.open_root = open_root,
+	.open_view = open_view,
 	.destroy = destroy,
 	.usage = usage,
 	.copy = copy,

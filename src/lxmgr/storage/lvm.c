@@ -259,7 +259,7 @@ static int lvm_mount(struct storage *st, const struct storage_stage *stage, stru
 	return r < 0 ? r : take_fd(&mnt);
 }
 
-static int open_root(struct storage *st, struct lxmgr_err *err)
+static int attach_volume(struct storage *st, uint64_t attrs, struct lxmgr_err *err)
 {
 	cleanup_volume struct volume v = VOLUME_INIT;
 	cleanup_fd int mnt = -EBADF;
@@ -267,11 +267,22 @@ static int open_root(struct storage *st, struct lxmgr_err *err)
 
 	if (r < 0)
 		return r;
-	mnt = mount_volume(&v, MOUNT_ATTR_NODEV, NULL, err);
+	mnt = mount_volume(&v, attrs, NULL, err);
 	if (mnt < 0)
 		return mnt;
 	r = blockfs_attach(mnt, err);
 	return r < 0 ? r : take_fd(&mnt);
+}
+
+static int open_root(struct storage *st, struct lxmgr_err *err)
+{
+	return attach_volume(st, MOUNT_ATTR_NODEV, err);
+}
+
+static int open_view(struct storage *st, bool live, struct lxmgr_err *err)
+{
+	(void)live;
+	return attach_volume(st, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | MOUNT_ATTR_RDONLY, err);
 }
 
 /* A volume outside belongs to whoever made it; a group that is gone has none. */
@@ -523,6 +534,7 @@ const struct storage_ops storage_lvm = {
 	.check = check,
 	.mount = lvm_mount,
 	.open_root = open_root,
+	.open_view = open_view,
 	.destroy = destroy,
 	.usage = usage,
 	.copy = copy,

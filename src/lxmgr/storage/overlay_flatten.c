@@ -20,6 +20,7 @@
 
 #include "kernel/mount.h"
 #include "kernel/sys.h"
+#include "storage/aside.h"
 #include "storage/layers.h"
 #include "storage/overlay.h"
 #include "storage/treecopy.h"
@@ -32,6 +33,12 @@
 #include "util/str.h"
 
 #define MAX_DEPTH 200
+
+/* below: without a layer of its own. */
+struct work {
+	struct storage *below;
+	int out;
+};
 
 struct flatten {
 	int whole, out;
@@ -193,8 +200,11 @@ static int copy_list(struct flatten *f, int list_fd, struct lxmgr_err *err)
 }
 
 /* Namespaces here: a mount namespace of its own. */
-static int flatten_into(struct storage *below, int out, struct lxmgr_err *err)
+static int flatten_into(void *data, struct lxmgr_err *err)
 {
+	const struct work *w = data;
+	struct storage *below = w->below;
+	int out = w->out;
 	struct layers l __attribute__((cleanup(overlay_close_layers))) = { .writable = -EBADF };
 	cleanup_fd int whole = -EBADF, base = -EBADF, list_fd = sys_memfd_create("list", 0);
 	struct flatten f = { .out = out, .err = err };
@@ -219,77 +229,12 @@ static int flatten_into(struct storage *below, int out, struct lxmgr_err *err)
 	return r < 0 ? r : copy_list(&f, list_fd, err);
 }
 
-/* A mount namespace of its own, in which below->ct_fd is opened again: clones of mounts can be
- * attached only where these are. */
-static int move_away(struct storage *below, struct lxmgr_err *err)
-{
-	cleanup_fd int host = -EBADF;
-	char link[FD_PATH_SIZE], path[PATH_MAX];
-	ssize_t n = readlink(fd_path(below->ct_fd, link), path, sizeof(path));
-	int r = n <= 0 || n == sizeof(path) ? -ENAMETOOLONG : sys_unshare(CLONE_NEWNS);
-
-	if (r < 0)
-		return err_set(err, r, "make a mount namespace");
-	path[n] = '\0';
-	host = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	/* Slave, not private: what the host unmounts meanwhile must not stay busy here. */
-	r = mount_set(host, 0, 0, MS_SLAVE, true, -1, err);
-	if (r < 0)
-		return r;
-	below->ct_fd = reopen_dir(below->ct_fd, path);
-	return below->ct_fd < 0 ? err_set(err, below->ct_fd, "open '%s'", path) : 0;
-}
-
-static void child(int sock, struct storage *below, int out, pid_t parent)
-{
-	struct lxmgr_err err = { 0 };
-	int r;
-
-	umask(0);
-	if (tree_die_with_parent(&parent))
-		_exit(2);
-	r = move_away(below, &err);
-	if (r == 0)
-		r = flatten_into(below, out, &err);
-	if (r < 0 && msg_send(sock, &err, sizeof(err), NULL, 0) < 0)
-		_exit(2);
-	_exit(r < 0);
-}
-
-/* below: st without a layer of its own. */
-static int run_child(struct storage *below, int out, struct lxmgr_err *err)
-{
-	cleanup_fd int mine = -EBADF, its = -EBADF;
-	struct lxmgr_err why;
-	int pair[2], status = 0, r = msg_pair(pair);
-	pid_t pid, self = getpid();
-
-	if (r < 0)
-		return err_set(err, r, "make a socket pair");
-	mine = pair[0];
-	its = pair[1];
-	pid = fork();
-	if (pid < 0)
-		return err_set(err, -errno, "fork");
-	if (pid == 0)
-		child(its, below, out, self);
-	fd_close(&its);
-	r = (int)msg_recv(mine, &why, sizeof(why), NULL, NULL);
-	while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	if (r == sizeof(why) && why.code < 0) {
-		why.text[sizeof(why.text) - 1] = '\0';
-		if (err)
-			*err = why;
-		return why.code;
-	}
-	return status ? err_msg(err, -EIO, "merging the layers failed") : 0;
-}
-
 int overlay_flatten(struct storage *st, struct lxmgr_err *err)
 {
 	struct storage below = *st, flat = *st;
 	cleanup_fd int layer = -EBADF, root = -EBADF;
+	struct work w = { .below = &below };
+	int *const dirs[] = { &below.ct_fd };
 	int r;
 
 	snprintf(below.tree, sizeof(below.tree), "none");
@@ -303,7 +248,8 @@ int overlay_flatten(struct storage *st, struct lxmgr_err *err)
 	root = openat(layer, "rootfs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (root < 0)
 		return err_set(err, -errno, "open a layer");
-	r = run_child(&below, root, err);
+	w.out = root;
+	r = storage_aside(dirs, ARRAY_SIZE(dirs), flatten_into, &w, err);
 	if (r < 0)
 		return r;
 	if (syncfs(root) < 0)

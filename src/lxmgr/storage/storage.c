@@ -9,6 +9,7 @@
 #include "kernel/idmap.h"
 #include "kernel/mount.h"
 #include "kernel/quota.h"
+#include "storage/across.h"
 #include "storage/record.h"
 #include "storage/storage.h"
 #include "storage/tree.h"
@@ -301,8 +302,10 @@ int storage_copy(struct storage *st, struct storage *to, int to_ct_fd, const cha
 		 const struct storage_spec *spec, const struct storage_copy *how,
 		 struct lxmgr_err *err)
 {
+	const struct storage_make *make = to->make;
 	struct storage_limit limit = to->limit;
 	char tree[STORAGE_NAME_SIZE];
+	bool across;
 	int r;
 
 	snprintf(tree, sizeof(tree), "%s", to->tree);
@@ -322,14 +325,19 @@ int storage_copy(struct storage *st, struct storage *to, int to_ct_fd, const cha
 				  "a root in memory needs backend 'overlay', not '%s'",
 				  to->ops->name);
 	to->memory = how->memory;
-	if (to->ops != st->ops)
-		return err_msg(err, -EOPNOTSUPP, "backend '%s' cannot take over what '%s' holds",
-			       to->ops->name, st->ops->name);
-	if (!st->ops->copy)
+	across = make || to->ops != st->ops;
+	if (across && !to->ops->create)
+		return lacks(to, "create", err);
+	if (!across && !st->ops->copy)
 		return lacks(st, "copy", err);
-	r = st->ops->pauses ? 0 : storage_pause(how, err);
-	if (r == 0)
+	r = across || st->ops->pauses ? 0 : storage_pause(how, err);
+	if (r == 0 && across) {
+		to->make = make;
+		r = storage_copy_across(st, to, how, err);
+		to->make = NULL;
+	} else if (r == 0) {
 		r = st->ops->copy(st, to, how, err);
+	}
 	storage_resume(how);
 	return r < 0 ? r : limit_new(to, err);
 }

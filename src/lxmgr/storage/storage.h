@@ -229,9 +229,9 @@ int storage_write(const struct storage *st, bool sync, struct lxmgr_err *err);
 void storage_new_tree(const struct storage *st, struct storage *new);
 /* Delete the layers that nothing below the directory of containers names any more. */
 int storage_collect(int path_fd, struct lxmgr_err *err);
-/* Make `to` in to_ct_fd a copy of st; its file is not written yet: storage_write(). Of `to`, tree
- * and limit are the caller's. backend NULL: that of st. spec is the copy's. Where sharing is asked
- * for and cannot be: -EOPNOTSUPP. */
+/* Make `to` in to_ct_fd a copy of st; its file is not written yet: storage_write(). Of `to`, tree,
+ * limit and make are the caller's; make is NULL where the copy is to be as its source. backend
+ * NULL: that of st. spec is the copy's. Where sharing is asked for and cannot be: -EOPNOTSUPP. */
 int storage_copy(struct storage *st, struct storage *to, int to_ct_fd, const char *backend,
 		 const struct storage_spec *spec, const struct storage_copy *how,
 		 struct lxmgr_err *err);

@@ -31,6 +31,11 @@ void tree_copy_cancel(int fd)
 	cancel_fd = fd;
 }
 
+int tree_copy_cancel_fd(void)
+{
+	return cancel_fd;
+}
+
 /* Namespaces here: as those of the caller. One that was killed cannot wait for it. */
 int tree_die_with_parent(void *parent)
 {

@@ -13,6 +13,7 @@ struct lxmgr_err;
 int tree_copy(int from_fd, int to_fd, struct lxmgr_err *err);
 /* While the descriptor is readable, copies of this process end with -ECANCELED; -1: no more. */
 void tree_copy_cancel(int fd);
+int tree_copy_cancel_fd(void);
 /* For run_opts.prepare, with the address of the caller's pid: the program is killed with it. */
 int tree_die_with_parent(void *parent);
 /* Can files below dir_fd share their contents? Tries it. */
