@@ -60,6 +60,8 @@ static const struct sample {
 	{ "limit.pids", "1", "0" },
 	{ "limit.disk", "10G", "0", "10737418240" },
 	{ "limit.inodes", "200k", "-1", "204800" },
+	{ "snapshot.schedule", "daily", "(daily)" },
+	{ "snapshot.keep", "7d,4w", "7x" },
 	{ "cgroup.dir", "a/b" },
 	{ "cgroup.dir.container", "a/c" },
 	{ "cgroup.dir.container.inner", "in" },
