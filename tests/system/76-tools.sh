@@ -33,6 +33,9 @@ status 6 'a container does' setpriv --reuid=65534 --regid=65534 --clear-groups \
 	lxmgr-config -n a lxmgr.group
 ok '--help needs no root' setpriv --reuid=65534 --regid=65534 --clear-groups lxmgr-start --help
 
+verbs=$(lxmgr --help | sed -n 's/^  \([a-z]*\) .*/\1/p' | sort)
+tools=$(cd "$(dirname "$(command -v lxmgr-ls)")" && printf '%s\n' lxmgr-* | sed 's/^lxmgr-//' | sort)
+is "$tools" 'each tool is a verb' echo "$verbs"
 status 1 'a closed stdout is an error' bash -c "lxmgr-ls -P $TREE >&-"
 status 1 'a full stdout is, of the list of verbs too' bash -c 'lxmgr --help >/dev/full'
 for fd in 0 1 2; do

@@ -49,6 +49,21 @@ is 'mine 1000 /etc/mine' 'it is under /old' in_root ct 'echo $(cat /old/etc/mine
 ok 'and once more' lx reinstall -q --keep-old ct
 is no 'without that of the time before' in_root ct 'test -e /old/old && echo yes || echo no'
 
+# What the old template set of a list goes, what somebody added stays.
+cat >"$TREE/roots/one" <<'EOT'
+#!/bin/sh
+for a; do case $a in --rootfs=*) r=${a#*=};; esac; done
+cd "$r" && mkdir -p bin dev proc sys sbin etc && cp /bin/busybox bin/sh && ln -s ../bin/sh sbin/init
+printf 'lxmgr.environment.runtime = %s\n' "FROM=${0##*/}" "OF=${0##*/}" >"$r/../config"
+EOT
+chmod 755 "$TREE/roots/one"
+cp "$TREE/roots/one" "$TREE/roots/two"
+lx create -q -t "$TREE/roots/one" -n env -s lxmgr.environment.runtime=MINE=1
+is $'FROM=one\nMINE=1\nOF=one' 'a template sets an environment' bash -c "lxmgr-config -P '$TREE' -n env lxmgr.environment.runtime | sort"
+ok 'reinstall from another' lx reinstall -q -t "$TREE/roots/two" env
+is $'FROM=two\nMINE=1\nOF=two' 'which sets its own' bash -c "lxmgr-config -P '$TREE' -n env lxmgr.environment.runtime | sort"
+lx destroy -q env
+
 # Refused, with nothing changed.
 sum() { (cd "$TREE" && find ct -type f ! -name lock -exec sha256sum {} + | sort | sha256sum); }
 lx start ct >/dev/null

@@ -39,14 +39,29 @@ static int set(struct draft *d, const char *key, const char *value, struct lxmgr
 	return r < 0 ? r : draft_set(d, key, value, err);
 }
 
+/* What it set goes; what somebody added to a list, or put in its place, stays. */
 static int drop(struct draft *d, const char *key, const char *value, struct lxmgr_err *err)
 {
+	cleanup_strlist struct strlist have = { 0 };
 	cleanup_free char *now = NULL;
+	bool found = false;
 	int r = config_get(&d->config, key, &now, err);
 
 	if (r < 0)
 		return r;
-	return now && str_eq(str_strip(now), value) ? draft_set(d, key, NULL, err) : 0;
+	if (strlist_split(&have, now, "\n") < 0)
+		return err_set(err, -ENOMEM, "%s", key);
+	for (size_t i = 0; i < have.n; i++)
+		found |= str_eq(have.v[i], value);
+	if (!found)
+		return 0;
+	r = config_clear(&d->config, key, err);
+	if (r == 0)
+		r = draft_set(d, key, NULL, err);
+	for (size_t i = 0; i < have.n && r == 0; i++)
+		if (!str_eq(have.v[i], value))
+			r = set(d, key, have.v[i], err);
+	return r;
 }
 
 static int each(struct draft *d, int image_root,
