@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The rename verb. What is recorded under the container's path moves first, then the directory:
- * killed in between, the old name reserves ids and addresses anew at its next start. */
+/* The rename verb. The new host name is written first, then what is recorded under the container's
+ * path moves, then the directory: killed in between it has its old name still, and the same command
+ * does the rest. Until then the old name reserves ids and addresses anew at its next start. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -33,16 +34,18 @@ static int move_records(const char *from, const char *to, struct lxmgr_err *err)
 	return r < 0 ? r : mcs_rename(from, to, err);
 }
 
-static int set_hostname(struct source *s, const char *name, struct lxmgr_err *err)
+static const char *hostname_of(const struct source *s)
 {
-	const struct config *cfg = &s->c->config;
-	struct personalize p = { .hostname = name,
-				 .old_hostname = cfg->uts_name ? cfg->uts_name : s->c->name,
-				 .keep_machine_id = true };
+	return s->c->config.uts_name ? s->c->config.uts_name : s->c->name;
+}
+
+static int set_hostname(struct source *s, const char *old, const char *new, struct lxmgr_err *err)
+{
+	struct personalize p = { .hostname = new, .old_hostname = old, .keep_machine_id = true };
 	char path[sizeof(s->c->path) + sizeof(s->c->name) + 2];
 
 	snprintf(path, sizeof(path), "%s/%s", s->c->path, s->c->name);
-	return personalize_root(s->c->dir_fd, path, &cfg->storage, &p, err);
+	return personalize_root(s->c->dir_fd, path, &s->c->config.storage, &p, err);
 }
 
 static int move(struct source *s, struct draft *d, struct lxmgr_err *err)
@@ -77,6 +80,34 @@ static int edit_config(struct source *s, struct draft *d, struct lxmgr_err *err)
 	return r < 0 ? r : auto_check_after(d->path, d->name, &d->config, err);
 }
 
+static int write_config(struct source *s, const char *text, struct lxmgr_err *err)
+{
+	int r = write_file_atomic(s->c->dir_fd, "config", text, strlen(text), 0600);
+
+	return r < 0 ? err_set(err, r, "write the config of '%s'", s->c->name) : 0;
+}
+
+static int rename_stopped(struct source *s, struct draft *d, struct lxmgr_err *err)
+{
+	cleanup_free char *old = NULL;
+	struct lxmgr_err why = { 0 };
+	int r = source_config(s, &old, err);
+
+	if (r == 0)
+		r = edit_config(s, d, err);
+	if (r == 0)
+		r = set_hostname(s, hostname_of(s), d->name, err);
+	if (r < 0)
+		return r;
+	r = write_config(s, d->text, err);
+	if (r == 0)
+		r = move(s, d, err);
+	if (r < 0 && faccessat(d->path_fd, s->c->name, F_OK, AT_SYMLINK_NOFOLLOW) == 0 &&
+	    (write_config(s, old, &why) < 0 || set_hostname(s, d->name, hostname_of(s), &why) < 0))
+		log_warn("%s, ignoring", why.text);
+	return r;
+}
+
 int lxmgr_container_rename(struct lxmgr_container *c, const char *name, struct lxmgr_err *err)
 {
 	cleanup_source struct source s = SOURCE_INIT;
@@ -92,16 +123,7 @@ int lxmgr_container_rename(struct lxmgr_container *c, const char *name, struct l
 		r = err_status(err, STATUS_WRONG_STATE, -EEXIST,
 			       "container '%s' exists already in %s", name, d.path);
 	if (r == 0)
-		r = edit_config(&s, &d, err);
-	if (r == 0)
-		r = set_hostname(&s, name, err);
-	if (r == 0)
-		r = move(&s, &d, err);
-	if (r == 0) {
-		r = write_file_atomic(c->dir_fd, "config", d.text, strlen(d.text), 0600);
-		if (r < 0)
-			err_set(err, r, "write the config of '%s'", name);
-	}
+		r = rename_stopped(&s, &d, err);
 	if (r == 0 && (units_sync(c->path, c->name, NULL, err) < 0 ||
 		       units_sync(c->path, name, &d.config, err) < 0))
 		r = err ? err->code : -EIO;
