@@ -2,19 +2,21 @@
 /*
  * Runs a command and numbers the calls by which it and all that it starts change something: files,
  * mounts, namespaces, processes. At one of them it kills, or has the call fail. The calls are held
- *by a filter that asks (seccomp user notification), and none goes on before it is judged: what is
+ * by a filter that asks (seccomp user notification), and none goes on before it is judged: what is
  * killed has done all calls before the chosen one and neither that one nor any later.
  *
  *	crash [-o REPORT] COMMAND ...			only count: one line a call
  *	crash [-o REPORT] -n N -k WHOM COMMAND ...	SIGKILL at call N: `all` of them, the `tool`
- *(the first process; what it started goes on), or `one`, who makes the call crash [-o REPORT] -n N
- *-e ERROR COMMAND ...	call N fails with ENOSPC or EIO; `full`: that and each later one that needs
- *room, with ENOSPC
+ *							(the first process; what it started goes
+ *							on), or `one`, who makes the call
+ *	crash [-o REPORT] -n N -e ERROR COMMAND ...	call N fails with ENOSPC or EIO; `full`: that
+ *							and each later one that needs room, with
+ *							ENOSPC
  *
  * REPORT gets "N PROGRAM[PID] CALL WHAT" for the calls counted, or for those killed at or failed,
- *and "left PROGRAM[PID]" for what outlives the command by LEFT_MS, which is then killed. The status
- *is the command's, 128 + N for a signal; 125 is a failure here. Processes that are meant to outlive
- *the command cannot be tested with it: their filter has nobody to ask.
+ * and "left PROGRAM[PID]" for what outlives the command by LEFT_MS, which is then killed. The status
+ * is the command's, 128 + N for a signal; 125 is a failure here. Processes that are meant to outlive
+ * the command cannot be tested with it: their filter has nobody to ask.
  */
 #define _GNU_SOURCE
 #include <dirent.h>

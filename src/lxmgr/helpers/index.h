@@ -19,7 +19,9 @@ struct lxmgr_err;
 int index_streams(const json_t *root, FILE *out, struct lxmgr_err *err);
 /*
  * simplestreams, a file of products: its newest version of each product that has a root we can
- *take. updated SECONDS image PRODUCT ARCH OS RELEASE VARIANT ALIASES VERSION KIND PATH SHA256 SIZE
+ * take.
+ *	updated SECONDS
+ *	image PRODUCT ARCH OS RELEASE VARIANT ALIASES VERSION KIND PATH SHA256 SIZE
  * KIND is "tar" (the root), "unified" (rootfs/ beside metadata.yaml) or "squashfs".
  */
 int index_products(const json_t *root, FILE *out, struct lxmgr_err *err);

@@ -3,9 +3,8 @@
  * lxmgr-lua: a restricted Lua 5.4 that shapes one root file system.
  *
  * Called as
- *	lxmgr-lua [--userns FD] [--net] [--run] [--host] [--memory MiB] [--seconds N] [--libs
- *DIR]...
- *		[--lib FILE]... SCRIPT
+ *	lxmgr-lua [--userns FD] [--net] [--run] [--host] [--memory MiB] [--seconds N]
+ *		[--libs DIR]... [--lib FILE]... SCRIPT
  * with the root as its working directory, the request on descriptor 0 and the answer going to
  * descriptor 3; 1 and 2 get messages. The request is a sequence of "key NUL value NUL"; the answer
  * is one byte, 'R' and then what the script returned as JSON, or 'E' and then the error. The exit
@@ -13,7 +12,7 @@
  * image/luarun.h is the caller's side.
  *
  * Each --libs DIR gives its *.lua files, by their base names, to require(), and --lib FILE this
- *one; those of a later option win. The script itself may stand among them.
+ * one; those of a later option win. The script itself may stand among them.
  *
  * A script has: assert error getmetatable setmetatable ipairs next pairs pcall xpcall rawequal
  * rawget rawlen rawset select tonumber tostring type, string (without dump), table, math, utf8,
@@ -61,10 +60,12 @@
  *
  * With --host, for templates:
  *	lxmgr.fetch(url [, limit])	-> a file that curl fetched by http or https, as nobody;
- *limit in bytes (1 GiB) lxmgr.open(path)		-> a file that stands in the request under
- *"arg" (as it is or behind "="); true if that is a directory lxmgr.unpack(file or directory [, {
- *to, subdir, strip, offset, over }]) unpacks an archive, or a directory that stands in the request,
- *					below the root. A file must have been checked.
+ *					limit in bytes (1 GiB)
+ *	lxmgr.open(path)		-> a file that stands in the request under "arg" (as it is
+ *					or behind "="); true if that is a directory
+ *	lxmgr.unpack(file or directory [, { to, subdir, strip, offset, over }])
+ *					unpacks an archive, or a directory that stands in the
+ *					request, below the root. A file must have been checked.
  *	lxmgr.config(key, value)	adds a line to the file "config" beside the root
  *	file:size(), file:read([offset, length]), file:digest(algorithm [, offset, length]),
  *	file:expect(algorithm, hex [, offset, length]), file:members([n]),

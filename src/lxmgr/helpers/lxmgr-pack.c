@@ -3,11 +3,12 @@
  * Writes the root of a container as an archive (lxmgr-archive(5)). Not for users.
  *
  *	lxmgr-pack [--index] [--before] [--copied] [--fast] [--uid=INSIDE:OUTSIDE:COUNT]...
- *[--gid=...]...
+ *		[--gid=...]...
  *
  *	working directory	the root, which nobody changes; it becomes the helper's root
- *directory standard input		the description (JSON), a NUL, the config 3
- *the archive is written here; a file is brought to the disk
+ *				directory
+ *	standard input		the description (JSON), a NUL, the config
+ *	3			the archive is written here; a file is brought to the disk
  *	standard output		lines: "at BYTES" now and then; at last
  *				"ok FILES BYTES SKIPPED NOBODY SIZE TAR FILE" (TAR, FILE: SHA-256 of
  *				the tar stream and, with --index, of the file, else "-"), before it

@@ -34,7 +34,7 @@
  *	--ratio		bytes written for each byte read, beyond the first 64 MiB (default 400)
  *	--ids		owners are below this (default 65536)
  *	--shift=ID	owners from ID on, as many as --ids, are moved to begin at 0: the archive
- *was made outside of the container's user namespace
+ *			was made outside of the container's user namespace
  *	--without=DIR	what is called so after all that, and all below it, is left out
  *	--memory	address space (default 2 GiB)
  */
