@@ -9,14 +9,14 @@
  *	crash [-o REPORT] -n N -k WHOM COMMAND ...	SIGKILL at call N: `all` of them, the `tool`
  *							(the first process; what it started goes
  *							on), or `one`, who makes the call
- *	crash [-o REPORT] -n N -e ERROR COMMAND ...	call N fails with ENOSPC or EIO; `full`: that
- *							and each later one that needs room, with
- *							ENOSPC
+ *	crash [-o REPORT] -n N -e ERROR COMMAND ...	call N fails with ENOSPC or EIO; `full`:
+ *							that and each later one that needs room,
+ *							with ENOSPC
  *
  * REPORT gets "N PROGRAM[PID] CALL WHAT" for the calls counted, or for those killed at or failed,
- * and "left PROGRAM[PID]" for what outlives the command by LEFT_MS, which is then killed. The status
- * is the command's, 128 + N for a signal; 125 is a failure here. Processes that are meant to outlive
- * the command cannot be tested with it: their filter has nobody to ask.
+ * and "left PROGRAM[PID]" for what outlives the command by LEFT_MS, which is then killed. The
+ * status is the command's, 128 + N for a signal; 125 is a failure here. Processes that are meant to
+ * outlive the command cannot be tested with it: their filter has nobody to ask.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
