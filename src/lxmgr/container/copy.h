@@ -4,6 +4,7 @@
 #define LXMGR_CONTAINER_COPY_H
 
 #include "container/container.h"
+#include "container/label.h"
 #include "container/pause.h"
 #include "image/interrupt.h"
 #include "storage/storage.h"
@@ -16,6 +17,7 @@ struct source {
 	bool live;
 	struct pause pause;
 	struct storage storage;
+	char label[SELINUX_CONTEXT_SIZE];
 };
 #define SOURCE_INIT                                               \
 	{                                                         \

@@ -12,7 +12,6 @@
 
 #include "container/container.h"
 #include "container/label.h"
-#include "container/mcsalloc.h"
 #include "kernel/sys.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -59,18 +58,10 @@ static int seal(struct script *s, int fd, struct lxmgr_err *err)
 /* On a host with SELinux the container may read its own files only. */
 static int label(const struct lxmgr_container *c, int fd, struct lxmgr_err *err)
 {
-	char id[sizeof(c->path) + sizeof(c->name) + 2], level[MCS_LEVEL_SIZE] = "";
-	struct label l;
-	int r = 0;
+	char context[SELINUX_CONTEXT_SIZE];
+	int r = label_of_files(c, context, err);
 
-	if (!selinux_is_enabled())
-		return 0;
-	snprintf(id, sizeof(id), "%s/%s", c->path, c->name);
-	if (label_is_ours(&c->config))
-		r = mcs_acquire(id, level, err);
-	if (r == 0)
-		r = label_make(&c->config, level, &l, err);
-	return r == 0 && *l.file ? selinux_label_fd(fd, l.file, "the script", err) : r;
+	return r == 0 && *context ? selinux_label_fd(fd, context, "the script", err) : r;
 }
 
 static int make_argv(struct script *s, const char *const *args)

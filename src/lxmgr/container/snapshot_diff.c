@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "container/container.h"
+#include "container/label.h"
 #include "container/mounts.h"
 #include "container/rootfs.h"
 #include "container/snapshot.h"
@@ -37,6 +38,7 @@ struct side {
 	bool is_snapshot, live;
 	int lock;
 	char path[SNAPSHOTS_PATH_SIZE + 64];
+	char label[SELINUX_CONTEXT_SIZE]; /* where it runs */
 };
 
 struct found {
@@ -66,6 +68,7 @@ static int open_side(struct side *s, struct lxmgr_err *err)
 	r = storage_open(&st, fd, s->is_snapshot ? &none : &s->c->config.storage, err);
 	if (r == 0 && !s->is_snapshot && !s->live)
 		r = storage_recover(&st, err);
+	st.label = *s->label ? s->label : NULL;
 	return r < 0 ? r : storage_open_view(&st, s->live, err);
 }
 
@@ -208,7 +211,7 @@ static int begin_now(struct lxmgr_container *c, struct side *s, int *lock, struc
 	s->live = r > 0;
 	snprintf(s->path, sizeof(s->path), "%s/%s", c->path, c->name);
 	if (r < 0 || s->live)
-		return r < 0 ? r : 0;
+		return r < 0 ? r : label_of_files(c, s->label, err);
 	s->lock = take_fd(lock);
 	return mounts_check(c, true, err);
 }

@@ -49,8 +49,11 @@ int source_open(struct source *s, struct lxmgr_container *c, struct lxmgr_err *e
 	/* What a snapshot's config says of a root outside was the container's. */
 	r = storage_open(&s->storage, c->dir_fd, source_is_snapshot(c) ? &none : &c->config.storage,
 			 err);
-	if (r == 0 && !s->live)
+	if (r == 0 && s->live)
+		r = label_of_files(c, s->label, err);
+	else if (r == 0)
 		r = storage_recover(&s->storage, err);
+	s->storage.label = *s->label ? s->label : NULL;
 	return r < 0 ? r : storage_check(&s->storage, err);
 }
 

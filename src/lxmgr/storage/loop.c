@@ -208,7 +208,7 @@ static int attach_image(struct storage *st, uint64_t attrs, struct lxmgr_err *er
 
 	if (r < 0)
 		return r;
-	mnt = mount_image(&i, attrs, NULL, err);
+	mnt = mount_image(&i, attrs, st->label, err);
 	if (mnt < 0)
 		return mnt;
 	r = blockfs_attach(mnt, err);
@@ -295,16 +295,17 @@ static int copy_image(const struct image *from, struct storage *to, bool share,
 /* All that the container has written is in the image, and nobody in it writes. What the journal has
  * meanwhile is consistent with that at any instant; no freeze, which a killed one would leave to
  * the container for ever. */
-static int settle(const struct image *i, struct lxmgr_err *err)
+static int settle(const struct image *i, const char *label, struct lxmgr_err *err)
 {
-	cleanup_fd int mnt = mount_image(i, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, NULL, err);
+	cleanup_fd int mnt = mount_image(i, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, label, err);
 
 	return mnt < 0 ? mnt : blockfs_sync(mnt, err);
 }
 
-static int copy_tree_to(const struct image *from, struct storage *to, struct lxmgr_err *err)
+static int copy_tree_to(const struct image *from, const char *label, struct storage *to,
+			struct lxmgr_err *err)
 {
-	cleanup_fd int mnt = mount_image(from, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, NULL, err);
+	cleanup_fd int mnt = mount_image(from, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, label, err);
 	cleanup_image struct image i = IMAGE_INIT;
 	const struct blockfs *fs = blockfs_find(from->fs->name, err);
 	uint64_t bytes = to->limit.bytes ? to->limit.bytes : from->size;
@@ -327,7 +328,7 @@ static int copy(struct storage *st, struct storage *to, const struct storage_cop
 		to->limit = st->limit;
 	if (!from.fs->copies_clash &&
 	    (!to->limit.bytes || round_up(to->limit.bytes) == from.size)) {
-		r = how->live ? settle(&from, err) : 0;
+		r = how->live ? settle(&from, st->label, err) : 0;
 		if (r < 0)
 			return r;
 		/* One that runs is only copied byte by byte where that is one instant. */
@@ -340,7 +341,7 @@ static int copy(struct storage *st, struct storage *to, const struct storage_cop
 		return err_msg(err, -EOPNOTSUPP,
 			       "an image with %s in it can only be copied in full", from.fs->name);
 	}
-	return copy_tree_to(&from, to, err);
+	return copy_tree_to(&from, st->label, to, err);
 }
 
 /* "rootfs.1.img" and so on: any but the one that is in use. */

@@ -267,7 +267,7 @@ static int attach_volume(struct storage *st, uint64_t attrs, struct lxmgr_err *e
 
 	if (r < 0)
 		return r;
-	mnt = mount_volume(&v, attrs, NULL, err);
+	mnt = mount_volume(&v, attrs, st->label, err);
 	if (mnt < 0)
 		return mnt;
 	r = blockfs_attach(mnt, err);
@@ -355,10 +355,10 @@ static int place_copy(const struct storage *st, struct storage *to, struct lxmgr
 	return r < 0 ? err_set(err, r, "make a name") : storage_write(to, true, err);
 }
 
-static int copy_tree_to(const struct volume *from, struct storage *to, uint64_t bytes,
-			struct lxmgr_err *err)
+static int copy_tree_to(const struct volume *from, const char *label, struct storage *to,
+			uint64_t bytes, struct lxmgr_err *err)
 {
-	cleanup_fd int mnt = mount_volume(from, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, NULL, err);
+	cleanup_fd int mnt = mount_volume(from, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID, label, err);
 	cleanup_volume struct volume v = VOLUME_INIT;
 	const struct blockfs *fs = blockfs_find(from->fs->name, err);
 	int r = mnt < 0 ? mnt : fs ? make_volume(to, fs, bytes, &v, err) : -ENOENT;
@@ -393,7 +393,8 @@ static int copy(struct storage *st, struct storage *to, const struct storage_cop
 		return r;
 	/* The kernel freezes the file system for that instant. */
 	return thin ? lvm_snapshot(st->group, st->tree, to->tree, to->tag, err)
-		    : copy_tree_to(&from, to, to->limit.bytes ? to->limit.bytes : from.size, err);
+		    : copy_tree_to(&from, st->label, to,
+				   to->limit.bytes ? to->limit.bytes : from.size, err);
 }
 
 static void new_tree(const struct storage *st, char ret[STORAGE_NAME_SIZE])
@@ -454,7 +455,7 @@ static int shrink(struct storage *st, const struct volume *v, uint64_t bytes, st
 	r = begin_volume(st, err);
 	if (r < 0)
 		return r;
-	r = copy_tree_to(v, &new, bytes, err);
+	r = copy_tree_to(v, NULL, &new, bytes, err);
 	if (r == 0)
 		r = storage_write(&new, true, err);
 	end_volume(r < 0 ? st : &new);

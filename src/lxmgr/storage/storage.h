@@ -99,6 +99,9 @@ struct storage {
 	char group[STORAGE_GROUP_SIZE], pool[STORAGE_GROUP_SIZE], tag[STORAGE_TAG_SIZE]; /* lvm */
 	const struct storage_make *make; /* while it is created, or NULL */
 	uint64_t memory; /* bytes: what it writes while it runs stays in memory; 0: no */
+	/* SELinux context of the mount that a container which runs has of it: a second one must
+	 * have the same. NULL: it does not run, or has none. */
+	const char *label;
 	int layers_lock; /* held while layers are named that no `storage` file names yet; or -1 */
 };
 
