@@ -5,6 +5,8 @@
 . ./guest.sh
 need busybox
 
+LINKS=$(links)
+as_before() { [ "$(links)" = "$LINKS" ]; }
 inside() { lx attach out -- bash -c "$*"; }
 
 status 1 'an unknown feature is refused' busybox x -s lxmgr.features=moon
@@ -90,6 +92,8 @@ is 0 'and works' inside lxmgr-attach mid -- lxmgr-attach deep -- id -u
 ok 'and reaches the host' inside lxmgr-attach mid -- lxmgr-attach deep -- ping -c 1 -W 10 "$gateway"
 ok 'the outermost ends with all of it' lx stop -k out
 lx destroy -q -f out
+# They die with its namespace, a moment after it; the tests below take what is there for the host's own.
+ok 'its links are gone' eventually as_before
 
 # What the isolation tests forbid, nesting does not allow.
 for f in 50-isolation 52-cve 53-attacks; do

@@ -149,10 +149,12 @@ eventually() {
 	done
 }
 
+links() { ip -o link 2>/dev/null | awk -F': ' '{ print $2 }' | grep -v '^lxmgrbr0' | sort; }
+
 # What the host holds, for the leak check. Zombies are their parent's to reap, and that is not us.
 host_state() {
 	awk '{ print $5 }' /proc/self/mountinfo | sort
-	ip -o link 2>/dev/null | awk -F': ' '{ print $2 }' | grep -v '^lxmgrbr0' | sort
+	links
 	find /sys/fs/cgroup -mindepth 2 -type d \( -path '*/lxmgr/*' -o -path '*/lxmgr@*' -o -path '*/lxmgr-*.scope*' \) \
 		2>/dev/null | sort
 	find /run/systemd/transient -name 'lxmgr-*.scope' 2>/dev/null | sort
