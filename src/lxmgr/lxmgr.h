@@ -76,11 +76,20 @@ const char *lxmgr_container_name(const struct lxmgr_container *c);
 const char *lxmgr_container_path(const struct lxmgr_container *c); /* directory of containers */
 
 struct lxmgr_create_opts {
-	const char *template_name;	  /* -t: name, path, or "none" */
+	const char *template_name; /* -t: name, path, or "none" */
+	const char *image;	   /* --image: a name or digest in the cache, in place of it */
 	const char *const *template_args; /* after "--", NULL-terminated */
 	const char *config;		  /* -f: replaces default.conf */
 	const char *backend;		  /* -B; NULL: best */
-	const char *dir;		  /* --dir: root for backend dir */
+	/* Backend dir: with a template or an image the root is made there, where nothing may be
+	 * yet, and destroy deletes it; else that directory, which stays, is the root. */
+	const char *dir;
+	/* Of the backends loop and lvm, NULL: the default. fstype: ext4, xfs or btrfs; fssize:
+	 * "20G", "512M", a number alone in MiB. lvm: the volume's name, its group (default:
+	 * lxmgr.bdev.lvm.vg), and the thin pool (default: lxmgr.bdev.lvm.thin_pool, where there is
+	 * one), "" for a thick volume. Refused with another backend. */
+	const char *fstype, *fssize;
+	const char *lvname, *vgname, *thinpool;
 	bool privileged;
 	bool quiet;
 	bool flush_cache;
@@ -94,8 +103,230 @@ struct lxmgr_create_opts {
 };
 /* What a template says of its own options, to be freed. */
 int lxmgr_template_help(const char *template_name, char **ret, struct lxmgr_err *err);
+/* What the template `download` can get (its options -l, -d, -r, -a, --variant, --server in
+ * args), as a table, to be freed. -EINVAL: another template. */
+int lxmgr_template_list(const char *template_name, const char *const *args, char **ret,
+			struct lxmgr_err *err);
+/* The cache of images that containers are made of. */
+struct lxmgr_image {
+	char digest[65];
+	char **names; /* NULL-terminated */
+	size_t n_names;
+	/* "template NAME", "REMOTE:PRODUCT", "container NAME", "file NAME"; "" where it is not
+	 * known. */
+	char *origin, *arch, *os, *release, *variant, *version;
+	uint64_t created, used; /* seconds since the epoch; 0: not known */
+	uint64_t size;		/* bytes on disk, of a remote's to download; LXMGR_UNKNOWN */
+	char **users;		/* directories of containers that stand on it */
+	size_t n_users;
+	bool users_known; /* false: a directory of containers could not be looked at */
+};
+/* All of the cache, sorted by digest. */
+int lxmgr_image_list(struct lxmgr_image **ret, size_t *ret_n, struct lxmgr_err *err);
+/* What a remote has, the newest version of each; offline: by the last index. */
+int lxmgr_image_list_remote(const char *remote, bool offline, struct lxmgr_image **ret,
+			    size_t *ret_n, struct lxmgr_err *err);
+/* The names of the remotes that are configured, for lxmgr_list_free(). */
+int lxmgr_image_remotes(char ***ret, size_t *ret_n, struct lxmgr_err *err);
+/* One, by name, digest, or 12 or more of its first digits; a list of one. */
+int lxmgr_image_get(const char *name, struct lxmgr_image **ret, struct lxmgr_err *err);
+void lxmgr_image_list_free(struct lxmgr_image *list, size_t n);
+
+struct lxmgr_image_opts {
+	const char *name; /* it gets this name; NULL: fetch takes the remote's */
+	const char *arch; /* NULL: this host's */
+	bool offline;	  /* by the last index and what is downloaded */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+};
+/* source is REMOTE:IMAGE. LXMGR_REFUSED: a signature, digest, or content that may not be.
+ * ret_digest may be NULL. */
+int lxmgr_image_fetch(const char *source, const struct lxmgr_image_opts *o, char **ret_digest,
+		      struct lxmgr_err *err);
+/* Give the name to the newest version of the product that it came from. */
+int lxmgr_image_refresh(const char *name, const struct lxmgr_image_opts *o, bool *ret_changed,
+			struct lxmgr_err *err);
+/* The root of a stopped container, without what makes it that one. */
+int lxmgr_image_publish(struct lxmgr_container *c, const struct lxmgr_image_opts *o,
+			char **ret_digest, struct lxmgr_err *err);
+/* A root in a tar archive; sha256: its digest, or NULL. */
+int lxmgr_image_import(const char *file, const char *sha256, const struct lxmgr_image_opts *o,
+		       char **ret_digest, struct lxmgr_err *err);
+/* One of several names only loses the name. LXMGR_WRONG_STATE while a container stands on it. */
+int lxmgr_image_delete(const char *name, struct lxmgr_err *err);
+struct lxmgr_prune_opts {
+	bool all;		   /* those with names too */
+	bool dry_run;		   /* delete nothing */
+	const char *const *trees;  /* more directories of containers to look in; NULL-terminated */
+	const char *const *forget; /* directories of containers that are gone for ever */
+	void (*removed)(const struct lxmgr_image *image, void *arg); /* called for each */
+	void *arg;
+};
+/* Delete images that no container stands on, in any directory of containers that is known. */
+int lxmgr_image_prune(const struct lxmgr_prune_opts *o, struct lxmgr_err *err);
+/* Is its content what it was when it came into the cache? */
+int lxmgr_image_verify(const char *name, struct lxmgr_err *err);
+
 int lxmgr_container_create(const char *path, const char *name, const struct lxmgr_create_opts *opts,
 			   struct lxmgr_err *err);
+
+struct lxmgr_copy_opts {
+	const char *path; /* directory of containers for the copy; NULL: that of the source */
+	bool share;	  /* copy on write; -EOPNOTSUPP where the backend cannot */
+	bool try_share;	  /* the same, or a full copy where it cannot */
+	bool ephemeral;	  /* destroyed when it stops; implies try_share */
+	bool keep_name;	  /* the host name stays that of the source */
+	/* Fixed ones of the config, which are taken out else; what the address manager gave becomes
+	 * fixed. */
+	bool keep_mac, keep_addresses;
+	bool keep_identity; /* machine-id and ssh host keys stay */
+	/* Ephemeral, backend overlay: what it writes stays in memory, this many bytes; 0: on disk.
+	 */
+	uint64_t memory;
+	/* NULL: that of the source. Another one is a full copy, file by file; so is another
+	 * type or size of a root's own file system, which are as in lxmgr_create_opts. But
+	 * "overlay" of a stopped "dir" can be shared: the source becomes one as well. */
+	const char *backend, *fstype, *fssize;
+	const char *const *hook_args; /* more arguments for lxmgr.hook.clone; NULL-terminated, or
+				       * NULL */
+	const char *const *defines;   /* KEY=VALUE, saved into its config; NULL-terminated */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+	bool *ret_no_keys; /* set if it has no ssh host keys now, for want of ssh-keygen; or NULL */
+};
+/* Copy a container, which may run: then it stands still while its own part is copied. name NULL: an
+ * ephemeral copy gets a name that is made up. *ret_name (may be NULL) is the copy's name. */
+int lxmgr_container_copy(struct lxmgr_container *c, const char *name,
+			 const struct lxmgr_copy_opts *opts, char **ret_name,
+			 struct lxmgr_err *err);
+/* Give a stopped container another name: root, ids, addresses and units come along. */
+int lxmgr_container_rename(struct lxmgr_container *c, const char *name, struct lxmgr_err *err);
+
+#define LXMGR_POINT_SIZE 40
+
+struct lxmgr_export_opts {
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+	void (*warn)(const char *text, void *arg); /* something was left out; may be NULL */
+	void *warn_arg;
+	bool full;	  /* backup: all of it, although an increment would do */
+	const char *keep; /* backup: what points are kept, "7d,4w,6m"; NULL: all */
+};
+/* Write the container, its config and its root, to one file (lxmgr-archive(5)), in place of what
+ * has that name; "-": to descriptor 1. It may run: then it stands still while its own part is
+ * copied. A failure leaves what was there. */
+int lxmgr_container_export(struct lxmgr_container *c, const char *file,
+			   const struct lxmgr_export_opts *opts, struct lxmgr_err *err);
+struct lxmgr_backup_done {
+	char point[LXMGR_POINT_SIZE];
+	bool full;
+	uint64_t size;	/* bytes of its own part */
+	size_t removed; /* points that were not kept */
+};
+/* Add a point to a directory of backups, which is made if it is not there: what has changed since
+ * the last one, or all of it. A failure leaves the points that there were. */
+int lxmgr_container_backup(struct lxmgr_container *c, const char *dir,
+			   const struct lxmgr_export_opts *opts, struct lxmgr_backup_done *ret,
+			   struct lxmgr_err *err);
+struct lxmgr_backup {
+	char name[64]; /* of the container */
+	char point[LXMGR_POINT_SIZE];
+	char parent[LXMGR_POINT_SIZE];	/* what it stands on; "": it is full */
+	char missing[LXMGR_POINT_SIZE]; /* a part that it needs and that is not there, or "" */
+	uint64_t created;		/* seconds since the epoch */
+	uint64_t size;			/* bytes of its own part */
+};
+/* The points of a directory of backups, the oldest first; to be freed with lxmgr_backup_free(). */
+int lxmgr_backup_list(const char *dir, struct lxmgr_backup **ret, size_t *ret_n,
+		      struct lxmgr_err *err);
+void lxmgr_backup_free(struct lxmgr_backup *list);
+
+struct lxmgr_import_opts {
+	const char *name;	     /* NULL: that of what is imported */
+	const char *format;	     /* NULL: what it looks like; a stream is an lxmgr archive */
+	const char *backend;	     /* -B; NULL: dir */
+	const char *fstype, *fssize; /* as those of struct lxmgr_create_opts */
+	bool trust;	/* its config may name what is the host's: hooks, mounts, devices */
+	bool keep_name; /* the host name stays */
+	bool keep_mac, keep_addresses; /* fixed ones of its config */
+	bool keep_identity;	       /* machine-id and ssh host keys stay */
+	const char *const *defines;    /* KEY=VALUE, saved into its config; NULL-terminated */
+	const char *max_size;	       /* of its content, "64G"; NULL: 1 TiB */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+	void (*warn)(const char *text, void *arg); /* something is other than there; may be NULL */
+	void *warn_arg;
+	bool *ret_no_keys; /* set if it has no ssh host keys now, for want of ssh-keygen; or NULL */
+};
+/* Make a container of a file, of "DIR[@POINT]" of a directory of backups, or of what
+ * lxmgr_import_format() names besides; "-": of descriptor 0. LXMGR_REFUSED: what it is made of is
+ * damaged or may not be. */
+int lxmgr_container_import(const char *path, const char *source,
+			   const struct lxmgr_import_opts *opts, char **ret_name,
+			   struct lxmgr_err *err);
+/* The i-th format and one line on it, NULL behind the last. */
+const char *lxmgr_import_format(size_t i, const char **ret_help);
+
+#define LXMGR_SNAPSHOT_ID_SIZE 17
+
+struct lxmgr_snapshot {
+	char name[64], parent[64]; /* parent: the nearest ancestor that there still is, or "" */
+	char id[LXMGR_SNAPSHOT_ID_SIZE]; /* unlike the name never used again */
+	char *ancestors;		 /* their ids, the nearest first, separated by blanks */
+	char *comment;			 /* one line, "" if none */
+	uint64_t created;		 /* seconds since the epoch */
+	uint64_t size;			 /* bytes of its own layer or root, LXMGR_UNKNOWN */
+	bool scheduled;			 /* made by lxmgr.snapshot.schedule */
+};
+struct lxmgr_snapshot_opts {
+	const char *name;    /* NULL: snap0, snap1, ... */
+	const char *comment; /* one line or NULL */
+	bool scheduled;
+	void (*progress)(const char *text, int permille, void *arg); /* or NULL */
+	void *progress_arg;
+};
+/* Keep what the container's root and config are now, copied on write where the backend can. It may
+ * run: then it stands still meanwhile. */
+int lxmgr_snapshot_create(struct lxmgr_container *c, const struct lxmgr_snapshot_opts *opts,
+			  char ret_name[64], struct lxmgr_err *err);
+/* All of them, the oldest first; to be freed with lxmgr_snapshot_free(). */
+int lxmgr_snapshot_list(struct lxmgr_container *c, struct lxmgr_snapshot **ret, size_t *ret_n,
+			struct lxmgr_err *err);
+void lxmgr_snapshot_free(struct lxmgr_snapshot *list, size_t n);
+/* The stopped container's root becomes that of the snapshot, at one instant; its config stays.
+ * progress may be NULL. */
+int lxmgr_snapshot_restore(struct lxmgr_container *c, const char *name,
+			   void (*progress)(const char *text, int permille, void *arg), void *arg,
+			   struct lxmgr_err *err);
+int lxmgr_snapshot_destroy(struct lxmgr_container *c, const char *name, struct lxmgr_err *err);
+/* One by lxmgr.snapshot.schedule: its name tells the time. */
+int lxmgr_snapshot_scheduled(struct lxmgr_container *c, char ret_name[64], struct lxmgr_err *err);
+/* Destroy those made by schedule that lxmgr.snapshot.keep does not keep, and no others; fn (may be
+ * NULL) is told of each. LXMGR_WRONG_STATE: the key is not set. */
+int lxmgr_snapshot_expire(struct lxmgr_container *c, void (*fn)(const char *name, void *arg),
+			  void *arg, struct lxmgr_err *err);
+
+enum {
+	LXMGR_DIFF_TYPE = 1, /* a directory became a file, or the like */
+	LXMGR_DIFF_DATA = 2, /* bytes, the target of a link, a device's numbers */
+	LXMGR_DIFF_MODE = 4,
+	LXMGR_DIFF_OWNER = 8,
+	LXMGR_DIFF_XATTR = 16, /* access control lists and capabilities, too */
+};
+struct lxmgr_diff {
+	char change;	   /* '+', '-' or 'M' */
+	unsigned int what; /* LXMGR_DIFF_* of an 'M' */
+	const char *path;  /* inside, any bytes but NUL */
+};
+/* What is different in the snapshot `to` (NULL: the container as it is now, which may run) from
+ * what was in the snapshot `from`: fn is told of each path, a directory before what is in it, and
+ * ends it with anything but 0. */
+int lxmgr_snapshot_diff(struct lxmgr_container *c, const char *from, const char *to,
+			int (*fn)(const struct lxmgr_diff *d, void *arg), void *arg,
+			struct lxmgr_err *err);
+/* The snapshot as a container that never runs: for lxmgr_container_copy(). */
+int lxmgr_snapshot_open(struct lxmgr_container *c, const char *name, struct lxmgr_container **ret,
+			struct lxmgr_err *err);
 
 struct lxmgr_start_opts {
 	bool foreground; /* the caller stays the parent; returns when it stopped */
@@ -111,6 +342,7 @@ struct lxmgr_start_opts {
 	const char *pidfile;	    /* -p FILE: pid of the monitor */
 	const char *share[4];	    /* net, ipc, uts, pid: NAME, PID or path; NULL */
 	bool execute;		    /* argv runs under lxmgr-init (lxmgr-execute) */
+	int script_fd;		    /* stays open in argv's program; 0: none */
 	uid_t uid;		    /* execute -u, -g; (uid_t)-1: unset */
 	gid_t gid;
 	int *ret_status; /* foreground: wait status of init */
@@ -160,6 +392,13 @@ struct lxmgr_info_link {
 /* LXMGR_UNKNOWN stands where a number cannot be had. */
 #define LXMGR_UNKNOWN UINT64_MAX
 
+/* What the root takes on disk, and may take. */
+struct lxmgr_disk {
+	char backend[16];
+	uint64_t bytes, inodes;		/* LXMGR_UNKNOWN: cannot be had */
+	uint64_t max_bytes, max_inodes; /* LXMGR_UNKNOWN: no limit */
+};
+
 struct lxmgr_info {
 	enum lxmgr_state state;
 	pid_t init_pid, monitor_pid; /* 0: none */
@@ -181,6 +420,7 @@ struct lxmgr_info {
 	unsigned int health_failures; /* in a row */
 	uint64_t health_checked;      /* seconds since the epoch */
 	char health_result[64], health_output[256];
+	struct lxmgr_disk disk; /* with LXMGR_INFO_STORAGE, what is known at once */
 };
 enum {
 	LXMGR_INFO_ADDRS = 1,
@@ -226,14 +466,96 @@ struct lxmgr_attach_opts {
 	const char *arch; /* -a */
 	const char *selinux_context;
 	const char *pty_log;
-	bool no_pty; /* keep 0, 1, 2 as they are even on a terminal */
+	bool no_pty;   /* keep 0, 1, 2 as they are even on a terminal */
+	int script_fd; /* stays open in the command; 0: none */
 };
 /* Returns when the command ended; *ret_status is the tool's exit status (125, 126, 127 as
  * lxmgr(7) says, 128 + signal). */
 int lxmgr_container_attach(struct lxmgr_container *c, const struct lxmgr_attach_opts *opts,
 			   int *ret_status, struct lxmgr_err *err);
+struct lxmgr_script_opts {
+	int fd;			     /* the script is read from here */
+	const char *const *args;     /* NULL-terminated or NULL */
+	const char *const *set_vars; /* NAME=VALUE ... or NULL */
+	uid_t uid;		     /* (uid_t)-1: root */
+	gid_t gid;
+	void (*progress)(const char *text, int permille, void *arg);
+	void (*warn)(const char *text, void *arg);
+	void *arg;
+};
+/* Run a script of the host's: in the container that runs, or in one that is started for it alone.
+ * Its interpreter is the container's; the container can read it and not change it. *ret_status as
+ * for lxmgr_container_attach(). */
+int lxmgr_container_runscript(struct lxmgr_container *c, const struct lxmgr_script_opts *opts,
+			      int *ret_status, struct lxmgr_err *err);
 /* Connect fd 0/1 to tty `tty` (0: console, -1: the first free one) until escape + q. */
 int lxmgr_container_console(struct lxmgr_container *c, int tty, int escape, struct lxmgr_err *err);
+
+struct lxmgr_files_opts {
+	bool recursive; /* directories too, with what is in them */
+	bool archive;	/* keep times, modes, owners and extended attributes */
+	bool parents;	/* make the directories that dest lacks */
+	uid_t uid;	/* of what is made, (uid_t)-1: root, or the source's with archive */
+	gid_t gid;
+	mode_t mode;   /* of files, (mode_t)-1: as the source's, without set-id bits */
+	int cancel_fd; /* readable: give up (-ECANCELED); 0 or less: none */
+	void (*warn)(const char *text, void *arg); /* something was left out */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *arg;
+};
+/*
+ * Copy files and trees into the container or out of it, while it runs or is stopped. sources is
+ * NULL-terminated; dest is a directory that is there, or the new name of the one source. "-": push
+ * reads one file from descriptor 0, pull writes one to descriptor 1. Ids are the container's. Links
+ * are copied as links, but for a source that is one itself; devices, fifos and sockets are refused,
+ * in trees left out. A file is put in place when it is whole.
+ */
+int lxmgr_container_push(struct lxmgr_container *c, const char *const *sources, const char *dest,
+			 const struct lxmgr_files_opts *opts, struct lxmgr_err *err);
+int lxmgr_container_pull(struct lxmgr_container *c, const char *const *sources, const char *dest,
+			 const struct lxmgr_files_opts *opts, struct lxmgr_err *err);
+
+/* Mount the root of a stopped container for the host, nosuid and nodev, ids as on disk; it cannot
+ * be started until lxmgr_container_umount(). dir NULL: a directory below /run/lxmgr is made. *ret
+ * (may be NULL) is where it is. */
+int lxmgr_container_mount(struct lxmgr_container *c, const char *dir, bool read_only, char **ret,
+			  struct lxmgr_err *err);
+int lxmgr_container_umount(struct lxmgr_container *c, struct lxmgr_err *err);
+struct lxmgr_mount {
+	const char *name, *path, *dir;
+	bool read_only;
+	pid_t elsewhere; /* it is in the mount namespace of this process; 0: in ours */
+};
+/* fn with each that is mounted, of the containers in path (NULL: of all); non-zero ends it. */
+int lxmgr_mounts(const char *path, int (*fn)(const struct lxmgr_mount *m, void *arg), void *arg,
+		 struct lxmgr_err *err);
+
+int lxmgr_container_disk(struct lxmgr_container *c, struct lxmgr_disk *ret, struct lxmgr_err *err);
+/* Change the limit, also while it runs, and its config (lxmgr.limit.disk and .inodes): "20G",
+ * "+5G", "max"; NULL: as it is. Refused with LXMGR_REFUSED where the root takes more, and where
+ * nothing could limit it. progress may be NULL. */
+int lxmgr_container_disk_change(struct lxmgr_container *c, const char *bytes, const char *inodes,
+				void (*progress)(const char *text, int permille, void *arg),
+				void *arg, struct lxmgr_err *err);
+/* Give back to the host what the stopped container's root has freed; *ret_freed in bytes. */
+int lxmgr_container_disk_compact(struct lxmgr_container *c,
+				 void (*progress)(const char *text, int permille, void *arg),
+				 void *arg, uint64_t *ret_freed, struct lxmgr_err *err);
+
+/* A key of the config ("lxmgr.limit.memory") and its value; NULL: its default. */
+struct lxmgr_change {
+	const char *key, *value;
+};
+/* Told of each key that gets another value; both as the config has them, "" for the default. */
+typedef void lxmgr_set_fn(const char *key, const char *old, const char *value, void *arg);
+#define LXMGR_SET_DRY_RUN 1U /* all is checked and told, nothing changed */
+/*
+ * Change a container, at once where it runs, and its config. All is checked first; limits are read
+ * back from the kernel; if a part fails all is as before. LXMGR_WRONG_STATE: a key that cannot
+ * change while it runs. LXMGR_REFUSED: a limit that what is in use does not fit. fn may be NULL.
+ */
+int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *changes, size_t n,
+			unsigned int flags, lxmgr_set_fn *fn, void *arg, struct lxmgr_err *err);
 
 /* Read (value NULL: *ret) or write a control file of the running container's cgroup. */
 int lxmgr_container_cgroup(struct lxmgr_container *c, const char *file, const char *value,
@@ -292,6 +614,47 @@ int lxmgr_auto_run(const struct lxmgr_auto *list, size_t n, enum lxmgr_auto_acti
 /* Bring systemd's units of all containers of the default tree in line with their configs. Returns
  * how many were changed (0 also on a host without systemd). */
 int lxmgr_auto_sync(struct lxmgr_err *err);
+
+/* A fresh root in place of a stopped container's. Kept are its config (limits, addresses),
+ * snapshots, machine-id, the host keys of sshd, root's and the users' passwords and authorized
+ * keys. At one instant: what fails before leaves all as it was. */
+struct lxmgr_reinstall_opts {
+	const char *template_name;	  /* NULL: the recorded one */
+	const char *const *template_args; /* NULL or empty: those of the old image, if it is the
+					   * same template */
+	const char *backend;		  /* NULL: that of the old root */
+	bool keep_old;			  /* a copy of the old root under /old */
+	bool force;			  /* stop it first if it runs */
+	bool quiet, flush_cache;
+	int timeout_ms; /* of the template; 0: an hour */
+	void (*progress)(const char *text, int permille, void *arg);
+	void *progress_arg;
+	char **ret_json; /* {"changed": [path], "notices": [text]}, to be freed: the files of the
+			  * new root that were set, and what could not be kept; or NULL */
+};
+int lxmgr_container_reinstall(struct lxmgr_container *c, const struct lxmgr_reinstall_opts *opts,
+			      struct lxmgr_err *err);
+
+/* What a guest module writes into the guest's own files (lxmgr-setup(1)). NULL leaves a thing as it
+ * is. A list replaces what setup set before; one with nothing but "" takes it away. */
+struct lxmgr_setup_opts {
+	const char *hostname;
+	const char *interface;	      /* NULL: the first of the config */
+	const char *const *addresses; /* "A/P" or "dhcp"; NULL-terminated, as the others */
+	const char *const *routes;    /* "default=GATEWAY", "NETWORK/P=GATEWAY"; with addresses */
+	const char *const *nameservers;
+	const char *const *search; /* with nameservers */
+	const char *const *hosts;  /* "ADDRESS NAME..." */
+	const char *timezone, *locale;
+	const char *user; /* of password and keys; NULL: root */
+	const char *password;
+	const char *const *ssh_key_files; /* public keys, added to those that are there */
+};
+/* Set it, in a stopped or running container, or with opts NULL look. *ret_json: when set,
+ * {"family", "changed": [path], "apply": [[program, argument...]], "notices": [text]}, where apply
+ * is what a running guest is to be told; else what lxmgr-setup(1) says of --show. */
+int lxmgr_container_setup(struct lxmgr_container *c, const struct lxmgr_setup_opts *opts,
+			  char **ret_json, struct lxmgr_err *err);
 
 /* What this kernel and host can do. */
 struct lxmgr_check {

@@ -127,6 +127,10 @@ static void print_text(struct lxmgr_container *c, const struct lxmgr_info *f)
 			 f->image);
 		item("Storage:", buf);
 	}
+	if (all) {
+		size_item("Disk use:", f->disk.bytes);
+		size_item("Disk limit:", f->disk.max_bytes);
+	}
 	if (all || ips)
 		for (size_t i = 0; i < f->n_addrs; i++)
 			item("IP:", f->addrs[i].text);
@@ -199,6 +203,8 @@ static void print_json(struct lxmgr_container *c, const struct lxmgr_info *f)
 	json_object_set_new(o, "pids_limit", report_number(f->pids_limit));
 	json_object_set_new(o, "io_read", report_number(f->io_read));
 	json_object_set_new(o, "io_write", report_number(f->io_write));
+	json_object_set_new(o, "disk", report_number(f->disk.bytes));
+	json_object_set_new(o, "disk_limit", report_number(f->disk.max_bytes));
 	json_object_set_new(o, "waiting", json_boolean(f->waiting));
 	json_object_set_new(o, "health", health_json(f));
 	json_object_set_new(o, "addresses", report_addrs(f));

@@ -80,6 +80,16 @@ static void col_swap(const struct row *r, char *buf, size_t size)
 	col_size(r->info->swap, buf, size);
 }
 
+static void col_disk(const struct row *r, char *buf, size_t size)
+{
+	col_size(r->info->disk.bytes, buf, size);
+}
+
+static void col_disk_limit(const struct row *r, char *buf, size_t size)
+{
+	col_size(r->info->disk.max_bytes, buf, size);
+}
+
 static void col_autostart(const struct row *r, char *buf, size_t size)
 {
 	snprintf(buf, size, "%d", r->info->autostart);
@@ -134,6 +144,8 @@ static const struct column {
 	{ "PID", col_pid, 0 },
 	{ "RAM", col_ram, LXMGR_INFO_STATS },
 	{ "SWAP", col_swap, LXMGR_INFO_STATS },
+	{ "DISK", col_disk, LXMGR_INFO_STORAGE },
+	{ "DISKLIMIT", col_disk_limit, LXMGR_INFO_STORAGE },
 	{ "AUTOSTART", col_autostart, LXMGR_INFO_CONFIG },
 	{ "GROUPS", col_groups, LXMGR_INFO_CONFIG },
 	{ "INTERFACE", col_interfaces, LXMGR_INFO_ADDRS },
@@ -147,8 +159,8 @@ static const struct column *find_column(const char *name)
 	for (size_t i = 0; i < ARRAY_SIZE(columns); i++)
 		if (!strcasecmp(columns[i].name, name))
 			return &columns[i];
-	tool_usage_error("unknown column '%s': NAME STATE PID RAM SWAP AUTOSTART GROUPS INTERFACE "
-			 "IPV4 IPV6 UNPRIVILEGED",
+	tool_usage_error("unknown column '%s': NAME STATE PID RAM SWAP DISK DISKLIMIT AUTOSTART "
+			 "GROUPS INTERFACE IPV4 IPV6 UNPRIVILEGED",
 			 tool_text(name));
 }
 

@@ -41,6 +41,8 @@ static bool is_offered(const struct opt *o)
 {
 	if (o->value == &common.json)
 		return current->has_json;
+	if (o->value == &common.name && current->subcommands)
+		return false;
 	if (o->value == &common.name || o->value == &common.path)
 		return !current->no_name;
 	if (o->value == &common.rcfile && (current->no_name || current->no_rcfile))
@@ -180,7 +182,8 @@ static void set_option(const struct opt *o, const char *what, const char *value)
 {
 	switch (o->type) {
 	case OPT_FLAG:
-		*(bool *)o->value = true;
+	case OPT_OFF:
+		*(bool *)o->value = o->type == OPT_FLAG;
 		break;
 	case OPT_STRING:
 	case OPT_OPTIONAL:
@@ -197,7 +200,7 @@ static void set_option(const struct opt *o, const char *what, const char *value)
 
 static bool takes_value(const struct opt *o)
 {
-	return o->type != OPT_FLAG && o->type != OPT_OPTIONAL;
+	return o->type != OPT_FLAG && o->type != OPT_OFF && o->type != OPT_OPTIONAL;
 }
 
 static const struct opt *find_in(const struct opt *opts, size_t n, const char *name, size_t len,
@@ -231,7 +234,7 @@ static int parse_long(char **argv, int left)
 
 	if (!o)
 		tool_usage_error("unknown option '%s'", tool_text(argv[0]));
-	if (eq && o->type == OPT_FLAG)
+	if (eq && !takes_value(o) && o->type != OPT_OPTIONAL)
 		tool_usage_error("option '--%s' takes no value", o->name);
 	if (eq || !takes_value(o)) {
 		set_option(o, argv[0], eq ? eq + 1 : NULL);
@@ -306,31 +309,68 @@ static bool is_option(const char *arg)
 	return arg[0] == '-' && arg[1] && strcmp(arg, "--") != 0;
 }
 
-static bool wants_name(void)
+/* What is no option goes to the end, in its order: the index of the first of it. */
+static int parse_anywhere(int argc, char **argv)
 {
-	return !current->no_name && !common.name;
+	char **args = calloc((size_t)argc + 1, sizeof(*args));
+	int n = 0;
+
+	if (!args)
+		tool_no_memory();
+	for (int i = 1; i < argc;) {
+		if (is_option(argv[i])) {
+			i += argv[i][1] == '-' ? parse_long(argv + i, argc - i)
+					       : parse_short(argv + i, argc - i);
+			continue;
+		}
+		if (strcmp(argv[i], "--") != 0) {
+			args[n++] = argv[i++];
+			continue;
+		}
+		while (++i < argc)
+			args[n++] = argv[i];
+	}
+	memcpy(argv + argc - n, args, (size_t)n * sizeof(*args));
+	free(args);
+	return argc - n;
+}
+
+static const char *operand_name;
+
+/* Where the next argument that is no option goes; NULL: it is left for the tool. */
+static const char **next_operand(void)
+{
+	const char **second = current->second && !*current->second ? current->second : NULL;
+
+	if (current->no_name || common.name || operand_name || (second && current->name_is_second))
+		return second;
+	common.name_is_first = !current->name_is_second;
+	return &operand_name;
 }
 
 /* Options stand before and behind the name, not behind a command. The index of what is left. */
 static int parse_args(int argc, char **argv)
 {
+	const char **to;
 	int i = 1;
 
 	for (;;) {
 		while (i < argc && is_option(argv[i]))
 			i += argv[i][1] == '-' ? parse_long(argv + i, argc - i)
 					       : parse_short(argv + i, argc - i);
-		if (i == argc || !wants_name() || !strcmp(argv[i], "--"))
+		if (i == argc || !strcmp(argv[i], "--") || !(to = next_operand()))
 			break;
-		common.name = argv[i++];
-		common.name_is_first = true;
+		*to = argv[i++];
 	}
 	if (i < argc && !strcmp(argv[i], "--"))
 		i++;
-	if (i < argc && wants_name()) {
-		common.name = argv[i++];
-		common.name_is_first = true;
-	}
+	while (i < argc && (to = next_operand()))
+		*to = argv[i++];
+	if (operand_name && common.name)
+		tool_usage_error("two names of a container, '%s' and '%s'", tool_text(operand_name),
+				 tool_text(common.name));
+	if (operand_name)
+		common.name = operand_name;
 	return i;
 }
 
@@ -341,7 +381,7 @@ int tool_parse(const struct tool *t, int argc, char **argv)
 
 	current = t;
 	fill_std_fds();
-	i = parse_args(argc, argv);
+	i = t->subcommands ? parse_anywhere(argc, argv) : parse_args(argc, argv);
 	if (help) {
 		print_help();
 		exit(tool_exit(0));

@@ -17,6 +17,7 @@
 
 enum opt_type {
 	OPT_FLAG,     /* bool: set to true */
+	OPT_OFF,      /* bool: set to false, for the opposite of a flag */
 	OPT_STRING,   /* const char *: the value */
 	OPT_STRINGS,  /* struct strings: one more value */
 	OPT_NUMBER,   /* int: 0 or more */
@@ -46,9 +47,13 @@ struct tool {
 	size_t n_opts;
 	bool no_name; /* takes no container name */
 	bool name_optional;
-	bool no_rcfile; /* opens no container that a config could be given for */
-	bool any_user;	/* needs no root, or calls tool_need_root() where it does */
+	const char **second; /* takes the argument behind the name, if no option has set it; options
+			      * may follow that, too */
+	bool name_is_second; /* that one comes first */
+	bool no_rcfile;	     /* opens no container that a config could be given for */
+	bool any_user;	     /* needs no root, or calls tool_need_root() where it does */
 	bool has_json;
+	bool subcommands;	 /* the first argument is one, not a name; options stand anywhere */
 	void (*more_help)(void); /* prints what follows the options; may be NULL */
 };
 

@@ -20,7 +20,7 @@ ok 'create with backend dir' busybox d -B dir
 ok 'its root is a directory' test -x "$TREE/d/rootfs/bin/busybox"
 status 1 'two have machine-ids of their own' cmp -s "$TREE/d/rootfs/etc/machine-id" "$TREE/a/overlay/upper/etc/machine-id"
 ok 'create with a password' busybox p --password secret
-says '^root:\$y\$' 'it becomes a hash' cat "$TREE/p/overlay/upper/etc/shadow"
+says '^root:\$6\$' 'it becomes a hash' cat "$TREE/p/overlay/upper/etc/shadow"
 printf 'ssh-ed25519 AAAAC3 test\n' >"$TREE/.key"
 ok 'create with a key' busybox k --ssh-key "$TREE/.key"
 is '600' 'with the right mode' stat -c %a "$TREE/k/overlay/upper/root/.ssh/authorized_keys"
@@ -32,6 +32,18 @@ tmpl() {
 	printf '#!/bin/sh\nfor a; do case $a in --rootfs=*) r=${a#*=};; esac; done\n%s\n' "$1" >"$TREE/.tmpl"
 	chmod 755 "$TREE/.tmpl"
 }
+tmpl 'mkdir "$r/etc"; echo "root:*:19000:0:99999:7:::" >"$r/etc/shadow"; chown 0:42 "$r/etc/shadow"; chmod 600 "$r/etc/shadow"'
+ok 'a password into what only some may read' lx create -q -t "$TREE/.tmpl" -n f -B dir --password secret
+is '600 0:42' 'whose owner and mode stay' stat -c '%a %u:%g' "$TREE/f/rootfs/etc/shadow"
+says '^root:[$]6[$].*:19000:0:99999:7:::$' 'it has the hash, of the kind that any guest can check' cat "$TREE/f/rootfs/etc/shadow"
+lx destroy -q f
+tmpl "echo >$TREE/.ran; exit 3"
+mkdir "$TREE/.root"
+status 4 'a template and a directory that there is' lx create -t "$TREE/.tmpl" -n f --dir "$TREE/.root"
+printf 'lxc.rootfs.path = dir:%s\n' "$TREE/.root" >"$TREE/.conf"
+status 64 'a template and a root of the config' lx create -t "$TREE/.tmpl" -n f -f "$TREE/.conf"
+status 64 'a template and a root by -s' lx create -t "$TREE/.tmpl" -n f -s "lxmgr.rootfs.path=dir:$TREE/.root"
+ok 'the template has not run' test ! -e "$TREE/.ran"
 tmpl 'exit 3'
 says 'exit status 3' 'a failing template is told' lx create -t "$TREE/.tmpl" -n f
 tmpl 'rmdir "$r"; ln -s / "$r"'
@@ -65,4 +77,7 @@ says 'empty root directory' 'a template that makes nothing is refused' lx create
 says '^ .*--release SUITE' 'the help of a template' lx create -t debian --help
 says '^ .*--release SUITE' 'also behind the dashes' lx create -t debian -n none -- --help
 says 'does not exist' 'and neither made a container' lx info none
+says 'backend (overlay|dir) +works' 'doctor tells which backends work' lxmgr-doctor
+ok 'of each one, whether it does' bash -c '[ "$(lxmgr-doctor | grep -cE "backend (overlay|btrfs|dir|loop|lvm) +(works|not on this host: .)")" = 5 ]'
+says 'blocks of ids +[0-9]+ of [0-9]+' 'doctor tells how many blocks of ids are taken' lxmgr-doctor
 finish

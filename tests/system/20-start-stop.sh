@@ -28,8 +28,12 @@ ok 'stop -k' lx stop -k a
 ok 'restart of a stopped one' lx restart a
 ok 'restart of a running one' lx restart a
 before=$(pid)
+dir=$(run_dir a)
+exec {held}<"$dir"
 ok 'a reboot from inside' lx attach a -- reboot
 ok 'gives another init' eventually other_init
+ok 'its state was there all the time: nobody takes it for stopped meanwhile' test "/proc/$$/fd/$held" -ef "$dir"
+exec {held}<&-
 ok 'which runs' lx wait -s RUNNING -t 10 a
 ok 'stop -r reboots' lx stop -r -t 20 a
 ok 'freeze' lx freeze a
@@ -71,7 +75,8 @@ status 3 'a foreground start ends as the command' lx start -F a -- /bin/sh -c 'e
 is 'STOPPED' 'and is over' lx info -s -H a
 
 # A step that fails leaves nothing; the leak check at the end looks.
-for s in $(sed -n 's/^\t{ "\([a-z-]*\)", [a-z_]* },.*/\1/p' ../../src/lxmgr/container/acquire.c ../../src/lxmgr/container/child.c); do
+# shellcheck disable=SC2046 # words
+for s in $(places $(sed -n 's/^\t{ "\([a-z-]*\)", [a-z_]* },.*/\1/p' ../../src/lxmgr/container/acquire.c ../../src/lxmgr/container/child.c)); do
 	says "step '$s' made to fail" "failing at $s is told" env "LXMGR_FAIL_AT=$s" lxmgr-start -P "$TREE" a
 	is 'STOPPED' "and after $s it is stopped" lx info -s -H a
 done

@@ -28,7 +28,7 @@ borrow_usr
 guest out
 ok 'a container without the feature' lx start out
 says 'lxmgr.features = nesting' 'holds none, and says what it lacks' inside lxmgr-create -t busybox -n in
-is '' 'and nothing is left of it' inside 'ls -A /var/lib/lxmgr | grep -v -e "^[.]idmap.lock" -e "^idmap$"'
+is '' 'and nothing is left of it' inside 'ls -A /var/lib/lxmgr | grep -v -e "^[.][a-z]*[.]lock$" -e "^idmap$"'
 lx stop -k out
 
 lxmgr-config -P "$TREE" -n out lxmgr.features=nesting >/dev/null

@@ -172,12 +172,22 @@ restarted() {
 	[ -n "$p" ] && [ "$p" != "$old" ] && [ "$(state r)" = RUNNING ]
 }
 lx config -n r lxmgr.start.restart=on-failure
+printf '#!/bin/sh\n! rm %s/fail 2>/dev/null\n' "$TREE" >"$TREE/once"
+chmod 0755 "$TREE/once"
+lx config -n r "lxmgr.hook.pre-start=$TREE/once"
 lx start r
 old=$(pid r)
+dir=$(run_dir r)
+exec {held}<"$dir"
+: >"$TREE/fail"
 kill -9 "$old"
 ok 'it waits before it is started again' eventually bash -c "lxmgr-info -P $TREE --json r | jq -e .waiting"
 says '^Restart: ' 'which info tells' lx info r
-ok 'and is' eventually restarted
+status 4 'stop -r has nothing to ask then' lx stop -r r
+ok 'and it is, though the first time fails' eventually restarted
+ok 'which it did' test ! -e "$TREE/fail"
+ok 'nobody took it for stopped meanwhile' test "/proc/$$/fd/$held" -ef "$dir"
+exec {held}<&-
 old=$(pid r)
 lx attach r -- poweroff
 ok 'a halt from inside is no failure' lx wait -s STOPPED -t 30 r

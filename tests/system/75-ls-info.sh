@@ -33,7 +33,7 @@ is '0' 'usernsexec' lxmgr-usernsexec -- id -u
 status 3 'execute' lx execute b -- sh -c 'exit 3'
 status 1 'a full stdout is an error' bash -c "lxmgr-ls -P $TREE --json >/dev/full"
 for t in create start stop restart destroy execute attach console wait freeze unfreeze monitor ls \
-	info config doctor checkconfig unshare usernsexec cgroup device; do
+	info config doctor checkconfig unshare usernsexec cgroup device push pull mount umount runscript; do
 	ok "lxmgr-$t --help" "lxmgr-$t" --help
 	ok "lxmgr-$t has a manual page" test -s "/usr/local/share/man/man1/lxmgr-$t.1"
 done

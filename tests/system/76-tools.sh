@@ -18,6 +18,36 @@ status 64 'wait for no state does not wait' timeout 5 lxmgr-wait -P "$TREE" b -s
 status 1 'wait ends in time' timeout 5 lxmgr-wait -P "$TREE" b -s RUNNING -t 1
 ok 'the name behind --' lx wait -s STOPPED -- b
 
+# Completion, as installed.
+completion=$(command -v lxmgr)
+completion=${completion%/bin/*}/share/bash-completion/completions/lxmgr
+complete_it() { # complete_it WORD...: what is offered for the last one
+	bash -c '. "$0"; COMP_WORDS=("$@") COMP_CWORD=$(($# - 1)); _lxmgr; printf "%s\n" "${COMPREPLY[@]}" | sort' "$completion" "$@"
+}
+offers() { # offers WANT NAME WORD...
+	local want=$1 name=$2
+	shift 2
+	is "$want" "completion: $name" complete_it "$@"
+}
+if [ -e "$completion" ]; then
+	lx snapshot a -q one
+	lx snapshot a -q other
+	offers $'alpine\nbusybox\ncloud\ndebian\ndevuan\nkali\nlocal\nnone\noci\nubuntu' 'the templates that are installed' lxmgr create -t ''
+	offers 'debian' 'of lxmgr-reinstall too' lxmgr-reinstall --template deb
+	offers 'loop' 'storage backends' lxmgr-create -n x -B lo
+	offers $'btrfs\next4\nxfs' 'types of file systems' lxmgr-copy a x --fstype ''
+	offers $'one\nother' 'snapshots' lxmgr snapshot -P "$TREE" a -r o
+	offers $'one\nother' 'with -n' lxmgr-snapshot -P "$TREE" -n a --diff one o
+	offers $'a\nb' 'where no container is named, containers' lxmgr-snapshot -P "$TREE" -r one ''
+	offers $'a\nb' 'and for other tools' lxmgr-start -P "$TREE" ''
+	offers '' 'of a container that there is not, none' lxmgr-snapshot -P "$TREE" none -r ''
+	image=$(lxmgr-image --json show "$(sed -n 's/^base = //p' "$TREE/a/storage")" | jq -r '.names[0] // .digest[:12]')
+	offers "$image" 'images' lxmgr-create --image "$image"
+	lx snapshot a -q -d ALL
+else
+	skip completion "it is not installed ($completion)"
+fi
+
 status 64 'config takes one key' lxmgr-config -P "$TREE" -n b lxmgr.limit.pids=11 lxmgr.limit.swap=0
 status 64 'config --unset takes no value' lxmgr-config -P "$TREE" -n b --unset lxmgr.limit.pids=5
 status 64 'config --running changes nothing' lxmgr-config -P "$TREE" -n b --running lxmgr.limit.pids=5
@@ -33,6 +63,9 @@ status 6 'a container does' setpriv --reuid=65534 --regid=65534 --clear-groups \
 	lxmgr-config -n a lxmgr.group
 ok '--help needs no root' setpriv --reuid=65534 --regid=65534 --clear-groups lxmgr-start --help
 
+verbs=$(lxmgr --help | sed -n 's/^  \([a-z]*\) .*/\1/p' | sort)
+tools=$(cd "$(dirname "$(command -v lxmgr-ls)")" && printf '%s\n' lxmgr-* | sed 's/^lxmgr-//' | sort)
+is "$tools" 'each tool is a verb' echo "$verbs"
 status 1 'a closed stdout is an error' bash -c "lxmgr-ls -P $TREE >&-"
 status 1 'a full stdout is, of the list of verbs too' bash -c 'lxmgr --help >/dev/full'
 for fd in 0 1 2; do

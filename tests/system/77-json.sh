@@ -21,12 +21,23 @@ tools=''
 for t in "$(dirname "$(command -v lxmgr-ls)")"/lxmgr-*; do
 	"$t" --help 2>/dev/null | grep -q -- '--json' && tools="$tools ${t##*/lxmgr-}"
 done
-is ' autostart checkconfig config doctor info ls monitor' 'these offer it' echo "$tools"
+is ' autostart checkconfig config disk doctor export image info ls monitor mount reinstall setup snapshot' 'these offer it' echo "$tools"
+json 'reinstall' lx reinstall --json -t busybox b
+json 'mount, of none' lx mount --json
+mkdir "$TREE/.at \"ü\" {}"
+json 'mount' lx mount --json b "$TREE/.at \"ü\" {}"
+json 'mount, of one' lx mount --json
+ok 'umount' lx umount b
+ok 'export' lx export -q b --incremental "$TREE/.backups"
+json 'export, list' lx export --json --list "$TREE/.backups"
+is 'b' 'of whom' bash -c "lxmgr-export --json --list $TREE/.backups | jq -r '.[0].name'"
+rm -r "$TREE/.backups"
 for when in stopped running frozen; do
 	[ $when != running ] || lx start a
 	[ $when != frozen ] || lx freeze a
 	json "ls, $when" lx ls --json
 	json "info, $when" lx info --json a
+	json "disk, $when" lx disk --json a
 	json "info -S, $when" lx info --json -S a
 	json "info -c, $when" lx info --json -c lxmgr.description a
 	json "config, $when" lxmgr-config -P "$TREE" --json -n a lxmgr.group

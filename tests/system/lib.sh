@@ -74,6 +74,23 @@ lx() { # lx VERB ...: in the test's tree
 	"lxmgr-$verb" -P "$TREE" "$@"
 }
 
+at_root() { # at_root NAME COMMAND...: where the stopped container's root is mounted for the host
+	local name=$1 dir rc
+	shift
+	dir=$(lx mount "$name") || return 1
+	(cd "$dir" && "$@")
+	rc=$?
+	lx umount -q "$name" && return $rc
+}
+
+# What tests that were killed left in the list of directories is not there any more: no image could be deleted.
+forget_trees() {
+	local tree
+	while read -r tree; do
+		[ -d "$tree" ] || lxmgr-image -q prune --forget="$tree" >/dev/null 2>&1
+	done < <(cat "$VAR/lib/lxmgr/trees" 2>/dev/null)
+}
+
 # for_containers DIR: what of the host is mounted into a container needs the label for that.
 for_containers() {
 	! has_selinux || chcon -R system_u:object_r:lxmgr_file_t:s0 "$@"
@@ -82,6 +99,17 @@ for_containers() {
 has_systemd() { [ -d /run/systemd/system ]; }
 has_selinux() { [ -e /sys/fs/selinux/enforce ]; }
 is_enforcing() { has_selinux && [ "$(cat /sys/fs/selinux/enforce)" = 1 ]; }
+
+inside() { # inside NAME COMMAND: in the stopped container
+	local rc
+	lx start "$1" && lx attach "$1" -- sh -c "$2"
+	rc=$?
+	lx stop -k "$1"
+	return $rc
+}
+
+# CAP_SYS_RESOURCE: the kernel asks for it where a mounted ext4 grows.
+may_resize() { (((0x$(awk '/^CapEff/ { print $2 }' /proc/self/status) >> 24 & 1) == 1)); }
 
 # need PROGRAM...: without them the file is one visible SKIP.
 need() {
@@ -113,6 +141,7 @@ came_up() {
 	for _ in $(seq 300); do
 		state=$(lx attach "$1" -- systemctl is-system-running --wait 2>/dev/null </dev/null)
 		case $state in running | degraded) break ;; esac
+		lx info -q "$1" >/dev/null 2>&1 || break
 		sleep 1
 	done
 	echo "$state"
@@ -149,10 +178,30 @@ eventually() {
 	done
 }
 
+# run_dir NAME: where the state of a container of this tree stands while it runs.
+run_dir() { dirname "$(grep -lxF "path $TREE" "$RUN/$1"-*/state)"; }
+
+# hold FILE: somebody locks it, until let_go. waits_for PID FILE: that process has it open.
+hold() {
+	: >"$TREE/.held"
+	flock -o "$1" sh -c 'echo >>"$1/.holds"; while [ -e "$1/.held" ]; do sleep 0.1; done' sh "$TREE" &
+	HOLDER=$!
+	eventually test -s "$TREE/.holds"
+}
+let_go() {
+	rm -f "$TREE/.held" "$TREE/.holds"
+	wait "$HOLDER"
+}
+waits_for() { find "/proc/$1/fd" -lname "$2" | grep -q .; }
+
 links() { ip -o link 2>/dev/null | awk -F': ' '{ print $2 }' | grep -v '^lxmgrbr0' | sort; }
 
-# What the host holds, for the leak check. Zombies are their parent's to reap, and that is not us.
+# What the host holds, for the leak check. Zombies are their parent's to reap, and that is not us. With others
+# of its kind beside it (LXMGR_TEST_SHARD) a test looks for what is its own, and who began them for the rest.
 host_state() {
+	if [ -n "${LXMGR_TEST_SHARD:-}" ]; then all_state | grep -F "$TREE"; else all_state; fi
+}
+all_state() {
 	awk '{ print $5 }' /proc/self/mountinfo | sort
 	links
 	find /sys/fs/cgroup -mindepth 2 -type d \( -path '*/lxmgr/*' -o -path '*/lxmgr@*' -o -path '*/lxmgr-*.scope*' \) \
@@ -182,7 +231,7 @@ left_scopes() {
 finish() {
 	local name after end=$((SECONDS + 60))
 	for name in $(lx ls -1 2>/dev/null); do
-		lx destroy -q -f "$name" >/dev/null 2>&1
+		lx destroy -q -f -s "$name" >/dev/null 2>&1
 	done
 	# Links die with their namespace, and scopes when systemd looks, a moment after it.
 	while after=$(host_state) && [ "$after" != "$BEFORE" ] && [ "$SECONDS" -lt "$end" ]; do

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "container/health.h"
+#include "container/schedule.h"
 #include "container/units.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -124,6 +125,42 @@ static void test_units(void **state)
 	config_free(&cfg);
 }
 
+static void test_snapshot_timer(void **state)
+{
+	struct unit_texts t;
+
+	read_config("lxmgr.snapshot.keep = 7d");
+	assert_int_equal(unit_texts_make("web", &cfg, &t), 0);
+	assert_null(t.snapshots);
+	unit_texts_free(&t);
+	config_free(&cfg);
+
+	/* Neither enabled nor in need of anything else of systemd. */
+	read_config("lxmgr.snapshot.schedule = daily");
+	assert_int_equal(unit_texts_make("web", &cfg, &t), 0);
+	assert_null(t.service);
+	assert_false(t.enabled);
+	has(t.snapshots, "\n[Timer]\nOnCalendar=\nOnCalendar=daily\n");
+	has(t.snapshots, "\nRandomizedDelaySec=3600\n");
+	unit_texts_free(&t);
+	config_free(&cfg);
+
+	/* An expression means just what it says. */
+	read_config("lxmgr.snapshot.schedule = Mon..Fri *-*-* 02:30:00");
+	assert_int_equal(unit_texts_make("web", &cfg, &t), 0);
+	has(t.snapshots, "\nOnCalendar=Mon..Fri *-*-* 02:30:00\n");
+	lacks(t.snapshots, "RandomizedDelaySec");
+	unit_texts_free(&t);
+	config_free(&cfg);
+
+	assert_true(schedule_is_valid("*:0/15"));
+	assert_false(schedule_is_valid(""));
+	assert_false(schedule_is_valid("-daily"));
+	assert_false(schedule_is_valid("daily\nExecStart=x"));
+	assert_false(schedule_is_valid("daily %n"));
+	assert_false(schedule_is_valid("$(x)"));
+}
+
 static void test_health(void **state)
 {
 	struct health h;
@@ -148,9 +185,9 @@ static void test_health(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_levels), cmocka_unit_test(test_bad_levels),
-		cmocka_unit_test(test_groups), cmocka_unit_test(test_units),
-		cmocka_unit_test(test_health),
+		cmocka_unit_test(test_levels),	       cmocka_unit_test(test_bad_levels),
+		cmocka_unit_test(test_groups),	       cmocka_unit_test(test_units),
+		cmocka_unit_test(test_snapshot_timer), cmocka_unit_test(test_health),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -91,6 +91,12 @@ static void test_lock(void **state)
 	assert_int_equal(holder, getpid());
 }
 
+static int prepare_fails(void *data)
+{
+	errno = *(int *)data;
+	return -1;
+}
+
 static void test_run(void **state)
 {
 	const char *echo[] = { "sh", "-c", "echo out; exit 3", NULL };
@@ -98,7 +104,7 @@ static void test_run(void **state)
 	const char *missing[] = { "/nosuch", NULL };
 	struct run_opts o = RUN_OPTS_INIT;
 	cleanup_free char *out = NULL;
-	int r;
+	int r, code = ENOSPC;
 
 	o.capture = 100;
 	r = run_program(echo, &o, &out);
@@ -107,6 +113,11 @@ static void test_run(void **state)
 	o.timeout_ms = 50;
 	assert_int_equal(run_program(sleepy, &o, NULL), -ETIMEDOUT);
 	assert_int_equal(run_program(missing, &o, NULL), -ENOENT);
+	o.prepare = prepare_fails;
+	o.data = &code;
+	assert_int_equal(run_program(echo, &o, NULL), -ENOSPC);
+	code = 0;
+	assert_int_equal(run_program(echo, &o, NULL), -ECANCELED);
 }
 
 static void test_escape(void **state)

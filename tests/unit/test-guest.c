@@ -243,7 +243,8 @@ static void test_services(void **state)
 		     "DNS=192.0.2.1\nDNS=2001:db8::1\n");
 	has(IFACES, "\nauto eth0\niface eth0 inet manual\n\tup ip link set eth0 up\n"
 		    "\tup ip addr replace 10.64.0.2/20 dev eth0\n"
-		    "\tup ip -6 addr replace fd00::2/64 dev eth0 nodad\n"
+		    "\tup ip -6 addr replace fd00::2/64 dev eth0 nodad 2>/dev/null || "
+		    "ip -6 addr replace fd00::2/64 dev eth0\n"
 		    "\tup ip route replace default via 10.64.0.1 dev eth0\n"
 		    "\tup ip -6 route replace default via fd00::1 dev eth0\n");
 	has_not(IFACES, "dns-nameservers");
@@ -339,6 +340,57 @@ static void test_kept_files(void **state)
 	write_guest();
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		has_not(files[i], "old");
+}
+
+/* /etc/network/interfaces as distributions ship it would lose what the host set. */
+static void test_default_interfaces(void **state)
+{
+	static const char *const defaults[] = {
+		"auto lo\niface lo inet loopback\n\nauto eth0\niface eth0 inet dhcp\nhostname "
+		"$(hostname)\n",
+		"auto lo eth0\niface lo inet loopback\niface eth0 inet manual\n",
+		"# x\nallow-hotplug eth0\niface eth0 inet dhcp\niface eth0 inet6 auto\nsource x/*",
+		"\n\n",
+	};
+	static const char *const own[] = {
+		"auto lo\niface lo inet loopback\nsource /etc/network/interfaces.d/*\n",
+		"iface eth0 inet dhcp\n\tup /bin/true\n",
+		"iface eth0 inet static\n",
+		"iface eth0 inet dhcp extra\n",
+		"iface eth0 inet dhcp \\\n\n",
+		"iface eth00 inet dhcp\n",
+		"iface eth0 inet dhcp\nauto eth0 eth1\n",
+		"iface eth0 inet dhcp\niface eth1 inet dhcp\n",
+		"iface eth0 ipx dhcp\n",
+		"iface lo inet dhcp\niface eth0 inet dhcp\n",
+		"iface\n",
+	};
+
+	bridged(&nets[0]);
+	give("etc/network", NULL);
+	write_guest();
+	has(IFACES, MARKER);
+	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++) {
+		give(IFACES, defaults[i]);
+		write_guest();
+		has(IFACES, "\tup ip addr replace 10.64.0.2/20 dev eth0\n");
+		has_not(IFACES, "dhcp");
+	}
+	for (size_t i = 0; i < ARRAY_SIZE(own); i++) {
+		give(IFACES, own[i]);
+		write_guest();
+		assert_string_equal(text_of(IFACES), own[i]);
+	}
+	/* What it includes is the guest's own, and stays included. */
+	give(IFACES, defaults[2]);
+	write_guest();
+	write_guest();
+	has(IFACES, "eth0\nsource x/*\n");
+	/* What is not the host's to set: DHCP is right. */
+	nets[0].n_addr = 0;
+	give(IFACES, defaults[0]);
+	write_guest();
+	assert_string_equal(text_of(IFACES), defaults[0]);
 }
 
 /* resolv.conf as a link: left where its service is there, else it would lead nowhere. */
@@ -575,6 +627,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(test_own_interface, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_given_back, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_kept_files, setup, teardown),
+		cmocka_unit_test_setup_teardown(test_default_interfaces, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resolv_link, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resolved, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_resolv_nm, setup, teardown),

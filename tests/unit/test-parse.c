@@ -79,6 +79,14 @@ static void test_integers(void **state)
 
 static void test_names(void **state)
 {
+	static const struct {
+		const char *name, *host;
+	} names[] = {
+		{ "web", "web" },   { "web_2", "web-2" }, { "a_", "a" },     { "a-", "a" },
+		{ "a..b", "a.b" },  { "a_.b", "a.b" },	  { "a._b", "a.b" }, { "a.-.b", "a.b" },
+		{ "a--b", "a--b" }, { "1._", "1" },	  { "a-_..", "a" },
+	};
+
 	char long_name[65];
 
 	memset(long_name, 'a', 64);
@@ -103,6 +111,12 @@ static void test_names(void **state)
 	assert_false(hostname_is_valid("-web"));
 	assert_false(hostname_is_valid("web-"));
 	assert_false(hostname_is_valid("we_b"));
+	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
+		char host[HOSTNAME_SIZE];
+
+		assert_string_equal(hostname_from_name(names[i].name, host), names[i].host);
+		assert_true(hostname_is_valid(host));
+	}
 }
 
 int main(void)

@@ -39,34 +39,20 @@ static int record(struct start *s, int r, struct lxmgr_err *err)
 
 static int step_state(struct start *s, struct lxmgr_err *err)
 {
-	char id[37];
-	int r;
+	int r = 0;
 
 	s->run_fd = container_run_dir(s->c, true, err);
 	if (s->run_fd < 0)
 		return s->run_fd;
-	s->state_fd = state_create(s->run_fd, err);
+	s->state_fd = state_create(s->c, s->run_fd, err);
 	if (s->state_fd < 0)
 		return s->state_fd;
-	r = boot_id(id);
-	if (r == 0)
-		r = state_add(s->state_fd, "boot %s", id);
-	if (r == 0)
-		r = state_add(s->state_fd, "monitor %d %llu", getpid(),
-			      (unsigned long long)proc_start_time(getpid()));
-	if (r == 0)
-		r = state_add(s->state_fd, "name %s", s->c->name);
-	/* A line cannot hold every path; lxmgr-autostart --all-trees does not see those then. */
-	if (r == 0 && !strchr(s->c->path, '\n'))
-		r = state_add(s->state_fd, "path %s", s->c->path);
-	if (r == 0 && !s->plan.map.n_uid)
+	if (!s->plan.map.n_uid)
 		r = state_add(s->state_fd, "flag privileged");
 	if (r == 0 && s->service)
 		r = state_add(s->state_fd, "flag unit");
 	if (r == 0)
 		r = state_add_idmap(s->state_fd, &s->plan.map);
-	if (r == 0)
-		r = state_add(s->state_fd, "state STARTING");
 	return record(s, r, err);
 }
 

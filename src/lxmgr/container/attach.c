@@ -19,6 +19,8 @@
 
 #include "container/attach.h"
 #include "container/control.h"
+#include "container/inside.h"
+#include "container/pause.h"
 #include "kernel/caps.h"
 #include "kernel/death.h"
 #include "kernel/sys.h"
@@ -69,7 +71,7 @@ static int open_target(struct attach *a, struct lxmgr_err *err)
 		if (r < 0)
 			return r;
 		a->has_cgroup = true;
-		if (cgroup_is_frozen(&a->cg) > 0)
+		if (cgroup_is_frozen(&a->cg) > 0 && pause_clean(c, &a->cg) < 0)
 			return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 					  "container '%s' is frozen; unfreeze it first", c->name);
 		if (!a->o->elevated_cgroup)
@@ -194,29 +196,6 @@ static void proxy(struct attach *a)
 		tty_restore(STDIN_FILENO, &saved);
 }
 
-static int clone_in_group(struct attach *a, struct clone_args *args)
-{
-	int pid = -EBUSY;
-
-	/* An init that comes up hands on controllers: its group may have become one that holds no
-	 * processes since we looked. */
-	for (int tries = 0; pid == -EBUSY && tries < 4; tries++) {
-		if (tries) {
-			fd_close(&a->cg.into_fd);
-			if (cgroup_open_attach(&a->cg, NULL) < 0)
-				break;
-		}
-		if (a->has_cgroup && a->cg.into_fd >= 0) {
-			args->flags |= CLONE_INTO_CGROUP;
-			args->cgroup = (uint64_t)a->cg.into_fd;
-		}
-		pid = sys_clone3(args);
-		if (!(args->flags & CLONE_INTO_CGROUP))
-			break;
-	}
-	return pid;
-}
-
 /* The child is born in the pid namespace, which a process cannot enter itself, and in the cgroup.
  */
 static int spawn(struct attach *a, struct lxmgr_err *err)
@@ -235,7 +214,7 @@ static int spawn(struct attach *a, struct lxmgr_err *err)
 		if (r < 0)
 			return err_set(err, r, "join the pid namespace of '%s'", a->c->name);
 	}
-	pid = clone_in_group(a, &args);
+	pid = inside_clone(a->has_cgroup ? &a->cg : NULL, &args);
 	if (pid == 0)
 		attach_child(a);
 	/* Only children shall be there: the caller may fork on. */

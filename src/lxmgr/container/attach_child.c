@@ -194,6 +194,7 @@ __attribute__((noreturn)) static void command(const struct attach *a)
 		.lsm = attach_lsm(a),
 		.lsm_name = a->state.lsm_name,
 		.report_fd = a->child_sock,
+		.keep_fd = o->script_fd,
 		.stdio = { STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO },
 		.new_keyring = cfg->keyring_session,
 		.new_session = a->want_pty,

@@ -184,6 +184,7 @@ static int child_exec(struct start *s, struct lxmgr_err *err)
 		.argv = (const char *const *)s->plan.argv.v,
 		.envp = (const char *const *)s->plan.env.v,
 		.exec_fd = s->init_fd,
+		.keep_fd = s->opts ? s->opts->script_fd : 0,
 		.cwd = cfg->init_cwd,
 		.uid = cfg->init_uid,
 		.gid = cfg->init_gid,

@@ -24,6 +24,7 @@ void config_init(struct config *c)
 	c->storage.managed = true;
 	c->cgroup.memory = c->cgroup.swap = c->cgroup.cpus_milli = LIMIT_UNSET;
 	c->cgroup.cpu_weight = c->cgroup.pids = LIMIT_UNSET;
+	c->limit_disk = c->limit_inodes = LIMIT_UNSET;
 	c->stop_timeout_ms = 60000;
 	c->health_interval_ms = 30000;
 	c->health_timeout_ms = 10000;

@@ -118,6 +118,7 @@ struct config {
 
 	/* cgroup, devices, limits */
 	struct cgroup_spec cgroup;
+	uint64_t limit_disk, limit_inodes; /* LIMIT_UNSET, LIMIT_MAX, or bytes and a number */
 
 	/* privileges */
 	struct strlist cap_drop, cap_keep; /* names as given; cap_keep "none" keeps nothing */
@@ -166,6 +167,7 @@ struct config {
 	char *template_name; /* lxmgr.template, informational */
 	struct strlist nameservers;
 	bool checkpoint;
+	char *snapshot_schedule, *snapshot_keep; /* NULL: none by the clock; all are kept */
 	/* What `include` brought in is not saved again: see config_lines below. */
 	struct config_lines *lines;
 };

@@ -13,6 +13,8 @@
 #include "util/err.h"
 #include "util/file.h"
 
+#define CONSOLE_BUFFER_MAX (16ULL << 20)
+
 /* Say where the key that is to blame was set. */
 static int blame(const struct config *c, const char *key, int r, struct lxmgr_err *err)
 {
@@ -216,6 +218,21 @@ static int add_fstab(struct config *c, struct lxmgr_err *err)
 	return 0;
 }
 
+/* They would write to one layer. */
+static int check_deltas(const struct config *c, struct lxmgr_err *err)
+{
+	for (size_t i = 0; i < c->n_mounts; i++)
+		for (size_t j = 0; j < i && c->mounts[i].delta; j++)
+			if (c->mounts[j].delta && str_eq(c->mounts[i].target, c->mounts[j].target))
+				return blame(c, "mount.entry",
+					     err_msg(err, -EINVAL,
+						     "two entries with a delta have the target "
+						     "'%s'",
+						     c->mounts[i].target),
+					     err);
+	return 0;
+}
+
 int config_check(struct config *c, const char *name, struct lxmgr_err *err)
 {
 	int r = check_caps(c, err);
@@ -230,6 +247,8 @@ int config_check(struct config *c, const char *name, struct lxmgr_err *err)
 		r = check_health(c, err);
 	if (r == 0)
 		r = check_nets(c, err);
+	/* LXC's meaning of a map without idmap=container. */
+	c->storage.ids_shifted = c->idmap_policy == IDMAP_EXPLICIT && !c->storage.idmap_container;
 	if (r == 0 && c->idmap_policy == IDMAP_EXPLICIT) {
 		r = idmap_check(&c->idmap, err);
 		if (r < 0)
@@ -237,6 +256,8 @@ int config_check(struct config *c, const char *name, struct lxmgr_err *err)
 	}
 	if (r == 0 && c->mount_fstab)
 		r = add_fstab(c, err);
+	if (r == 0)
+		r = check_deltas(c, err);
 	if (r == 0 && c->config_version != 1) {
 		r = err_msg(err, -EPROTO, "version %u of the format is newer than this lxmgr knows",
 			    c->config_version);
@@ -245,6 +266,11 @@ int config_check(struct config *c, const char *name, struct lxmgr_err *err)
 	if (r == 0 && c->tty_max > 64) {
 		r = err_msg(err, -ERANGE, "at most 64 terminals can be had");
 		return blame(c, "tty.max", r, err);
+	}
+	/* The host's memory, which no limit of the container counts. */
+	if (r == 0 && c->console_buffer_size > CONSOLE_BUFFER_MAX) {
+		r = err_msg(err, -ERANGE, "at most 16M of the console's output can be kept");
+		return blame(c, "console.buffer.size", r, err);
 	}
 	c->storage.checkpoint = c->checkpoint;
 	c->lsm.apparmor_nesting |= features_nesting(c);

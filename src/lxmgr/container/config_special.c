@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "container/config_value.h"
+#include "storage/storage.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/parse.h"
@@ -536,16 +537,28 @@ const struct value_type value_time_boot = { "time", set_time_boot, clear_time, p
 const struct value_type value_time_monotonic = { "time", set_time_monotonic, clear_time, print_time,
 						 false };
 
+static int known_backend(char *name, struct lxmgr_err *err)
+{
+	const struct storage_spec spec = { .backend = name };
+	struct storage st;
+	int r = storage_open(&st, -EBADF, &spec, err);
+
+	storage_close(&st);
+	return r;
+}
+
 /* The prefix decides the backend; which there are is storage's business. */
 static int set_rootfs(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
 	struct storage_spec *s = &v->c->storage;
 	const char *colon = strchr(value, ':');
 	char *path, *backend = NULL;
+	int r;
 
 	if (*value != '/' && (!colon || strchr(value, '/') < colon))
 		return err_msg(err, -EINVAL,
-			       "'%s' is neither an absolute path nor TYPE:PATH (dir:, overlay:)",
+			       "'%s' is neither an absolute path nor TYPE:PATH (dir:, "
+			       "overlay:, loop:, btrfs:, lvm:)",
 			       value);
 	if (*value != '/') {
 		backend = strndup(value, (size_t)(colon - value));
@@ -557,6 +570,12 @@ static int set_rootfs(const struct value_ctx *v, const char *value, struct lxmgr
 		free(path);
 		free(backend);
 		return err_set(err, -ENOMEM, "config");
+	}
+	r = backend ? known_backend(backend, err) : 0;
+	if (r < 0) {
+		free(path);
+		free(backend);
+		return r;
 	}
 	free(s->path);
 	free(s->backend);

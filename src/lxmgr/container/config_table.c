@@ -68,6 +68,8 @@ const struct config_key config_keys[] = {
 	{ "limit.cpus", &value_cpus, C(cgroup.cpus_milli), "CPU time, in CPUs", NULL, KEY_OURS },
 	{ "limit.cpu.weight", &value_weight, C(cgroup.cpu_weight), "share of contended CPU time", NULL, KEY_OURS },
 	{ "limit.pids", &value_limit_pids, C(cgroup.pids), "number of processes and threads", NULL, KEY_OURS },
+	{ "limit.disk", &value_limit_disk, C(limit_disk), "what the root may take on disk", NULL, KEY_OURS },
+	{ "limit.inodes", &value_limit_count, C(limit_inodes), "number of files, directories and links in the root", NULL, KEY_OURS },
 	{ "cgroup.dir", &value_string, C(cgroup.dir), "cgroup of the container" },
 	{ "cgroup.dir.container", &value_string, C(cgroup.dir_container), "cgroup that carries the limits" },
 	{ "cgroup.dir.container.inner", &value_string, C(cgroup.dir_inner), "cgroup that the container owns" },
@@ -164,6 +166,8 @@ const struct config_key config_keys[] = {
 	{ "description", &value_string, C(description), "free text", NULL, KEY_OURS },
 	{ "template", &value_string, C(template_name), "template it was made from", NULL, KEY_OURS },
 	{ "nameserver", &value_words, C(nameservers), "resolvers written into the guest", NULL, KEY_OURS },
+	{ "snapshot.schedule", &value_schedule, C(snapshot_schedule), "when snapshots are made by themselves", NULL, KEY_OURS },
+	{ "snapshot.keep", &value_keep, C(snapshot_keep), "how many of those are kept", NULL, KEY_OURS },
 	{ "checkpoint", &value_bool, C(checkpoint), "keep it ready for checkpoints", NULL, KEY_OURS },
 };
 /* clang-format on */

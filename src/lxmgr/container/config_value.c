@@ -9,9 +9,11 @@
 
 #include "container/config_value.h"
 #include "container/features.h"
+#include "container/schedule.h"
 #include "kernel/apparmor.h"
 #include "util/cleanup.h"
 #include "util/err.h"
+#include "util/keep.h"
 #include "util/log.h"
 #include "util/parse.h"
 
@@ -98,6 +100,34 @@ static int set_arch(const struct value_ctx *v, const char *value, struct lxmgr_e
 }
 
 const struct value_type value_arch = { "architecture", set_arch, clear_string, print_string,
+				       false };
+
+static int set_schedule(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	if (!schedule_is_valid(value))
+		return err_msg(err, -EINVAL,
+			       "'%s' is neither hourly, daily, weekly, monthly nor an OnCalendar "
+			       "expression of systemd.time(7)",
+			       value);
+	return set_string(v, value, err);
+}
+
+const struct value_type value_schedule = { "schedule", set_schedule, clear_string, print_string,
+					   false };
+
+static int set_keep(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	struct keep k;
+
+	if (keep_parse(value, &k) < 0)
+		return err_msg(err, -EINVAL,
+			       "'%s' does not say what is kept: 7d,4w,6m and the like, of h d w m "
+			       "y, 1 to 10000 each",
+			       value);
+	return set_string(v, value, err);
+}
+
+const struct value_type value_keep = { "counts per period", set_keep, clear_string, print_string,
 				       false };
 
 static int set_bool(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
@@ -210,6 +240,40 @@ static void print_limit(const struct value_ctx *v, struct strbuf *out)
 
 const struct value_type value_limit_size = { "size or max", set_limit_size, NULL, print_limit,
 					     false };
+
+/* 0 would be a limit that nothing fits into, and is what no limit is below. */
+static int set_limit_disk(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	uint64_t *f = v->field;
+	int r = set_limit_size(v, value, err);
+
+	if (r < 0 || *f)
+		return r;
+	*f = LIMIT_UNSET;
+	return err_msg(err, -ERANGE, "'%s' is no limit; max is none at all", value);
+}
+
+const struct value_type value_limit_disk = { "size or max", set_limit_disk, NULL, print_limit,
+					     false };
+
+static int set_limit_count(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	uint64_t *f = v->field;
+	int r = str_eq(value, "max") ? 0 : parse_size(value, f);
+
+	if (str_eq(value, "max"))
+		*f = LIMIT_MAX;
+	else if (r == 0 && (!*f || *f >= INT64_MAX))
+		r = -ERANGE;
+	if (r < 0) {
+		*f = LIMIT_UNSET;
+		err_msg(err, r, "'%s' is no number from 1 on, also with K, M, G, or max", value);
+	}
+	return r;
+}
+
+const struct value_type value_limit_count = { "number or max", set_limit_count, NULL, print_limit,
+					      false };
 
 static int set_limit_pids(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {

@@ -167,26 +167,85 @@ int container_load_running_config(struct lxmgr_container *c, struct lxmgr_err *e
 	return load_from(c, run, "config", display, err);
 }
 
-int container_lock(struct lxmgr_container *c, int timeout_ms, struct lxmgr_err *err)
+static int load_again(struct lxmgr_container *c, struct lxmgr_err *err)
 {
-	pid_t holder = 0;
-	cleanup_fd int run = -EBADF;
-	int r;
+	if (!c->config_loaded || c->rcfile)
+		return 0;
+	config_free(&c->config);
+	c->config_loaded = false;
+	c->reloaded = true;
+	return container_load_config(c, err);
+}
 
-	if (c->dir_fd >= 0) {
-		r = lock_at(c->dir_fd, "lock", true, timeout_ms, &holder);
-	} else {
-		/* A container without a directory: its run directory is all it has. */
-		run = container_run_dir(c, true, err);
-		if (run < 0)
-			return run;
-		r = lock_at(run, "lock", true, timeout_ms, &holder);
+/* While the lock was waited for, another directory may have got the name, by lxmgr-reinstall or
+ * renames: 1, it is open now. Or none has it any more: what is locked is somebody else's then. */
+static int follow(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	cleanup_fd int old = c->dir_fd;
+	struct stat a, b;
+	int r = open_dir(c, err);
+
+	if (r < 0) {
+		fd_close(&c->dir_fd);
+		c->dir_fd = take_fd(&old);
+		return r == -ENOENT
+			       ? err_status(err, STATUS_NO_CONTAINER, r,
+					    "container '%s' was renamed or destroyed meanwhile",
+					    c->name)
+			       : r;
 	}
+	if (fstat(c->dir_fd, &a) < 0 || fstat(old, &b) < 0)
+		return err_set(err, -errno, "stat '%s'", c->name);
+	return a.st_dev != b.st_dev || a.st_ino != b.st_ino;
+}
+
+static int refuse_lock(const struct lxmgr_container *c, int r, pid_t holder, int timeout_ms,
+		       struct lxmgr_err *err)
+{
 	if (r == -EWOULDBLOCK)
 		return err_status(err, STATUS_LOCKED, r,
 				  "container '%s' is locked by process %d; gave up after %d s",
 				  c->name, holder, timeout_ms / 1000);
-	return r < 0 ? err_set(err, r, "lock container '%s'", c->name) : r;
+	return err_set(err, r, "lock container '%s'", c->name);
+}
+
+/* A container without a directory: its run directory is all it has. */
+static int lock_run_dir(struct lxmgr_container *c, int timeout_ms, struct lxmgr_err *err)
+{
+	cleanup_fd int run = container_run_dir(c, true, err);
+	pid_t holder = 0;
+	int r;
+
+	if (run < 0)
+		return run;
+	r = lock_at(run, "lock", true, timeout_ms, &holder);
+	return r < 0 ? refuse_lock(c, r, holder, timeout_ms, err) : r;
+}
+
+int container_lock(struct lxmgr_container *c, int timeout_ms, struct lxmgr_err *err)
+{
+	bool moved = false;
+
+	c->reloaded = false;
+	if (c->dir_fd < 0)
+		return lock_run_dir(c, timeout_ms, err);
+	for (;;) {
+		pid_t holder = 0;
+		cleanup_fd int lock = lock_at(c->dir_fd, "lock", true, timeout_ms, &holder);
+		int r;
+
+		/* -ENOENT: it was removed. */
+		if (lock < 0 && lock != -ENOENT)
+			return refuse_lock(c, lock, holder, timeout_ms, err);
+		r = follow(c, err);
+		moved |= r > 0;
+		if (r == 0 && lock < 0)
+			return refuse_lock(c, lock, 0, 0, err);
+		if (r == 0 && moved)
+			r = load_again(c, err);
+		if (r <= 0)
+			return r < 0 ? r : take_fd(&lock);
+	}
 }
 
 int container_run_dir(const struct lxmgr_container *c, bool make, struct lxmgr_err *err)

@@ -21,6 +21,7 @@ struct lxmgr_container {
 	char *rcfile;
 	int dir_fd; /* path/NAME, O_PATH */
 	bool config_loaded;
+	bool reloaded;	      /* by the last container_lock(), from another directory */
 	struct config config; /* valid if config_loaded */
 };
 
@@ -30,9 +31,15 @@ struct lxmgr_container {
 
 /* Read and check the config once; later calls return at once. */
 int container_load_config(struct lxmgr_container *c, struct lxmgr_err *err);
-/* Take the container's lock (path/NAME/lock is 0600; see util/file.h:lock_at); an fd. */
+/* Take the container's lock (path/NAME/lock is 0600; see util/file.h:lock_at); an fd. If another
+ * directory has the name by then that one is c's, and its config is read where the old one's was;
+ * STATUS_NO_CONTAINER if none has. */
 #define CONTAINER_LOCK_TIMEOUT_MS 30000
 int container_lock(struct lxmgr_container *c, int timeout_ms, struct lxmgr_err *err);
+/* Under the lock: set a key of the config file, or take it away (NULL). The whole is checked as it
+ * would be read, then the file replaced. */
+int container_edit_config(struct lxmgr_container *c, const char *key, const char *value,
+			  struct lxmgr_err *err);
 /* RUNDIR/TAG, made 0700 if `make`; an O_PATH fd. */
 int container_run_dir(const struct lxmgr_container *c, bool make, struct lxmgr_err *err);
 
@@ -41,6 +48,7 @@ int container_run_dir(const struct lxmgr_container *c, bool make, struct lxmgr_e
  * so that teardown after a crash at any instant knows what exists. The last line of a key wins;
  * `net` lines add up.
  */
+#define STATE_NEW ".state.new" /* for a moment, while one takes the place of another */
 struct state {
 	enum lxmgr_state state;
 	pid_t monitor_pid, init_pid;
@@ -72,8 +80,10 @@ int state_read(const struct lxmgr_container *c, struct state *ret, bool *ret_sta
 	       struct lxmgr_err *err);
 /* Only parse the state file of the run directory base/tag: nothing is checked. -ENOENT. */
 int state_peek(int base, const char *tag, struct state *ret);
-/* Begin a new state file in run_fd (RUNDIR/TAG); an O_APPEND fd. */
-int state_create(int run_fd, struct lxmgr_err *err);
+/* Begin the state file of c in run_fd (RUNDIR/TAG), STARTING, with this process as its monitor, in
+ * place of the one that is there: at no instant there is none, or one that seems to be stale. An
+ * O_APPEND fd. */
+int state_create(const struct lxmgr_container *c, int run_fd, struct lxmgr_err *err);
 /* Append one line (without its newline) with a single write(). */
 int state_add(int state_fd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 int state_add_idmap(int state_fd, const struct idmap *map);

@@ -56,7 +56,9 @@ static const struct {
 	{ "cgroup", NULL, doctor_cgroup },
 	{ "cgroup", "guests", doctor_guests },
 	{ "storage", NULL, doctor_trials },
+	{ "storage", NULL, doctor_backends },
 	{ "storage", NULL, doctor_disk },
+	{ "storage", "disk limits", doctor_disk_limits },
 	{ "network", NULL, doctor_trials },
 	{ "network", "firewall", doctor_firewalls },
 	{ "network", "IPv4 forwarding", doctor_forward4 },
@@ -76,6 +78,7 @@ static const struct {
 	{ "systemd", "machined", doctor_machined },
 	{ "autostart", "units", doctor_auto_units },
 	{ "autostart", "containers", doctor_autostart },
+	{ "autostart", "snapshots", doctor_schedules },
 	{ "programs", NULL, doctor_programs },
 };
 

@@ -39,6 +39,7 @@ void doctor_kernel(struct doctor *d);
 void doctor_cgroup(struct doctor *d);
 void doctor_guests(struct doctor *d);
 void doctor_disk(struct doctor *d);
+void doctor_disk_limits(struct doctor *d);
 void doctor_lsm(struct doctor *d);
 void doctor_seccomp(struct doctor *d);
 void doctor_programs(struct doctor *d);
@@ -53,6 +54,7 @@ void doctor_resolver(struct doctor *d);
 /* doctor_autostart.c */
 void doctor_auto_units(struct doctor *d);
 void doctor_autostart(struct doctor *d);
+void doctor_schedules(struct doctor *d);
 
 /* doctor_limits.c: what of the host's limits is used. */
 void doctor_sysctls(struct doctor *d);
@@ -66,6 +68,9 @@ void doctor_used(struct doctor *d, uint64_t used, uint64_t max, const char *who,
 /* doctor_users.c: limits per user, which are the containers' own. */
 void doctor_inotify(struct doctor *d);
 void doctor_keys(struct doctor *d);
+
+/* doctor_storage.c */
+void doctor_backends(struct doctor *d);
 
 /* doctor_systemd.c */
 void doctor_units(struct doctor *d);

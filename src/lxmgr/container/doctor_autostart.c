@@ -65,3 +65,25 @@ void doctor_autostart(struct doctor *d)
 	if (!left.n && !missing.n)
 		doctor_say(d, DOCTOR_OK, "groups and names in order");
 }
+
+/* Snapshots by the clock are made by systemd's timers. */
+void doctor_schedules(struct doctor *d)
+{
+	cleanup_strlist struct strlist names = { 0 }, with = { 0 };
+	struct lxmgr_err err = { 0 };
+	int r = lxmgr_list(STATEDIR, &names.v, &names.n, &err);
+
+	for (size_t i = 0; r == 0 && i < names.n; i++) {
+		struct lxmgr_container *c = NULL;
+
+		if (lxmgr_container_open(STATEDIR, names.v[i], NULL, &c, NULL) == 0 &&
+		    container_load_config(c, NULL) == 0 && c->config.snapshot_schedule)
+			r = strlist_add(&with, names.v[i]);
+		lxmgr_container_close(c);
+	}
+	if (with.n && !service_is_host())
+		say_names(d, &with, "no systemd here: nothing makes the snapshots of",
+			  "have cron run lxmgr-snapshot --scheduled NAME");
+	else
+		doctor_say(d, DOCTOR_OK, with.n ? "made by timers" : "none by the clock");
+}

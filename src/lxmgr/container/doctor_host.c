@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The host as a whole: kernel, cgroups, disk, security, programs. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
@@ -11,8 +12,10 @@
 #include "container/doctor.h"
 #include "kernel/cgroup.h"
 #include "kernel/lsm.h"
+#include "kernel/quota.h"
 #include "kernel/selinux.h"
 #include "util/cleanup.h"
+#include "util/err.h"
 #include "util/file.h"
 #include "util/paths.h"
 #include "util/run.h"
@@ -106,6 +109,24 @@ void doctor_disk(struct doctor *d)
 		doctor_say(d, inodes < MIN_INODES ? DOCTOR_NOTICE : DOCTOR_OK,
 			   "%llu free in %s\tremove files, or make the file system with more",
 			   inodes, STATEDIR);
+}
+
+/* Of backends whose root is a directory. What the error says behind the cause is the cure. */
+void doctor_disk_limits(struct doctor *d)
+{
+	cleanup_fd int dir = open(STATEDIR, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct lxmgr_err err = { 0 };
+	char *cure;
+
+	if (dir >= 0 && quota_check(dir, &err) == 0) {
+		doctor_say(d, DOCTOR_OK, "project quotas work in %s", STATEDIR);
+		return;
+	}
+	cure = strchr(err.text, ';');
+	if (cure)
+		*cure++ = '\0';
+	doctor_say(d, DOCTOR_NOTICE, "%s: %s\t%s", STATEDIR, dir < 0 ? strerror(errno) : err.text,
+		   cure ? cure + 1 : "");
 }
 
 /* Without the module containers are not confined; permissive, it only writes to the log. */

@@ -261,6 +261,9 @@ int enter_exec(const struct enter_spec *s, struct lxmgr_err *err)
 	 * marked before the working directory is set, so that no path leads through a leaked fd. */
 	if (r == 0 && sys_close_range(3, ~0U, 1U << 2 /* CLOSE_RANGE_CLOEXEC */) < 0)
 		r = err_set(err, -errno, "mark descriptors close-on-exec");
+	/* A sealed copy of a script: its bytes, and nothing that leads anywhere. */
+	if (r == 0 && s->keep_fd > 2 && (r = fd_cloexec(s->keep_fd, false)) < 0)
+		err_set(err, r, "keep the script open");
 	if (r == 0 && chdir(s->cwd ? s->cwd : "/") < 0)
 		r = err_set(err, -errno, "change to the directory '%s'", s->cwd);
 	if (r == 0)

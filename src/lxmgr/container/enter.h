@@ -32,6 +32,7 @@ struct enter_spec {
 	const char *lsm_name;
 	int proc_fd;	  /* root of a procfs that nobody shaped, for the label; -1 without lsm */
 	int report_fd;	  /* stays open until exec (close-on-exec); moved out of 0..2; -1: none */
+	int keep_fd;	  /* > 2: is left to the program; 0: none */
 	int stdio[3];	  /* become 0, 1, 2; -1: /dev/null */
 	bool new_session; /* setsid() and, if stdio[0] is a tty, make it the controlling one */
 	bool new_keyring; /* join a new session keyring */

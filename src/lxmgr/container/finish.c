@@ -50,24 +50,14 @@ static bool has_failed(int status)
 static int note_waiting(struct lxmgr_container *c, struct lxmgr_err *err)
 {
 	cleanup_fd int run = container_run_dir(c, true, err), state = -EBADF;
-	char id[37];
 	int r;
 
 	if (run < 0)
 		return run;
-	state = state_create(run, err);
+	state = state_create(c, run, err);
 	if (state < 0)
 		return state;
-	r = boot_id(id);
-	if (r == 0)
-		r = state_add(state, "boot %s", id);
-	if (r == 0)
-		r = state_add(state, "monitor %d %llu", getpid(),
-			      (unsigned long long)proc_start_time(getpid()));
-	if (r == 0)
-		r = state_add(state, "flag waiting");
-	if (r == 0)
-		r = state_add(state, "state STARTING");
+	r = state_add(state, "flag waiting");
 	return r < 0 ? err_set(err, r, "write the state of '%s'", c->name) : 0;
 }
 
@@ -105,7 +95,7 @@ static int unit_status(const struct lxmgr_container *c, bool asked, int status)
 
 static bool policy_applies(const struct lxmgr_container *c, const struct finish *f)
 {
-	if (!f->restart || f->restarts < 0 || !c->config_loaded)
+	if (!f->restart || f->restarts < 0)
 		return false;
 	return c->config.start_restart == RESTART_ALWAYS ||
 	       (c->config.start_restart == RESTART_ON_FAILURE && has_failed(f->wait_status));
@@ -117,10 +107,10 @@ int container_finish(struct lxmgr_container *c, const struct finish *f)
 	/* reboot(2) in a pid namespace ends its init with SIGHUP, halt and power-off with SIGINT.
 	 */
 	bool reboot = f->restart && WIFSIGNALED(status) && WTERMSIG(status) == SIGHUP;
-	struct lxmgr_err err = { 0 };
+	struct lxmgr_err err = { 0 }, why = { 0 };
 	struct state s;
+	bool stale, again;
 	char text[64];
-	bool stale;
 	int r;
 
 	/* Before the run directory goes. */
@@ -133,20 +123,23 @@ int container_finish(struct lxmgr_container *c, const struct finish *f)
 		return 1;
 	}
 	state_set(c, LXMGR_STOPPING);
-	r = teardown(c, &s, reboot ? "reboot" : "stop", f->ns_fd, &err);
+	again = c->config_loaded && (reboot || policy_applies(c, f));
+	r = teardown(c, &s, reboot ? "reboot" : "stop", f->ns_fd, again, &err);
 	if (r < 0)
 		log_error("%s: teardown: %s", c->name, err.text);
-	if (reboot && c->config_loaded) {
+	if (again && reboot) {
 		log_info("%s: restarting, as its init asked", c->name);
 		r = restart_here(c, f, f->restarts, &err);
 		log_error("%s: restart: %s", c->name, err.text);
-	} else if (policy_applies(c, f)) {
+	} else if (again) {
 		bool ran_long = time(NULL) - s.started >= RESTART_WINDOW_S;
 
 		log_notice("%s: its init ended with %s", c->name,
 			   run_status_text(status, text, sizeof(text)));
 		r = restart_by_policy(c, f, ran_long, &err);
 	}
+	if (again && teardown_run_dir(c, &why) < 0)
+		log_error("%s: teardown: %s", c->name, why.text);
 	if (c->config_loaded && c->config.ephemeral && c->dir_fd >= 0 &&
 	    container_destroy_stopped(c, &err) < 0)
 		log_error("%s: destroy (lxmgr.ephemeral): %s", c->name, err.text);

@@ -46,9 +46,16 @@ const char *lxmgr_version(void)
 static const struct {
 	const char *key, *value;
 } globals[] = {
+	{ "lxmgr.bdev.lvm.thin_pool", "lxc" },
+	{ "lxmgr.bdev.lvm.vg", "lxc" },
 	{ "lxmgr.default_config", SYSCONFDIR "/default.conf" },
 	{ "lxmgr.lxcfs.path", "/var/lib/lxcfs" },
 	{ "lxmgr.lxmgrpath", STATEDIR },
+	{ "lxmgr.mirror.alpine", "" },
+	{ "lxmgr.mirror.debian", "" },
+	{ "lxmgr.mirror.devuan", "" },
+	{ "lxmgr.mirror.kali", "" },
+	{ "lxmgr.mirror.ubuntu", "" },
 	{ "lxmgr.start.parallel", "auto" },
 };
 

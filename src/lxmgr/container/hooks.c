@@ -179,6 +179,8 @@ int hooks_run(enum hook_type type, const struct hook_env *h, struct lxmgr_err *e
 					r |= strlist_addf(&args, "%s:/proc/%d/fd/%d",
 							  ns_table[n].name, getpid(), h->ns_fd[n]);
 		}
+		for (size_t n = 0; h->args && h->args[n]; n++)
+			r |= strlist_add(&args, h->args[n]);
 		if (r < 0 || !args.n)
 			return err_set(err, -ENOMEM, "hook %s", names[type]);
 		if (is_lxcfs_hook(args.v[0])) {

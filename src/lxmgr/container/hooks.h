@@ -15,6 +15,7 @@ struct hook_env {
 	const char *rootfs_mount; /* where the root is mounted now, or NULL */
 	const char *target;	  /* "stop" or "reboot": post-stop and stop */
 	const char *src_name;	  /* clone */
+	const char *const *args;  /* more arguments, NULL-terminated, or NULL */
 	int ns_fd[NS_COUNT];	  /* stop: fds of the namespaces, -1: none */
 };
 #define HOOK_ENV_INIT(container, config)                                                       \

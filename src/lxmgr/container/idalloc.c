@@ -264,7 +264,8 @@ int idalloc_acquire_in(const struct idalloc_files *f, const char *id, uint32_t c
 	if (strchr(id, '\n'))
 		return err_msg(err, -EINVAL, "a path with a line break cannot be recorded");
 	r = open_table(&t, f->state_dir, true, err);
-	if (r < 0)
+	/* Somebody else who makes it may have been faster. */
+	if (r < 0 || find(&t, id, count, ret_base) == 0)
 		return r;
 	if (read_sub(f->subuid, &uid, &others) < 0 || read_sub(f->subgid, &gid, &others) < 0)
 		return err_msg(err, -EIO, "cannot read '%s' or '%s'", f->subuid, f->subgid);
@@ -313,6 +314,28 @@ int idalloc_release_in(const struct idalloc_files *f, const char *id, struct lxm
 	return r < 0 ? err_set(err, r, "write '%s/idmap'", f->state_dir) : 0;
 }
 
+int idalloc_rename(const char *from, const char *to, struct lxmgr_err *err)
+{
+	const struct idalloc_files *f = &idalloc_default;
+	cleanup_table struct table t = TABLE_INIT;
+	cleanup_strbuf struct strbuf b = { 0 };
+	const char *p, *line, *have;
+	struct range range;
+	size_t n;
+	int r = open_table(&t, f->state_dir, true, err);
+
+	if (r < 0)
+		return r;
+	for (line = p = t.text; (p = next(p, &range, &have, &n)); line = p) {
+		if (n == strlen(from) && !memcmp(have, from, n))
+			strbuf_addf(&b, "%.*s%s\n", (int)(have - line), line, to);
+		else
+			strbuf_add(&b, line, (size_t)(p - line));
+	}
+	r = table_replace(&t, &b, true);
+	return r < 0 ? err_set(err, r, "write '%s/idmap'", f->state_dir) : 0;
+}
+
 int idalloc_acquire(const char *id, uint32_t count, uint32_t *ret_base, struct lxmgr_err *err)
 {
 	return idalloc_acquire_in(&idalloc_default, id, count, ret_base, err);
@@ -331,7 +354,7 @@ int idalloc_usage(uint64_t *ret_used, uint64_t *ret_total, struct lxmgr_err *err
 	const char *p, *id;
 	struct range range;
 	size_t n;
-	int r = table_open(&t, f->state_dir, false, err);
+	int r = open_table(&t, f->state_dir, false, err);
 
 	if (r < 0)
 		return r;

@@ -28,6 +28,9 @@ int idalloc_acquire_in(const struct idalloc_files *f, const char *id, uint32_t c
 int idalloc_release(const char *id, struct lxmgr_err *err);
 int idalloc_release_in(const struct idalloc_files *f, const char *id, struct lxmgr_err *err);
 
+/* What `from` has belongs to `to`. */
+int idalloc_rename(const char *from, const char *to, struct lxmgr_err *err);
+
 /* How many blocks are given, and how many there are in root's ranges (0: none are registered yet).
  */
 int idalloc_usage(uint64_t *ret_used, uint64_t *ret_total, struct lxmgr_err *err);

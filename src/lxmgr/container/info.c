@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "container/container.h"
+#include "container/disk.h"
 #include "container/health.h"
 #include "kernel/antispoof.h"
 #include "util/cleanup.h"
@@ -188,6 +189,7 @@ static void add_storage(struct lxmgr_container *c, struct lxmgr_info *info)
 		free(info->image);
 		info->backend = strdup(st.ops->name);
 		info->image = strdup(st.base);
+		disk_look(c, &st, &info->disk);
 		storage_close(&st);
 	}
 }
@@ -196,6 +198,7 @@ static void init_unknown(struct lxmgr_info *i)
 {
 	i->cpu_ns = i->memory = i->memory_limit = i->kmem = i->swap = LXMGR_UNKNOWN;
 	i->pids = i->pids_limit = i->io_read = i->io_write = LXMGR_UNKNOWN;
+	i->disk.bytes = i->disk.inodes = i->disk.max_bytes = i->disk.max_inodes = LXMGR_UNKNOWN;
 	i->groups = strdup("");
 	i->selinux = strdup("");
 	i->backend = strdup("");

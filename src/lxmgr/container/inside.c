@@ -14,6 +14,8 @@
 #include "util/err.h"
 #include "util/msg.h"
 
+#define ROOT_TIMEOUT_MS 10000
+
 /* Namespaces here: the host's, then the container's mount namespace. */
 static int enter(const struct state *s, int (*fn)(int, void *, struct lxmgr_err *), void *data,
 		 struct lxmgr_err *err)
@@ -66,4 +68,55 @@ int inside_run(const struct state *s, int timeout_ms, int (*fn)(int, void *, str
 	if (why.code < 0 && err)
 		*err = why;
 	return why.code < 0 ? why.code : 0;
+}
+
+/* Namespaces here: the container's mount namespace. */
+static int send_root(int root, void *data, struct lxmgr_err *err)
+{
+	int r = msg_send(*(const int *)data, "r", 1, &root, 1);
+
+	return r < 0 ? err_set(err, r, "hand the container's root out") : 0;
+}
+
+int inside_root(const struct state *s, struct lxmgr_err *err)
+{
+	cleanup_fd int mine = -EBADF, its = -EBADF;
+	int pair[2], root = -EBADF, r = msg_pair(pair);
+	size_t n = 1;
+	char c;
+
+	if (r < 0)
+		return err_set(err, r, "make a socket pair");
+	mine = pair[0];
+	its = pair[1];
+	r = inside_run(s, ROOT_TIMEOUT_MS, send_root, &its, err);
+	if (r < 0)
+		return r;
+	r = (int)msg_recv(mine, &c, 1, &root, &n);
+	if (r != 1 || n != 1)
+		return err_set(err, r < 0 ? r : -EPROTO, "open the container's root");
+	return root;
+}
+
+int inside_clone(struct cgroup *cg, struct clone_args *args)
+{
+	int pid = -EBUSY;
+
+	/* An init that comes up hands on controllers: its group may have become one that holds no
+	 * processes since we looked. */
+	for (int tries = 0; pid == -EBUSY && tries < 4; tries++) {
+		if (tries && cg) {
+			fd_close(&cg->into_fd);
+			if (cgroup_open_attach(cg, NULL) < 0)
+				break;
+		}
+		if (cg && cg->into_fd >= 0) {
+			args->flags |= CLONE_INTO_CGROUP;
+			args->cgroup = (uint64_t)cg->into_fd;
+		}
+		pid = sys_clone3(args);
+		if (!(args->flags & CLONE_INTO_CGROUP))
+			break;
+	}
+	return pid;
 }

@@ -14,4 +14,14 @@ int inside_run(const struct state *s, int timeout_ms,
 	       int (*fn)(int root, void *data, struct lxmgr_err *err), void *data,
 	       struct lxmgr_err *err);
 
+/* The root directory of a running container, and nothing else of it (O_PATH): no program of the
+ * host's runs where the container's files could be taken for the host's. */
+int inside_root(const struct state *s, struct lxmgr_err *err);
+
+struct clone_args;
+
+/* clone3() into the cgroup of a running container, which cgroup_open_attach() has opened; the child
+ * calls cgroup_join(). */
+int inside_clone(struct cgroup *cg, struct clone_args *args);
+
 #endif

@@ -9,6 +9,7 @@
 
 #include "container/container.h"
 #include "container/label.h"
+#include "container/mcsalloc.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/log.h"
@@ -109,6 +110,22 @@ int label_make(const struct config *cfg, const char *level, struct label *ret,
 	    selinux_check_context(cfg->lsm.selinux_keyring) < 0)
 		r = refuse("lxmgr.selinux.context.keyring", cfg->lsm.selinux_keyring,
 			   "this host's SELinux policy knows no such context", err);
+	return r;
+}
+
+int label_of_files(const struct lxmgr_container *c, char ret[SELINUX_CONTEXT_SIZE],
+		   struct lxmgr_err *err)
+{
+	char id[sizeof(c->path) + sizeof(c->name) + 2], level[MCS_LEVEL_SIZE] = "";
+	struct label l = { .file = "" };
+	int r = 0;
+
+	snprintf(id, sizeof(id), "%s/%s", c->path, c->name);
+	if (label_is_ours(&c->config))
+		r = mcs_acquire(id, level, err);
+	if (r == 0 && selinux_is_enabled())
+		r = label_make(&c->config, level, &l, err);
+	snprintf(ret, SELINUX_CONTEXT_SIZE, "%s", l.file);
 	return r;
 }
 

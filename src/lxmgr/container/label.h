@@ -10,6 +10,8 @@
 #include "container/config.h"
 #include "kernel/selinux.h"
 
+struct lxmgr_container;
+
 struct label {
 	char process[SELINUX_CONTEXT_SIZE]; /* "": that of whoever starts or attaches */
 	char file[SELINUX_CONTEXT_SIZE];    /* "": nothing is labelled */
@@ -23,6 +25,9 @@ bool label_is_ours(const struct config *cfg);
 /* Decide. level is of mcs_acquire(). Refused: what the host or its policy does not know. */
 int label_make(const struct config *cfg, const char *level, struct label *ret,
 	       struct lxmgr_err *err);
+/* What all that decides for the files of a container, "" for none. */
+int label_of_files(const struct lxmgr_container *c, char ret[SELINUX_CONTEXT_SIZE],
+		   struct lxmgr_err *err);
 /* The config's lsm with the label in the place of what it says; valid as long as both are. */
 struct lsm_spec label_apply(const struct config *cfg, const struct label *label);
 

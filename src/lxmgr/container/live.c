@@ -12,6 +12,7 @@
 #include "container/inside.h"
 #include "container/autostart.h"
 #include "container/container.h"
+#include "container/schedule.h"
 #include "container/units.h"
 #include "kernel/fsids.h"
 #include "kernel/mount.h"
@@ -20,6 +21,7 @@
 #include "util/err.h"
 #include "util/file.h"
 #include "util/parse.h"
+#include "util/str.h"
 
 #define FREEZE_TIMEOUT_MS 30000
 #define INSIDE_TIMEOUT_MS 30000
@@ -40,6 +42,42 @@ static int open_running(struct lxmgr_container *c, struct state *s, struct cgrou
 	return cgroup_open(cg, s->cgroup, s->cgroup_inner, err);
 }
 
+/* One that is frozen and not known to be would be thawed by whoever goes in. */
+static int record(struct lxmgr_container *c, enum lxmgr_state state, struct lxmgr_err *err)
+{
+	int r = state_set(c, state);
+
+	return r < 0 ? err_set(err, r, "record that '%s' is %s", c->name, lxmgr_state_name(state))
+		     : 0;
+}
+
+static int freeze_now(struct lxmgr_container *c, struct cgroup *cg, enum lxmgr_state was,
+		      struct lxmgr_err *err)
+{
+	int r = record(c, LXMGR_FREEZING, err);
+
+	if (r == 0)
+		r = cgroup_freeze(cg, true, FREEZE_TIMEOUT_MS, err);
+	if (r == 0)
+		r = record(c, LXMGR_FROZEN, err);
+	/* A freeze that did not succeed is taken back. */
+	if (r < 0 && was != LXMGR_FROZEN) {
+		cgroup_freeze(cg, false, 1000, NULL);
+		state_set(c, LXMGR_RUNNING);
+	}
+	return r;
+}
+
+static int thaw_now(struct lxmgr_container *c, struct cgroup *cg, struct lxmgr_err *err)
+{
+	int r = cgroup_freeze(cg, false, FREEZE_TIMEOUT_MS, err);
+
+	if (r < 0)
+		return r;
+	state_set(c, LXMGR_THAWED);
+	return record(c, LXMGR_RUNNING, err);
+}
+
 static int set_frozen(struct lxmgr_container *c, bool freeze, struct lxmgr_err *err)
 {
 	cleanup_fd int lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
@@ -52,19 +90,13 @@ static int set_frozen(struct lxmgr_container *c, bool freeze, struct lxmgr_err *
 	r = open_running(c, &s, &cg, err);
 	if (r < 0)
 		return r;
-	if (s.state != LXMGR_RUNNING && s.state != LXMGR_FROZEN && s.state != LXMGR_THAWED)
+	/* With the lock, who was about to freeze it or has just thawed it was killed. */
+	if (s.state != LXMGR_RUNNING && s.state != LXMGR_FROZEN && s.state != LXMGR_THAWED &&
+	    s.state != LXMGR_FREEZING)
 		r = err_status(err, STATUS_WRONG_STATE, -EBUSY, "container '%s' is %s", c->name,
 			       lxmgr_state_name(s.state));
-	if (r == 0 && freeze)
-		state_set(c, LXMGR_FREEZING);
-	if (r == 0)
-		r = cgroup_freeze(&cg, freeze, FREEZE_TIMEOUT_MS, err);
-	/* A freeze that did not succeed is taken back. */
-	if (r < 0 && freeze)
-		cgroup_freeze(&cg, false, 1000, NULL);
-	if (r == 0 && !freeze)
-		state_set(c, LXMGR_THAWED);
-	state_set(c, r == 0 && freeze ? LXMGR_FROZEN : LXMGR_RUNNING);
+	else
+		r = freeze ? freeze_now(c, &cg, s.state, err) : thaw_now(c, &cg, err);
 	cgroup_close(&cg);
 	return r;
 }
@@ -225,45 +257,16 @@ int lxmgr_container_get_running_item(struct lxmgr_container *c, const char *key,
 	return r < 0 ? r : config_get(&c->config, key, ret, err);
 }
 
-/* Edit, check the whole as it would be read, then replace the file. */
 static int edit(struct lxmgr_container *c, const char *key, const char *value,
 		struct lxmgr_err *err)
 {
-	cleanup_fd int lock = -EBADF, dir = -EBADF;
-	cleanup_free char *old = NULL, *new = NULL;
-	cleanup_free struct config *check = malloc(sizeof(*check));
-	int r;
+	cleanup_fd int lock = -EBADF;
 
-	if (!check)
-		return err_set(err, -ENOMEM, "config");
 	if (c->dir_fd < 0)
 		return err_status(err, STATUS_NO_CONTAINER, -ENOENT,
 				  "container '%s' does not exist", c->name);
 	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
-	if (lock < 0)
-		return lock;
-	dir = openat(c->dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = dir < 0 ? -errno : read_file_at(dir, "config", 1 << 20, &old, NULL);
-	if (r < 0)
-		return err_set(err, r, "read the config of '%s'", c->name);
-	r = config_edit(old, key, value, &new, err);
-	if (r < 0)
-		return r;
-	config_init(check);
-	r = config_read_text(check, new, strlen(new), "config", err);
-	if (r == 0)
-		r = config_check(check, c->name, err);
-	if (r == 0)
-		r = auto_check_after(c->path, c->name, check, err);
-	if (r == 0) {
-		r = write_file_atomic(dir, "config", new, strlen(new), 0600);
-		if (r < 0)
-			err_set(err, r, "write the config of '%s'", c->name);
-	}
-	if (r == 0)
-		r = units_sync(c->path, c->name, check, err);
-	config_free(check);
-	return r < 0 ? r : 0;
+	return lock < 0 ? lock : container_edit_config(c, key, value, err);
 }
 
 int lxmgr_container_set_item(struct lxmgr_container *c, const char *key, const char *value,

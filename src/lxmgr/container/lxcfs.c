@@ -81,7 +81,8 @@ static int read_started(const struct lxmgr_container *c, struct state *s, bool *
 	for (;;) {
 		r = state_read(c, s, &stale, err);
 		*ret_runs = r == 0 && !stale;
-		if (!*ret_runs || s->state != LXMGR_STARTING || now_ms() > end)
+		/* What is started at the end of a pause finds the new files. */
+		if (!*ret_runs || s->state != LXMGR_STARTING || s->waiting || now_ms() > end)
 			break;
 		usleep(POLL_MS * 1000);
 	}

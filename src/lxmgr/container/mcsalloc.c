@@ -112,7 +112,8 @@ int mcs_acquire_in(const char *dir, const char *id, char level[MCS_LEVEL_SIZE],
 	if (strchr(id, '\n'))
 		return err_msg(err, -EINVAL, "a path with a line break cannot be recorded");
 	r = open_table(&t, dir, true, err);
-	if (r < 0)
+	/* Somebody else who makes it may have been faster. */
+	if (r < 0 || find(&t, id, level) == 0)
 		return r;
 	r = choose(&t, id, &c1, &c2);
 	if (r < 0)
@@ -144,6 +145,26 @@ int mcs_release_in(const char *dir, const char *id, struct lxmgr_err *err)
 	}
 	r = any ? table_replace(&t, &b, false) : 0;
 	return r < 0 ? err_set(err, r, "write '%s/mcs'", dir) : 0;
+}
+
+int mcs_rename(const char *from, const char *to, struct lxmgr_err *err)
+{
+	cleanup_table struct table t = TABLE_INIT;
+	cleanup_strbuf struct strbuf b = { 0 };
+	const char *p, *line;
+	struct entry e;
+	int r = access(STATEDIR "/mcs", F_OK) < 0 ? 1 : open_table(&t, STATEDIR, true, err);
+
+	if (r != 0)
+		return r < 0 ? r : 0;
+	for (line = p = t.text; (p = next(p, &e)); line = p) {
+		if (is_of(&e, from))
+			strbuf_addf(&b, "%u %u %s\n", e.a, e.b, to);
+		else
+			strbuf_add(&b, line, (size_t)(p - line));
+	}
+	r = table_replace(&t, &b, true);
+	return r < 0 ? err_set(err, r, "write '" STATEDIR "/mcs'") : 0;
 }
 
 int mcs_acquire(const char *id, char level[MCS_LEVEL_SIZE], struct lxmgr_err *err)

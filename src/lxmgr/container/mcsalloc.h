@@ -18,6 +18,8 @@ int mcs_acquire_in(const char *state_dir, const char *id, char level[MCS_LEVEL_S
 		   struct lxmgr_err *err);
 /* Give it back. 0 also if it has none. */
 int mcs_release(const char *id, struct lxmgr_err *err);
+/* What `from` has belongs to `to`. */
+int mcs_rename(const char *from, const char *to, struct lxmgr_err *err);
 int mcs_release_in(const char *state_dir, const char *id, struct lxmgr_err *err);
 
 #endif

@@ -81,6 +81,26 @@ static int plan_namespaces(const struct config *cfg, const struct lxmgr_start_op
 	return 0;
 }
 
+/* Of a variable that is set twice the last stays: programs differ in which they take. */
+static void drop_older(struct strlist *env)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < env->n; i++) {
+		size_t len = strcspn(env->v[i], "=") + 1, k = i + 1;
+
+		while (k < env->n && strncmp(env->v[i], env->v[k], len) != 0)
+			k++;
+		if (k < env->n)
+			free(env->v[i]);
+		else
+			env->v[n++] = env->v[i];
+	}
+	if (env->v)
+		env->v[n] = NULL;
+	env->n = n;
+}
+
 static int plan_env(const struct lxmgr_container *c, struct plan *p)
 {
 	const struct config *cfg = &c->config;
@@ -97,6 +117,7 @@ static int plan_env(const struct lxmgr_container *c, struct plan *p)
 		r |= strlist_add(&p->env, cfg->environment.v[i]);
 	for (size_t i = 0; i < cfg->environment_runtime.n; i++)
 		r |= strlist_add(&p->env, cfg->environment_runtime.v[i]);
+	drop_older(&p->env);
 	return r ? -ENOMEM : 0;
 }
 
@@ -288,6 +309,8 @@ int plan_print(const struct lxmgr_container *c, const struct plan *p, char **ret
 	print_limit(&b, "cpus (thousandths)", cfg->cgroup.cpus_milli);
 	print_limit(&b, "cpu.weight", cfg->cgroup.cpu_weight);
 	print_limit(&b, "pids", cfg->cgroup.pids);
+	print_limit(&b, "disk", cfg->limit_disk);
+	print_limit(&b, "inodes", cfg->limit_inodes);
 	for (size_t i = 0; i < cfg->n_mounts; i++) {
 		cleanup_free char *m = mount_spec_print(&cfg->mounts[i]);
 

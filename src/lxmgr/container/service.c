@@ -181,6 +181,14 @@ int service_reload(struct lxmgr_err *err)
 	return r > 0 ? -EIO : r;
 }
 
+int service_timer(const char *unit, bool begin, struct lxmgr_err *err)
+{
+	const char *const args[] = { HELPER, begin ? "restart" : "stop", unit, NULL };
+	int r = run(args, TIMEOUT_MS, err);
+
+	return r > 0 ? -EIO : r;
+}
+
 /* machined takes names of hosts only. */
 static bool machine_name(const struct lxmgr_container *c, char *name, size_t size)
 {

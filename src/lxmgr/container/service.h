@@ -26,6 +26,8 @@ int service_make_scope(const struct lxmgr_container *c, pid_t pid, struct lxmgr_
  * process that is just dying keeps them (seen on Linux 7.3). Waits up to wait_ms for such a one
  * and for systemd to let go of the unit; what a process still runs in stays. */
 void service_sweep_scopes(const struct lxmgr_container *c, int wait_ms);
+/* Have a timer begin anew, or end; not waited for. */
+int service_timer(const char *unit, bool begin, struct lxmgr_err *err);
 /* Let systemd read its unit files again. */
 int service_reload(struct lxmgr_err *err);
 /* Tell machined of a running container, or that it is none any more. index: host ends of its n

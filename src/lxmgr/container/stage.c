@@ -160,13 +160,15 @@ static int entry_userns(const struct start *s, const struct mount_spec *m, int *
 }
 
 /* The detached mount of one entry, attributes set. */
-static int make_entry(const struct start *s, const struct mount_spec *m, struct lxmgr_err *err)
+static int make_entry(struct start *s, const struct mount_spec *m, struct lxmgr_err *err)
 {
 	cleanup_fd int mnt = -EBADF, userns = -EBADF;
 	char options[600];
 	int r;
 
-	if (m->bind || m->move) {
+	if (m->delta) {
+		mnt = stage_delta(s, m, err);
+	} else if (m->bind || m->move) {
 		mnt = m->move ? sys_open_tree(AT_FDCWD, m->source, 0)
 			      : mount_clone(AT_FDCWD, m->source, m->rbind, err);
 		if (mnt < 0 && m->move)

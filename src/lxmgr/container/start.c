@@ -14,15 +14,18 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "container/disk.h"
 #include "container/features.h"
 #include "container/lxcfs.h"
 #include "container/mcsalloc.h"
+#include "container/mounts.h"
 #include "container/service.h"
 #include "container/slots.h"
 #include "container/start.h"
 #include "container/teardown.h"
 #include "kernel/sys.h"
 #include "kernel/tty.h"
+#include "storage/treecopy.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -33,6 +36,7 @@
 #include "util/paths.h"
 
 #define FINISH_TIMEOUT_MS 15000
+#define ENDING_POLL_MS	  100
 /* For an init that says itself when it is up; as the unit has it. */
 #define READY_TIMEOUT_MS (15 * 60 * 1000)
 
@@ -148,8 +152,9 @@ static int make_plan(struct start *s, struct lxmgr_err *err)
 	return r;
 }
 
-/* All that can be refused before anything is touched. */
-static int check(struct start *s, struct lxmgr_err *err)
+/* All that can be refused before anything is touched. Without the container's lock somebody may
+ * just be at work on its root: what he leaves is not looked at. */
+static int check(struct start *s, bool locked, struct lxmgr_err *err)
 {
 	const struct config *cfg = &s->c->config;
 	struct storage st;
@@ -162,7 +167,9 @@ static int check(struct start *s, struct lxmgr_err *err)
 	r = storage_open(&st, s->c->dir_fd, &cfg->storage, err);
 	if (r < 0)
 		return r;
-	r = storage_check(&st, err);
+	r = locked ? storage_recover(&st, err) : 0;
+	if (r == 0 && locked)
+		r = storage_check(&st, err);
 	storage_close(&st);
 	return r;
 }
@@ -231,7 +238,7 @@ static void report_running(struct start *s)
 
 int start_in_monitor(struct start *s, struct lxmgr_err *err)
 {
-	int ns[NS_COUNT] = { -1, -1, -1, -1, -1, -1, -1, -1 }, r = 0;
+	int ns[NS_COUNT] = { -1, -1, -1, -1, -1, -1, -1, -1 }, r = 0, ended;
 	struct lxmgr_err why = { 0 };
 	struct state state;
 	bool stale;
@@ -239,6 +246,8 @@ int start_in_monitor(struct start *s, struct lxmgr_err *err)
 	if (!s->plan.argv.n)
 		r = make_plan(s, err);
 	/* A reboot: the config may have changed. */
+	if (r == 0 && !s->opts)
+		r = disk_start(s->c, err);
 	if (r == 0 && !s->opts)
 		r = label(s, err);
 	for (int i = 0; i < 3; i++) {
@@ -260,8 +269,13 @@ int start_in_monitor(struct start *s, struct lxmgr_err *err)
 		waitpid(s->pid, NULL, 0);
 	}
 	ns[NS_NET] = s->netns_fd;
-	if (state_read(s->c, &state, &stale, &why) == 0 &&
-	    teardown(s->c, &state, "stop", ns, &why) < 0)
+	ended = state_read(s->c, &state, &stale, &why);
+	/* -ENOENT: not even its state could be written. */
+	if (ended == 0)
+		ended = teardown(s->c, &state, "stop", ns, !s->opts, &why);
+	else if (ended == -ENOENT)
+		ended = teardown_run_dir(s->c, &why);
+	if (ended < 0)
 		log_error("teardown after a failed start: %s", why.text);
 	if (s->report_fd >= 0)
 		start_send(s->report_fd, START_FAILED, 0, err, NULL, 0);
@@ -450,7 +464,7 @@ static int ensure_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
 		int r = teardown_stale(c, -1, &state, err);
 
 		if (r <= 0)
-			return r;
+			return r < 0 ? r : mounts_check(c, true, err);
 		init = state_init_pidfd(&state);
 		monitor = state_monitor_pidfd(&state);
 		/* Nobody has to wait for the end of its pause. */
@@ -460,8 +474,9 @@ static int ensure_stopped(struct lxmgr_container *c, struct lxmgr_err *err)
 		if ((init >= 0 && poll(&p, 1, 0) == 0) || monitor < 0 || now_ms() > end)
 			return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 					  "container '%s' is already running", c->name);
+		/* One that reboots has the same monitor. */
 		p.fd = monitor;
-		poll(&p, 1, (int)(end - now_ms()));
+		poll(&p, 1, ENDING_POLL_MS);
 	}
 }
 
@@ -470,6 +485,17 @@ static int launch_here(struct start *s, struct lxmgr_err *err)
 {
 	be_monitor();
 	return start_in_monitor(s, err);
+}
+
+/* A root with a file system of its own is made smaller or larger as the config says by now. */
+static int apply_limit(struct start *s, struct lxmgr_err *err)
+{
+	int r;
+
+	tree_copy_watch(&(struct tree_watch){ -1, s->opts->progress, s->opts->progress_arg });
+	r = disk_start(s->c, err);
+	tree_copy_watch(NULL);
+	return r;
 }
 
 static int start_direct(struct start *s, struct lxmgr_err *err)
@@ -481,21 +507,25 @@ static int start_direct(struct start *s, struct lxmgr_err *err)
 	/* Held until the start is done. */
 	if (s->opts->queue || s->opts->service)
 		slot = start_slot_take();
+	s->lock_fd = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
+	if (s->lock_fd < 0)
+		return s->lock_fd;
+	r = c->reloaded ? apply_defines(c, s->opts, err) : 0;
 	/* A unit's monitor tells systemd how it ended, who does the rest; and a command that
 	 * somebody waits for or gave is not started twice. */
 	if (c->config.start_restart != RESTART_NO && !s->opts->service && !s->opts->foreground &&
 	    !s->opts->argv)
 		s->restarts = 0;
-	s->lock_fd = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
-	if (s->lock_fd < 0)
-		return s->lock_fd;
-	r = ensure_stopped(c, err);
+	if (r == 0)
+		r = ensure_stopped(c, err);
 	if (r == 0)
 		trace = open_trace(c);
 	if (r == 0)
 		r = make_plan(s, err);
 	if (r == 0)
-		r = check(s, err);
+		r = check(s, true, err);
+	if (r == 0)
+		r = apply_limit(s, err);
 	if (r == 0)
 		r = label(s, err);
 	if (r == 0)
@@ -516,7 +546,9 @@ static int start_by_unit(struct start *s, bool *ret_no_unit, struct lxmgr_err *e
 	    (state.state == LXMGR_RUNNING || state.state == LXMGR_FROZEN))
 		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
 				  "container '%s' is already running", s->c->name);
-	r = check(s, err);
+	r = mounts_check(s->c, false, err);
+	if (r == 0)
+		r = check(s, false, err);
 	/* The unit would label as well, but here somebody sees it, and the warning. */
 	if (r == 0 && selinux_is_enabled()) {
 		r = make_plan(s, err);

@@ -123,6 +123,8 @@ int stage_leave(struct start *s, struct lxmgr_err *err); /* back to the host's n
 /* mount_new_fs() with the container's SELinux label, where the file system takes one. */
 int stage_new_fs(const struct start *s, const char *fstype, const char *source, const char *options,
 		 uint64_t attr, struct lxmgr_err *err);
+/* A detached mount of an entry with the option delta. */
+int stage_delta(struct start *s, const struct mount_spec *m, struct lxmgr_err *err);
 /* Attach an entry's mount at its target below root. */
 int stage_attach(int root, int mnt, const struct mount_spec *m, struct lxmgr_err *err);
 /* True if the entry is made by the child: its file system belongs to the container. */
@@ -151,7 +153,7 @@ int start_create_nets(struct start *s, struct lxmgr_err *err);
 int start_handover(struct start *s, struct lxmgr_err *err);
 
 /* start.c: start in this process, which is the monitor (also at a reboot). Returns only on
- * error. */
+ * error; at a reboot the state file is still there then. */
 int start_in_monitor(struct start *s, struct lxmgr_err *err);
 
 #endif

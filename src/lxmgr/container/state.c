@@ -57,14 +57,37 @@ int boot_id(char buf[37])
 	return 0;
 }
 
-int state_create(int run_fd, struct lxmgr_err *err)
+static int begin(const struct lxmgr_container *c, int fd)
 {
-	int fd;
+	char id[37];
+	int r = boot_id(id);
 
-	/* A new inode: whoever still reads the old one sees a whole, old state. */
-	unlinkat(run_fd, "state", 0);
-	fd = openat(run_fd, "state", O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
-	return fd < 0 ? err_set(err, -errno, "create the state file") : fd;
+	if (r == 0)
+		r = state_add(fd, "boot %s", id);
+	if (r == 0)
+		r = state_add(fd, "monitor %d %llu", getpid(),
+			      (unsigned long long)proc_start_time(getpid()));
+	if (r == 0)
+		r = state_add(fd, "name %s", c->name);
+	/* A line cannot hold every path; lxmgr-autostart --all-trees does not see those then. */
+	if (r == 0 && !strchr(c->path, '\n'))
+		r = state_add(fd, "path %s", c->path);
+	return r < 0 ? r : state_add(fd, "state STARTING");
+}
+
+int state_create(const struct lxmgr_container *c, int run_fd, struct lxmgr_err *err)
+{
+	cleanup_fd int fd = -EBADF;
+	int r;
+
+	unlinkat(run_fd, STATE_NEW, 0);
+	fd = openat(run_fd, STATE_NEW, O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600);
+	r = fd < 0 ? -errno : begin(c, fd);
+	if (r == 0 && renameat(run_fd, STATE_NEW, run_fd, "state") < 0)
+		r = -errno;
+	if (r < 0)
+		unlinkat(run_fd, STATE_NEW, 0);
+	return r < 0 ? err_set(err, r, "create the state file of '%s'", c->name) : take_fd(&fd);
 }
 
 int state_add(int state_fd, const char *fmt, ...)

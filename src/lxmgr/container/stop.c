@@ -181,7 +181,7 @@ static int end_finish(struct lxmgr_container *c, const struct target *t, struct 
 	if (r < 0)
 		return r == -ENOENT ? 0 : r;
 	s.hooks_started = false;
-	return teardown(c, &s, "stop", NULL, err);
+	return teardown(c, &s, "stop", NULL, false, err);
 }
 
 static int kill_all(struct lxmgr_container *c, struct target *t, struct lxmgr_err *err)
@@ -265,6 +265,10 @@ static int stop_locked(struct lxmgr_container *c, struct target *t, const struct
 
 	if (!o->reboot && t->monitor < 0)
 		forbid_unit_restart(c);
+	/* Between two runs. */
+	if (o->reboot && !o->kill && t->init < 0 && t->monitor >= 0)
+		return err_status(err, STATUS_WRONG_STATE, -EAGAIN,
+				  "container '%s' is just starting or ending; try again", c->name);
 	if (o->kill || t->init < 0)
 		return kill_all(c, t, err);
 	if (o->reboot && t->monitor < 0)
@@ -301,9 +305,6 @@ int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts
 	bool ended = false;
 	int r;
 
-	/* A config that cannot be read must not keep a container from being stopped. */
-	if (container_load_running_config(c, NULL) < 0)
-		log_info("%s: its config cannot be read, defaults are used, ignoring", c->name);
 	if (!o->nolock) {
 		/* It has the lock. */
 		ended = o->kill && container_end_start(c);
@@ -311,6 +312,9 @@ int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts
 		if (lock < 0)
 			return lock;
 	}
+	/* A config that cannot be read must not keep a container from being stopped. */
+	if (container_load_running_config(c, NULL) < 0)
+		log_info("%s: its config cannot be read, defaults are used, ignoring", c->name);
 	r = teardown_stale(c, -1, &t.state, err);
 	if (r < 0 || o->cleanup)
 		return r < 0 ? r : 0;

@@ -97,22 +97,56 @@ static int end_cgroup(const struct state *s, struct lxmgr_err *err)
 	return r;
 }
 
-/* The state file goes last: until then the next command finds what is left to do. */
-static int end_run_dir(const struct lxmgr_container *c, struct lxmgr_err *err)
+static int remove_files(const struct lxmgr_container *c, int run, const char *const *files,
+			size_t n, struct lxmgr_err *err)
 {
-	static const char *const files[] = { "control", "config", ".config.tmp",
-					     "argv",	"lock",	  "state" };
+	for (size_t i = 0; i < n; i++)
+		if (unlinkat(run, files[i], 0) < 0 && errno != ENOENT)
+			return err_set(err, -errno, "remove the %s file of '%s'", files[i],
+				       c->name);
+	return 0;
+}
+
+static const char *const run_files[] = { "control", "config", ".config.tmp", "argv" };
+
+/* This process starts it again: for whoever looks in between it starts already, or he would do
+ * with its root what is for a stopped one. */
+static int begin_again(const struct lxmgr_container *c, const struct state *s,
+		       struct lxmgr_err *err)
+{
+	cleanup_fd int run = container_run_dir(c, true, err), state = -EBADF;
+	int r = 0;
+
+	if (run < 0)
+		return run;
+	health_forget(c);
+	state = state_create(c, run, err);
+	if (state < 0)
+		return state;
+	if (s->unit)
+		r = state_add(state, "flag unit");
+	if (r < 0)
+		return err_set(err, r, "write the state of '%s'", c->name);
+	return remove_files(c, run, run_files, ARRAY_SIZE(run_files), err);
+}
+
+/* The state file goes last: until then the next command finds what is left to do. */
+int teardown_run_dir(const struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	static const char *const last[] = { "lock", STATE_NEW, "state" };
 	cleanup_fd int run = container_run_dir(c, false, err);
 	cleanup_fd int base = -EBADF;
+	int r;
 
 	if (run < 0)
 		return run == -ENOENT ? 0 : run;
 	health_forget(c);
 	state_set(c, LXMGR_STOPPED);
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
-		if (unlinkat(run, files[i], 0) < 0 && errno != ENOENT)
-			return err_set(err, -errno, "remove the %s file of '%s'", files[i],
-				       c->name);
+	r = remove_files(c, run, run_files, ARRAY_SIZE(run_files), err);
+	if (r == 0)
+		r = remove_files(c, run, last, ARRAY_SIZE(last), err);
+	if (r < 0)
+		return r;
 	base = openat(run, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (base < 0 || (unlinkat(base, c->tag, AT_REMOVEDIR) < 0 && errno != ENOENT))
 		return err_set(err, -errno, "remove the run directory of '%s'", c->name);
@@ -150,7 +184,7 @@ int teardown_hold_netns(const struct state *s)
 }
 
 static int teardown_with(struct lxmgr_container *c, const struct state *s, const char *target,
-			 const int *ns_fd, int netns_fd, struct lxmgr_err *err)
+			 const int *ns_fd, int netns_fd, bool again, struct lxmgr_err *err)
 {
 	struct lxmgr_err why = { 0 };
 	int first = 0, r;
@@ -171,16 +205,17 @@ static int teardown_with(struct lxmgr_container *c, const struct state *s, const
 		lsm_apparmor_unload(s->lsm_name);
 	if (s->hooks_started)
 		note(&first, run_hooks(c, HOOK_POST_STOP, target, NULL, &why), &why, err);
-	note(&first, end_run_dir(c, &why), &why, err);
+	r = again ? begin_again(c, s, &why) : teardown_run_dir(c, &why);
+	note(&first, r, &why, err);
 	return first;
 }
 
 int teardown(struct lxmgr_container *c, const struct state *s, const char *target, const int *ns_fd,
-	     struct lxmgr_err *err)
+	     bool again, struct lxmgr_err *err)
 {
 	cleanup_fd int held = ns_fd ? -1 : teardown_hold_netns(s);
 
-	return teardown_with(c, s, target, ns_fd, ns_fd ? ns_fd[NS_NET] : held, err);
+	return teardown_with(c, s, target, ns_fd, ns_fd ? ns_fd[NS_NET] : held, again, err);
 }
 
 int teardown_stale(struct lxmgr_container *c, int netns_fd, struct state *ret,
@@ -200,5 +235,5 @@ int teardown_stale(struct lxmgr_container *c, int netns_fd, struct state *ret,
 	if (!c->config_loaded && container_load_running_config(c, NULL) < 0)
 		log_warn("%s: its config cannot be read: no hooks are run, ignoring", c->name);
 	held = netns_fd < 0 ? teardown_hold_netns(ret) : -1;
-	return teardown_with(c, ret, "stop", NULL, netns_fd < 0 ? held : netns_fd, err);
+	return teardown_with(c, ret, "stop", NULL, netns_fd < 0 ? held : netns_fd, false, err);
 }

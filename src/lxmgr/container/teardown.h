@@ -9,10 +9,12 @@
  * Take back what the state file records: processes, host sides of interfaces, cgroups, the LSM
  * profile; run the stop and post-stop hooks (c's config must be loaded for these; without it
  * they are skipped); remove the run directory. ns_fd: namespaces for the stop hook or NULL.
- * target is "stop" or "reboot". Goes on after an error and returns the first one.
+ * target is "stop" or "reboot". again: this process starts it again; the run directory stays, with
+ * a state that says so, until teardown_run_dir(). Goes on after an error and returns the first one.
  */
 int teardown(struct lxmgr_container *c, const struct state *state, const char *target,
-	     const int *ns_fd, struct lxmgr_err *err);
+	     const int *ns_fd, bool again, struct lxmgr_err *err);
+int teardown_run_dir(const struct lxmgr_container *c, struct lxmgr_err *err);
 /* Under the container's lock: tear down if the state is stale. 0 if there is nothing (any more),
  * 1 if the container runs; *ret is its state then. netns_fd: its network namespace, kept from when
  * init was alive, or -1. */

@@ -21,6 +21,7 @@
 #define UNITS	     "/etc/systemd/system"
 #define DROP_IN	     "10-lxmgr.conf"
 #define WANTS	     "lxmgr.target.wants"
+#define TIMER_WANTS  "timers.target.wants"
 #define NAME_SIZE    160
 #define LIMIT	     65536
 #define LOCK_TIME_MS 30000
@@ -29,6 +30,9 @@ struct sync {
 	int dir; /* of the units */
 	bool only_look;
 	bool changed;
+	/* Timers that are to run anew, and those that are not to run any more, once systemd has
+	 * read its files. */
+	struct strlist run, end;
 	struct lxmgr_err *err;
 };
 
@@ -74,14 +78,16 @@ static bool is_ours(const struct sync *s, const char *unit)
 	return read_file_at(s->dir, name, LIMIT, &text, NULL) == 0 && strstr(text, UNIT_ENABLED);
 }
 
-static int put_link(struct sync *s, const char *unit, bool want)
+static int put_link(struct sync *s, const char *wants, const char *unit, const char *template,
+		    bool want)
 {
-	char link[NAME_SIZE], tmp[NAME_SIZE];
+	char link[NAME_SIZE + 32], tmp[NAME_SIZE + 32], to[NAME_SIZE + sizeof(UNITDIR)];
 	struct stat st;
 	bool have;
 
-	snprintf(link, sizeof(link), WANTS "/%s", unit);
-	snprintf(tmp, sizeof(tmp), WANTS "/.%s.tmp", unit);
+	snprintf(link, sizeof(link), "%s/%s", wants, unit);
+	snprintf(tmp, sizeof(tmp), "%s/.%s.tmp", wants, unit);
+	snprintf(to, sizeof(to), UNITDIR "/%s", template);
 	have = fstatat(s->dir, link, &st, AT_SYMLINK_NOFOLLOW) == 0;
 	if (have == want)
 		return 0;
@@ -92,13 +98,31 @@ static int put_link(struct sync *s, const char *unit, bool want)
 		return unlinkat(s->dir, link, 0) < 0
 			       ? err_set(s->err, -errno, "remove '%s/%s'", UNITS, link)
 			       : 1;
-	if (mkdirat(s->dir, WANTS, 0755) < 0 && errno != EEXIST)
-		return err_set(s->err, -errno, "make '%s/%s'", UNITS, WANTS);
+	if (mkdirat(s->dir, wants, 0755) < 0 && errno != EEXIST)
+		return err_set(s->err, -errno, "make '%s/%s'", UNITS, wants);
 	unlinkat(s->dir, tmp, 0);
-	if (symlinkat(UNITDIR "/lxmgr@.service", s->dir, tmp) < 0 ||
-	    renameat(s->dir, tmp, s->dir, link) < 0)
+	if (symlinkat(to, s->dir, tmp) < 0 || renameat(s->dir, tmp, s->dir, link) < 0)
 		return err_set(s->err, -errno, "make '%s/%s'", UNITS, link);
 	return 1;
+}
+
+/* Unlike the others this timer does not wait for its container to start. */
+static int put_snapshots(struct sync *s, const char *name, const char *text)
+{
+	char unit[NAME_SIZE];
+	int link = 0, r;
+
+	snprintf(unit, sizeof(unit), "lxmgr-snapshot@%s.timer", name);
+	if (!text)
+		link = put_link(s, TIMER_WANTS, unit, "lxmgr-snapshot@.timer", false);
+	r = link < 0 ? link : put_text(s, unit, text);
+	if (r >= 0 && text)
+		link = put_link(s, TIMER_WANTS, unit, "lxmgr-snapshot@.timer", true);
+	if (r < 0 || link < 0)
+		return r < 0 ? r : link;
+	if ((r || link) && !s->only_look && strlist_add(text ? &s->run : &s->end, unit) < 0)
+		return err_set(s->err, -ENOMEM, "units");
+	return 0;
 }
 
 /* The files of one container; t NULL: none. Its link goes before, and comes behind, the drop-in
@@ -114,15 +138,17 @@ static int put_container(struct sync *s, const char *name, const struct unit_tex
 	snprintf(delay, sizeof(delay), "lxmgr-delay@%s.service", name);
 	snprintf(timer, sizeof(timer), "lxmgr-health@%s.timer", name);
 	if (!t->enabled && (is_ours(s, service) || t == &none))
-		r = put_link(s, service, false);
+		r = put_link(s, WANTS, service, "lxmgr@.service", false);
 	if (r >= 0)
 		r = put_text(s, service, t->service);
 	if (r >= 0)
 		r = put_text(s, delay, t->delay);
 	if (r >= 0)
 		r = put_text(s, timer, t->timer);
+	if (r >= 0)
+		r = put_snapshots(s, name, t->snapshots);
 	if (r >= 0 && t->enabled)
-		r = put_link(s, service, true);
+		r = put_link(s, WANTS, service, "lxmgr@.service", true);
 	return r < 0 ? r : 0;
 }
 
@@ -260,11 +286,24 @@ static int lock_units(struct lxmgr_err *err)
 	return fd < 0 ? err_set(err, fd, "lock '%s'", RUNDIR "/.units") : fd;
 }
 
-static int reload(struct lxmgr_err *err)
+static int reload(const struct sync *s, struct lxmgr_err *err)
 {
 	int r = service_reload(err);
 
-	return r < 0 ? (err_hint(err, "its units are written; systemctl daemon-reload"), r) : 0;
+	if (r < 0)
+		return err_hint(err, "its units are written; systemctl daemon-reload"), r;
+	for (size_t i = 0; r == 0 && i < s->end.n; i++)
+		r = service_timer(s->end.v[i], false, err);
+	for (size_t i = 0; r == 0 && i < s->run.n; i++)
+		r = service_timer(s->run.v[i], true, err);
+	return r;
+}
+
+static void close_sync(struct sync *s)
+{
+	fd_close(&s->dir);
+	strlist_free(&s->run);
+	strlist_free(&s->end);
 }
 
 int units_sync(const char *path, const char *name, const struct config *cfg, struct lxmgr_err *err)
@@ -290,9 +329,9 @@ int units_sync(const char *path, const char *name, const struct config *cfg, str
 		if (r == 0)
 			r = put_container(&s, name, cfg ? &t : NULL);
 		if (r == 0)
-			r = reload(err);
+			r = reload(&s, err);
 	}
-	fd_close(&s.dir);
+	close_sync(&s);
 	unit_texts_free(&t);
 	if (r < 0)
 		err_prefix(err, "autostart of '%s'", name);
@@ -347,7 +386,7 @@ static int sync_one(struct all *a, const char *name)
 
 /* Units of containers that are gone: what "PREFIX@NAME.SUFFIX" in a directory tells of. A link by
  * systemctl enable is taken away, too: it would fail at each boot. */
-static int sync_orphans_in(struct all *a, const char *where, const char *suffix)
+static int sync_orphans_in(struct all *a, const char *where, const char *prefix, const char *suffix)
 {
 	int fd = openat(a->s.dir, where, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
 	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
@@ -358,7 +397,7 @@ static int sync_orphans_in(struct all *a, const char *where, const char *suffix)
 	while (d && r == 0 && (e = readdir(d))) {
 		char name[NAME_SIZE];
 
-		if (instance_of(e->d_name, "lxmgr@", suffix, name, sizeof(name)) &&
+		if (instance_of(e->d_name, prefix, suffix, name, sizeof(name)) &&
 		    !strlist_has(&a->names, name))
 			r = note_change(a, name, put_container(&a->s, name, NULL));
 	}
@@ -367,9 +406,13 @@ static int sync_orphans_in(struct all *a, const char *where, const char *suffix)
 
 static int sync_orphans(struct all *a)
 {
-	int r = sync_orphans_in(a, ".", ".service.d");
+	int r = sync_orphans_in(a, ".", "lxmgr@", ".service.d");
 
-	return r < 0 ? r : sync_orphans_in(a, WANTS, ".service");
+	if (r == 0)
+		r = sync_orphans_in(a, WANTS, "lxmgr@", ".service");
+	if (r == 0)
+		r = sync_orphans_in(a, ".", "lxmgr-snapshot@", ".timer.d");
+	return r < 0 ? r : sync_orphans_in(a, TIMER_WANTS, "lxmgr-snapshot@", ".timer");
 }
 
 static int sync_levels(struct all *a)
@@ -408,7 +451,6 @@ static int sync_all(struct all *a, struct lxmgr_err *err)
 		r = sync_levels(a);
 	strlist_free(&a->names);
 	free(a->levels.v);
-	fd_close(&a->s.dir);
 	return r;
 }
 
@@ -423,7 +465,8 @@ int units_sync_all(struct lxmgr_err *err)
 	if (r >= 0)
 		r = sync_all(&a, err);
 	if (r == 0 && a.n)
-		r = reload(err);
+		r = reload(&a.s, err);
+	close_sync(&a.s);
 	return r < 0 ? r : a.n;
 }
 
@@ -436,5 +479,8 @@ int units_check(struct strlist *ret, struct lxmgr_err *err)
 {
 	struct all a = { .s = { .dir = -EBADF, .only_look = true, .err = err }, .different = ret };
 
-	return sync_all(&a, err);
+	int r = sync_all(&a, err);
+
+	close_sync(&a.s);
+	return r;
 }

@@ -26,6 +26,7 @@ int units_check(struct strlist *ret, struct lxmgr_err *err);
 /* The texts of the drop-ins; a NULL one is not wanted. */
 struct unit_texts {
 	char *service, *delay, *timer;
+	char *snapshots; /* the timer of lxmgr.snapshot.schedule, which runs if there is one */
 	bool enabled;
 	bool has_level;
 	struct auto_level level;

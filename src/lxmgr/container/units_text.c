@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "container/finish.h"
+#include "container/schedule.h"
 #include "container/units.h"
 #include "util/cleanup.h"
 #include "util/parse.h"
@@ -121,6 +122,17 @@ static int make_timer(const struct config *cfg, struct unit_texts *t)
 	return take(&b, &t->timer);
 }
 
+static int make_snapshots(const struct config *cfg, struct unit_texts *t)
+{
+	cleanup_free char *timer = schedule_timer(cfg);
+	cleanup_strbuf struct strbuf b = { 0 };
+
+	if (!timer)
+		return -ENOMEM;
+	strbuf_addf(&b, HEAD "%s", timer);
+	return take(&b, &t->snapshots);
+}
+
 int unit_texts_make(const char *name, const struct config *cfg, struct unit_texts *ret)
 {
 	cleanup_strbuf struct strbuf b = { 0 };
@@ -134,6 +146,8 @@ int unit_texts_make(const char *name, const struct config *cfg, struct unit_text
 		r = make_delay(name, cfg, ret);
 	if (r == 0 && cfg->health_cmd)
 		r = make_timer(cfg, ret);
+	if (r == 0 && cfg->snapshot_schedule)
+		r = make_snapshots(cfg, ret);
 	if (r == 0 && (ret->has_level || cfg->start_after.n || ret->delay || ret->timer ||
 		       cfg->start_restart != RESTART_NO)) {
 		strbuf_addf(&b, HEAD "%s", ret->enabled ? UNIT_ENABLED : "");
@@ -151,5 +165,6 @@ void unit_texts_free(struct unit_texts *t)
 	free(t->service);
 	free(t->delay);
 	free(t->timer);
-	t->service = t->delay = t->timer = NULL;
+	free(t->snapshots);
+	t->service = t->delay = t->timer = t->snapshots = NULL;
 }

@@ -4,6 +4,7 @@
  * for libsystemd. Not for users. What went wrong is printed as one line.
  *
  *	lxmgr-systemd start UNIT		start it and wait
+ *	lxmgr-systemd restart UNIT		the same from anew, without waiting
  *	lxmgr-systemd scope UNIT PID TEXT	a delegated scope with this process in it
  *	lxmgr-systemd reload			read the unit files again
  *	lxmgr-systemd register NAME PID [IFINDEX...]	tell machined of a machine
@@ -157,6 +158,16 @@ static int do_stop(char **args, int n)
 	return r < 0 ? complain("stop the unit", r, &e) : 0;
 }
 
+static int do_restart(char **args, int n)
+{
+	sd_bus_error e = SD_BUS_ERROR_NULL;
+	int r;
+
+	(void)n;
+	r = sd_bus_call_method(bus, MANAGER, "RestartUnit", &e, NULL, "ss", args[0], "replace");
+	return r < 0 ? complain("start the unit", r, &e) : 0;
+}
+
 static int fill_scope(sd_bus_message *m, const char *unit, uint32_t pid, const char *text)
 {
 	int r = sd_bus_message_append(m, "ss", unit, "fail");
@@ -282,9 +293,13 @@ static const struct {
 	bool manager; /* systemd itself: there also without a bus daemon */
 	int (*run)(char **args, int n);
 } verbs[] = {
-	{ "start", 1, 1, true, do_start },	     { "stop", 1, 1, true, do_stop },
-	{ "scope", 3, 3, true, do_scope },	     { "reload", 0, 0, true, do_reload },
-	{ "register", 2, 1024, false, do_register }, { "unregister", 1, 1, false, do_unregister },
+	{ "start", 1, 1, true, do_start },
+	{ "stop", 1, 1, true, do_stop },
+	{ "restart", 1, 1, true, do_restart },
+	{ "scope", 3, 3, true, do_scope },
+	{ "reload", 0, 0, true, do_reload },
+	{ "register", 2, 1024, false, do_register },
+	{ "unregister", 1, 1, false, do_unregister },
 };
 
 /* The bus, or systemd's own socket where no bus runs. */

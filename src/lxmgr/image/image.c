@@ -6,10 +6,13 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "image/image.h"
 #include "image/cache.h"
+#include "image/names.h"
+#include "image/users.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -24,7 +27,6 @@ int image_cache_open(struct lxmgr_err *err)
 
 	if (r < 0)
 		return err_set(err, r, "make '%s'", IMAGE_CACHE);
-	/* An image is mapped at start: the container's root must be able to pass, not to list. */
 	fd = open(IMAGE_CACHE, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	return fd < 0 ? err_set(err, -errno, "open '%s'", IMAGE_CACHE) : fd;
 }
@@ -42,6 +44,9 @@ int image_open_in(int cache, const char *digest, struct image *ret)
 	lock = lock_at(dir, "lock", false, 1000, NULL);
 	if (lock < 0)
 		return lock;
+	/* When it was used last. */
+	if (futimens(lock, NULL) < 0)
+		log_info("cannot note that the image is used, ignoring");
 	snprintf(ret->digest, sizeof(ret->digest), "%s", digest);
 	ret->root_fd = take_fd(&root);
 	ret->lock_fd = take_fd(&lock);
@@ -93,6 +98,7 @@ int image_list(int (*fn)(const char *digest, int dirfd, void *arg), void *arg)
 int image_delete(const char *digest, struct lxmgr_err *err)
 {
 	cleanup_fd int cache = image_cache_open(err), dir = -EBADF, lock = -EBADF;
+	cleanup_strlist struct strlist users = { 0 };
 	char dead[IMAGE_DIGEST_LEN + 16];
 	int r;
 
@@ -104,11 +110,26 @@ int image_delete(const char *digest, struct lxmgr_err *err)
 	if (dir < 0)
 		return errno == ENOENT ? 0 : err_set(err, -errno, "open the image %.12s", digest);
 	lock = lock_at(dir, "lock", true, 0, NULL);
+	if (lock < 0 && lock != -EWOULDBLOCK)
+		return err_set(err, lock, "lock the image %.12s", digest);
 	if (lock < 0)
-		return err_msg(err, -EBUSY, "the image %.12s is in use", digest);
+		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
+				  "the image %.12s is in use: a container is made of it", digest);
+	/* With the lock, nobody becomes one. */
+	r = image_users(digest, &users, err);
+	if (r < 0)
+		return r;
+	if (users.n)
+		return err_status(err, STATUS_WRONG_STATE, -EBUSY,
+				  "the image %.12s is in use: '%s' stands on it%s", digest,
+				  users.v[0], users.n > 1 ? ", and others" : "");
+	/* From the rename on it is gone; a kill behind it leaves its names to image_clean(). */
 	snprintf(dead, sizeof(dead), ".%s.dead", digest);
 	if (renameat(cache, digest, cache, dead) < 0)
 		return err_set(err, -errno, "remove the image %.12s", digest);
+	r = names_drop(cache, digest, err);
+	if (r < 0)
+		return r;
 	r = remove_tree_at(cache, dead);
 	return r < 0 ? err_set(err, r, "delete the image %.12s", digest) : 0;
 }
@@ -156,9 +177,16 @@ static void clean_deleted(int cache, const char *entry)
 {
 	cleanup_fd int dir = openat(cache, entry, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_fd int lock = dir < 0 ? -EBADF : lock_at(dir, "lock", true, 0, NULL);
+	char digest[IMAGE_DIGEST_LEN + 1];
 
-	if (lock >= 0)
-		clean_entry(cache, entry);
+	if (lock < 0)
+		return;
+	snprintf(digest, sizeof(digest), "%.64s", entry + 1);
+	/* One of the same content may have come since; then the names may be its. */
+	if (faccessat(cache, digest, F_OK, AT_SYMLINK_NOFOLLOW) < 0 && errno == ENOENT &&
+	    names_drop(cache, digest, NULL) < 0)
+		return;
+	clean_entry(cache, entry);
 }
 
 void image_clean(int cache)
@@ -167,7 +195,12 @@ void image_clean(int cache)
 	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
+	if (d)
+		rewinddir(d);
 	while (d && (e = readdir(d))) {
+		/* Those of an earlier version could be passed by everybody. */
+		if (name_is_digest(e->d_name) && fchmodat(cache, e->d_name, 0700, 0) < 0)
+			log_info("cannot close %s to others, ignoring", e->d_name);
 		if (e->d_name[0] != '.')
 			continue;
 		if (str_has_suffix(e->d_name, ".new"))

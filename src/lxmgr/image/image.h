@@ -38,6 +38,9 @@ struct template_run {
 int image_from_template(const struct template_run *t, struct image *ret, struct lxmgr_err *err);
 /* What the template says of its options (its --help), to be freed. */
 int image_template_help(const char *name, char **ret, struct lxmgr_err *err);
+/* What a template that downloads images can get, as a table, to be freed. */
+int image_template_list(const char *name, const char *const *args, char **ret,
+			struct lxmgr_err *err);
 /* Open by digest. */
 int image_open(const char *digest, struct image *ret, struct lxmgr_err *err);
 void image_close(struct image *img);
@@ -46,6 +49,7 @@ void image_close(struct image *img);
 int image_verify_tree(int rootfd, struct lxmgr_err *err);
 /* Called for each cached image. */
 int image_list(int (*fn)(const char *digest, int dirfd, void *arg), void *arg);
+/* Refused while a container stands on it, or is made of it. Its names go with it. */
 int image_delete(const char *digest, struct lxmgr_err *err);
 
 #endif

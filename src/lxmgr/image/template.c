@@ -6,15 +6,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/signalfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "image/cache.h"
+#include "image/luatemplate.h"
+#include "image/digest.h"
+#include "image/interrupt.h"
+#include "image/names.h"
+#include "image/remote.h"
+#include "image/template_download.h"
+#include "image/template_key.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -30,15 +35,25 @@
 #define DEFAULT_TIMEOUT 3600000
 #define TAIL_SIZE	600
 
-/* A name is one of ours; a path is the user's own. */
+/* A name is one of ours, a program or NAME.lua; a path is the user's own. */
 static int find_template(const char *name, char *path, size_t size, struct lxmgr_err *err)
 {
+	struct stat st;
+
 	if (*name == '/')
 		snprintf(path, size, "%s", name);
 	else if (!name_is_valid(name))
 		return err_msg(err, -EINVAL, "'%s' is no template name", name);
 	else
 		snprintf(path, size, "%s/%s", TEMPLATES, name);
+	if (*name == '/' && lua_template_is(path) && access(path, R_OK) == 0)
+		return 0;
+	if (*name != '/' && stat(path, &st) < 0 && strlen(path) + sizeof(".lua") <= size) {
+		snprintf(path + strlen(path), size - strlen(path), ".lua");
+		if (access(path, R_OK) == 0)
+			return 0;
+		path[strlen(path) - strlen(".lua")] = '\0';
+	}
 	if (access(path, X_OK) < 0)
 		return err_msg(err, -errno, "template '%s' does not exist (%s)", name, path);
 	return 0;
@@ -49,10 +64,15 @@ int image_template_help(const char *name, char **ret, struct lxmgr_err *err)
 	const char *argv[] = { NULL, "--help", NULL };
 	struct run_opts o = RUN_OPTS_INIT;
 	char path[512];
-	int r = find_template(name, path, sizeof(path), err);
+	int r;
 
+	if (download_template_is(name))
+		return download_template_help(ret, err);
+	r = find_template(name, path, sizeof(path), err);
 	if (r < 0)
 		return r;
+	if (lua_template_is(path))
+		return lua_template_help(path, ret, err);
 	argv[0] = path;
 	o.capture = HELP_LIMIT;
 	o.timeout_ms = 10000;
@@ -66,15 +86,20 @@ int image_template_help(const char *name, char **ret, struct lxmgr_err *err)
 		     : 0;
 }
 
-/* sha256sum is always there, and 1 ms is nothing beside what it decides. */
+int image_template_list(const char *name, const char *const *args, char **ret,
+			struct lxmgr_err *err)
+{
+	if (!download_template_is(name))
+		return err_status(err, STATUS_USAGE, -EINVAL,
+				  "the template '%.100s' has no list of images", name);
+	return download_template_list(args, ret, err);
+}
+
 static int digest_of(const char *path, const struct template_run *t, char ret[65],
 		     struct lxmgr_err *err)
 {
-	static const char *const argv[] = { "sha256sum", NULL };
 	cleanup_strbuf struct strbuf b = { 0 };
-	struct run_opts o = RUN_OPTS_INIT;
-	cleanup_free char *text = NULL, *out = NULL;
-	cleanup_fd int in = -EBADF;
+	cleanup_free char *text = NULL;
 	size_t len;
 	int r = read_file_at(AT_FDCWD, path, TEMPLATE_LIMIT, &text, &len);
 
@@ -84,20 +109,10 @@ static int digest_of(const char *path, const struct template_run *t, char ret[65
 	strbuf_add(&b, text, len);
 	for (size_t i = 0; t->args && t->args[i]; i++)
 		strbuf_add(&b, t->args[i], strlen(t->args[i]) + 1);
-	if (b.failed)
-		return err_set(err, -ENOMEM, "template");
-	in = memfd_create("template", MFD_CLOEXEC);
-	if (in < 0 || write_all(in, b.s, b.len) < 0 || lseek(in, 0, SEEK_SET) < 0)
-		return err_set(err, -errno, "digest of the template");
-	o.stdin_fd = in;
-	o.capture = 256;
-	o.timeout_ms = 30000;
-	r = run_program(argv, &o, &out);
-	if (r != 0 || strlen(out) < 64)
-		return err_msg(err, -EIO, "sha256sum failed");
-	memcpy(ret, out, 64);
-	ret[64] = '\0';
-	return name_is_digest(ret) ? 0 : err_msg(err, -EIO, "sha256sum printed no digest");
+	r = template_key_add(&b, t->args);
+	if (r < 0)
+		return err_set(err, r, "look at the files that are named for the template");
+	return b.failed ? err_set(err, -ENOMEM, "template") : digest_data(b.s, b.len, ret, err);
 }
 
 /* Progress lines of the template, and the tail of its output for the error. */
@@ -188,22 +203,26 @@ static int make_argv(const char *path, const struct template_run *t, const char 
 static int run_template(const char *path, const struct template_run *t, const char *dir,
 			int cancel_fd, struct lxmgr_err *err)
 {
-	static const char *const env[] = { "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:"
-					   "/sbin:/bin",
-					   "LC_ALL=C.UTF-8",
-					   "HOME=/root",
-					   "DEBIAN_FRONTEND=noninteractive",
-					   "LXMGR_CONFIG_DIR=" DATADIR "/config",
-					   NULL };
-	cleanup_strlist struct strlist argv = { 0 };
+	static const char *const fixed[] = {
+		"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+		"LC_ALL=C.UTF-8",
+		"HOME=/root",
+		"DEBIAN_FRONTEND=noninteractive",
+		"LXMGR_CONFIG_DIR=" DATADIR "/config",
+		("LXMGR_LIBEXEC_DIR=" LIBEXECDIR),
+	};
+	cleanup_strlist struct strlist argv = { 0 }, env = { 0 };
 	struct run_opts o = RUN_OPTS_INIT;
 	struct output out = { .t = t };
 	char text[64];
 	int r;
 
-	if (make_argv(path, t, dir, &argv))
+	for (size_t i = 0; i < ARRAY_SIZE(fixed); i++)
+		if (strlist_add(&env, fixed[i]) < 0)
+			return err_set(err, -ENOMEM, "template");
+	if (make_argv(path, t, dir, &argv) || download_env(&env))
 		return err_set(err, -ENOMEM, "template");
-	o.env = env;
+	o.env = (const char *const *)env.v;
 	o.on_output = on_output;
 	o.on_output_arg = &out;
 	o.timeout_ms = t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT;
@@ -227,13 +246,37 @@ static int run_template(const char *path, const struct template_run *t, const ch
 	return -EIO;
 }
 
-static int write_meta(int dir, const struct template_run *t, struct lxmgr_err *err)
+/* As above, by lxmgr-lua, whose error is the script's own. */
+static int run_lua(const char *path, const struct template_run *t, int dir, int cancel_fd,
+		   struct lxmgr_err *err)
 {
-	cleanup_strbuf struct strbuf b = { 0 };
+	cleanup_fd int root = openat(dir, "rootfs", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	struct output out = { .t = t };
+	struct lua_template_io io = { .timeout_ms = t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT,
+				      .cancel_fd = cancel_fd,
+				      .on_output = on_output,
+				      .arg = &out };
 	int r;
 
-	strbuf_addf(&b, "version = 1\ntemplate = %s\ncreated = %lld\n", t->name,
-		    (long long)time(NULL));
+	if (root < 0)
+		return err_set(err, -errno, "open the image's root");
+	r = lua_template_run(path, t, root, &io, err);
+	if (r == -ETIMEDOUT)
+		return err_msg(err, r, "template '%s' was killed after %d s", t->name,
+			       io.timeout_ms / 1000);
+	return r < 0 && r != -ECANCELED ? err_prefix(err, "template '%s'", t->name) : r;
+}
+
+static int write_meta(int dir, int root, const struct template_run *t, struct lxmgr_err *err)
+{
+	cleanup_strbuf struct strbuf b = { 0 };
+	char tree[65];
+	int r = digest_tree(root, tree, err);
+
+	if (r < 0)
+		return r;
+	strbuf_addf(&b, "meta = 1\ntemplate = %s\ncreated = %lld\ntree = %s\n", t->name,
+		    (long long)time(NULL), tree);
 	for (size_t i = 0; t->args && t->args[i]; i++)
 		if (!strpbrk(t->args[i], "\n\r"))
 			strbuf_addf(&b, "arg = %s\n", t->args[i]);
@@ -254,10 +297,12 @@ static int build_in(int cache, const char *tmp, const char *path, const struct t
 
 	if (dir < 0)
 		return err_set(err, -errno, "open the new image");
-	if (mkdirat(dir, "rootfs", 0755) < 0)
+	/* Whatever the caller's umask is: below it are services that are not root's. */
+	if (mkdirat(dir, "rootfs", 0755) < 0 || fchmodat(dir, "rootfs", 0755, 0) < 0)
 		return err_set(err, -errno, "make the image's root");
 	snprintf(full, sizeof(full), "%s/%s", IMAGE_CACHE, tmp);
-	r = run_template(path, t, full, cancel_fd, err);
+	r = lua_template_is(path) ? run_lua(path, t, dir, cancel_fd, err)
+				  : run_template(path, t, full, cancel_fd, err);
 	if (r < 0)
 		return r;
 	root = openat(dir, "rootfs", O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -267,59 +312,100 @@ static int build_in(int cache, const char *tmp, const char *path, const struct t
 			       "the root directory",
 			       t->name);
 	r = image_verify_tree(root, err);
-	return r < 0 ? r : write_meta(dir, t, err);
+	return r < 0 ? r : write_meta(dir, root, t, err);
 }
 
-static int build(int cache, const char *path, const char *digest, const struct template_run *t,
-		 int cancel_fd, struct lxmgr_err *err)
+/* Put it in place as `digest`, and open it. */
+static int commit(int cache, const char *tmp, const char *digest, struct image *ret,
+		  struct lxmgr_err *err)
 {
+	cleanup_fd int dir = openat(cache, tmp, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	/* Before it has its name: nobody deletes it then. */
+	cleanup_fd int hold = dir < 0 ? -errno : lock_at(dir, "lock", false, 0, NULL);
+	int r;
+
+	if (hold < 0)
+		return err_set(err, hold, "lock the new image");
+	if (fchmodat(cache, tmp, 0700, 0) < 0)
+		return err_set(err, -errno, "close the new image to others");
+	/* All of the tree reaches the disk before its name does. */
+	if (syncfs(cache) < 0)
+		return err_set(err, -errno, "write the image to disk");
+	if (renameat2(cache, tmp, cache, digest, RENAME_NOREPLACE) < 0)
+		return err_set(err, -errno, "put the image in place");
+	fsync(cache);
+	r = image_open_in(cache, digest, ret);
+	return r < 0 ? err_set(err, r, "open the new image") : 0;
+}
+
+/* Under the lock of `key`, as `digest`. */
+static int build(int cache, const char *path, const char *key, const char *digest,
+		 const struct template_run *t, int cancel_fd, struct image *ret,
+		 struct lxmgr_err *err)
+{
+	/* A program among the templates has parts that run as others (apt's downloads). */
+	mode_t mode = lua_template_is(path) ? 0700 : 0711;
 	char tmp[IMAGE_DIGEST_LEN + 16];
 	int r;
 
-	snprintf(tmp, sizeof(tmp), ".%s.new", digest);
+	snprintf(tmp, sizeof(tmp), ".%s.new", key);
 	r = remove_tree_at(cache, tmp);
-	if (r < 0 || mkdirat(cache, tmp, 0711) < 0)
+	if (r < 0 || mkdirat(cache, tmp, mode) < 0 || fchmodat(cache, tmp, mode, 0) < 0)
 		return err_set(err, r < 0 ? r : -errno, "make a place for the image");
 	r = build_in(cache, tmp, path, t, cancel_fd, err);
-	if (r == 0) {
-		/* All of the tree reaches the disk before its name does. */
-		if (syncfs(cache) < 0)
-			r = err_set(err, -errno, "write the image to disk");
-		else if (renameat2(cache, tmp, cache, digest, RENAME_NOREPLACE) < 0)
-			r = err_set(err, -errno, "put the image in place");
-		else
-			fsync(cache);
-	}
+	if (r == 0)
+		r = commit(cache, tmp, digest, ret, err);
 	if (r < 0 && remove_tree_at(cache, tmp) < 0)
 		log_warn("cannot remove the unfinished image, ignoring");
 	return r;
 }
 
-/* Ctrl-C and a terminating signal end the template, not us: what it left is removed first. */
-static int block_signals(sigset_t *saved)
+static int build_interruptible(int cache, const char *path, const char *key, const char *digest,
+			       const struct template_run *t, struct image *ret,
+			       struct lxmgr_err *err)
 {
-	sigset_t set;
+	struct interrupt i;
+	int r;
 
-	sigemptyset(&set);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGHUP);
-	sigprocmask(SIG_BLOCK, &set, saved);
-	return signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	interrupt_begin(&i);
+	r = build(cache, path, key, digest, t, i.fd, ret, err);
+	interrupt_end(&i);
+	return r;
 }
 
-static int build_interruptible(int cache, const char *path, const char *digest,
-			       const struct template_run *t, struct lxmgr_err *err)
+/* The image that was made last of what has this key. */
+static int open_last(int cache, const char *key, struct image *ret)
 {
-	struct signalfd_siginfo si;
-	sigset_t saved;
-	cleanup_fd int cancel = block_signals(&saved);
-	int r = build(cache, path, digest, t, cancel, err);
+	char name[IMAGE_DIGEST_LEN + 2], digest[IMAGE_DIGEST_LEN + 1];
 
-	/* Taken here: the caller has things of its own to take back before it ends. */
-	while (read(cancel, &si, sizeof(si)) > 0)
-		log_info("interrupted by signal %u", si.ssi_signo);
-	sigprocmask(SIG_SETMASK, &saved, NULL);
+	snprintf(name, sizeof(name), "@%s", key);
+	if (names_get(cache, name, digest) == 0 && image_open_in(cache, digest, ret) == 0)
+		return 0;
+	return image_open_in(cache, key, ret);
+}
+
+/* Containers may stand on the one that there is: the new one gets a digest of its own, the old one
+ * goes if nobody needs it. */
+static int build_again(int cache, const char *path, const char *key, const struct template_run *t,
+		       struct image *ret, struct lxmgr_err *err)
+{
+	char name[IMAGE_DIGEST_LEN + 2], old[IMAGE_DIGEST_LEN + 1], digest[65], text[128];
+	struct lxmgr_err why = { 0 };
+	int r;
+
+	snprintf(text, sizeof(text), "%s %lld %lld", key, (long long)time(NULL),
+		 (long long)now_us());
+	r = digest_data(text, strlen(text), digest, err);
+	if (r == 0)
+		r = build_interruptible(cache, path, key, digest, t, ret, err);
+	if (r < 0)
+		return r;
+	snprintf(name, sizeof(name), "@%s", key);
+	if (names_get(cache, name, old) < 0)
+		snprintf(old, sizeof(old), "%s", key);
+	r = names_set(cache, name, digest, err);
+	if (r == 0 && image_delete(old, &why) < 0)
+		log_info("%s, it stays", why.text);
 	return r;
 }
 
@@ -331,6 +417,8 @@ int image_from_template(const struct template_run *t, struct image *ret, struct 
 	int r;
 
 	ret->root_fd = ret->lock_fd = -EBADF;
+	if (download_template_is(t->name))
+		return download_template_get(t, ret, err);
 	r = find_template(t->name, path, sizeof(path), err);
 	if (r == 0)
 		r = digest_of(path, t, digest, err);
@@ -339,25 +427,24 @@ int image_from_template(const struct template_run *t, struct image *ret, struct 
 	cache = image_cache_open(err);
 	if (cache < 0)
 		return cache;
-	if (!t->flush_cache && image_open_in(cache, digest, ret) == 0)
+	if (!t->flush_cache && open_last(cache, digest, ret) == 0)
 		return 0;
 	lock = image_build_lock(cache, digest, t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT,
 				&holder);
-	if (lock < 0)
+	if (lock == -EWOULDBLOCK)
 		return err_status(err, STATUS_LOCKED, lock,
 				  "another process (%d) still builds this image", holder);
+	if (lock < 0)
+		return err_set(err, lock, "lock the image that is to be built");
 	image_clean(cache);
-	if (t->flush_cache)
-		r = image_delete(digest, err);
-	/* Another may have built it meanwhile. */
-	if (r == 0 && (t->flush_cache || image_open_in(cache, digest, ret) < 0)) {
-		r = build_interruptible(cache, path, digest, t, err);
-		if (r == 0) {
-			r = image_open_in(cache, digest, ret);
-			if (r < 0)
-				err_set(err, r, "open the new image");
-		}
+	if (t->flush_cache) {
+		r = build_again(cache, path, digest, t, ret, err);
+	} else if (open_last(cache, digest, ret) < 0) {
+		/* Nobody built it meanwhile. */
+		r = build_interruptible(cache, path, digest, digest, t, ret, err);
 	}
+	if (r < 0)
+		image_close(ret);
 	image_build_unlock(cache, digest, &lock);
 	return r;
 }

@@ -57,7 +57,7 @@ static int visit(int dir, const char *name, int depth, struct walk *w)
 	struct stat st;
 
 	if (++w->entries > MAX_ENTRIES)
-		return err_msg(w->err, -E2BIG, "the template left more than %d files", MAX_ENTRIES);
+		return err_msg(w->err, -E2BIG, "there are more than %d files", MAX_ENTRIES);
 	if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_set(w->err, -errno, "stat '%s'", name);
 	/* /dev is a tmpfs of ours: nodes in an image have no use but a bad one. */
@@ -96,13 +96,13 @@ int image_verify_tree(int rootfd, struct lxmgr_err *err)
 	struct stat st;
 
 	if (fstat(rootfd, &st) < 0 || !S_ISDIR(st.st_mode))
-		return err_msg(err, -ENOTDIR, "the template left no root directory");
+		return err_msg(err, -ENOTDIR, "there is no root directory");
 	if (st.st_uid != 0 || (st.st_mode & 022))
 		return err_msg(err, -EPERM,
-			       "the root directory of the template belongs to user %u "
+			       "the root directory belongs to user %u "
 			       "or is writable by others",
 			       st.st_uid);
 	if (walk_dir(rootfd, ".", 0, &w) < 0)
 		return err ? err->code : -EIO;
-	return w.entries ? 0 : err_msg(err, -ENODATA, "the template left an empty root directory");
+	return w.entries ? 0 : err_msg(err, -ENODATA, "it left an empty root directory");
 }

@@ -203,6 +203,21 @@ int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr
 	return r < 0 ? r : cg->ops->apply(cg, &full, err);
 }
 
+int cgroup_set_limits(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
+{
+	return cg->ops->set_limits(cg, spec, err);
+}
+
+void cgroup_get_limits(struct cgroup *cg, struct cgroup_spec *ret)
+{
+	*ret = (struct cgroup_spec){ .memory = LIMIT_UNSET,
+				     .swap = LIMIT_UNSET,
+				     .cpus_milli = LIMIT_UNSET,
+				     .cpu_weight = LIMIT_UNSET,
+				     .pids = LIMIT_UNSET };
+	cg->ops->get_limits(cg, ret);
+}
+
 int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err)
 {
 	return cg->ops->delegate(cg, uid, gid, err);
@@ -694,4 +709,12 @@ int cgroup_write_limit(int dirfd, const char *file, uint64_t value, const char *
 			       "enabled in the groups above",
 			       key, file);
 	return r < 0 ? err_set(err, r, "apply lxmgr.%s = %s (%s)", key, text, file) : 0;
+}
+
+int cgroup_refuse_memory(uint64_t used, uint64_t limit, struct lxmgr_err *err)
+{
+	return err_status(err, STATUS_REFUSED, -EBUSY,
+			  "%llu KiB of memory are in use and cannot be taken back; a limit of %llu "
+			  "KiB would have the kernel kill processes",
+			  (unsigned long long)used / 1024, (unsigned long long)limit / 1024);
 }

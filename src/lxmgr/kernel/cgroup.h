@@ -85,6 +85,8 @@ struct cgroup_ops {
 	int (*create)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
 	int (*open)(struct cgroup *cg, struct lxmgr_err *err);
 	int (*apply)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
+	int (*set_limits)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
+	void (*get_limits)(struct cgroup *cg, struct cgroup_spec *ret);
 	int (*delegate)(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err);
 	int (*join)(struct cgroup *cg, struct lxmgr_err *err);
 	int (*open_attach)(struct cgroup *cg, struct lxmgr_err *err);
@@ -125,6 +127,13 @@ int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct l
 /* Limits, raw keys and device rules (v2: a BPF program that lives with the group). The rules add to
  * cgroup_device_defaults() unless one of them is "a", which begins anew. */
 int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
+/* The limits alone (memory to pids), of a group in use, in an order that the kernel takes;
+ * LIMIT_UNSET: as it is. swap counts with memory on v1, so both are given together. -EBUSY with a
+ * reason: more memory is in use than that, and cannot be taken back. After a failure some may have
+ * changed. */
+int cgroup_set_limits(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
+/* Those that are in force; LIMIT_UNSET: there is no such thing here. All else in *ret is zero. */
+void cgroup_get_limits(struct cgroup *cg, struct cgroup_spec *ret);
 /* Hand the inner v2 group to the container's root: the files of cgroup_delegate(7). */
 int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err);
 /* Called by the child itself, right after clone and before it makes its cgroup namespace:

@@ -21,6 +21,7 @@
 
 #define MAX_HIERARCHIES (CGROUP_MAX_FDS - 1)
 #define UNIFIED		(CGROUP_MAX_FDS - 1) /* slot of the v2 tree in cg->fd */
+#define NO_LIMIT	(1ULL << 60)	     /* bytes; v1 says what a number has room for */
 
 static struct {
 	struct {
@@ -386,7 +387,27 @@ static int apply_devices(struct cgroup *cg, const struct cgroup_spec *spec, stru
 	return 0;
 }
 
-static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
+/* The sum of both may not be below memory at any time. */
+static int set_memory(int dir, uint64_t memory, uint64_t memsw, struct lxmgr_err *err)
+{
+	static const char *const file[] = { "memory.limit_in_bytes",
+					    "memory.memsw.limit_in_bytes" };
+	static const char *const key[] = { "limit.memory", "limit.swap" };
+	const uint64_t value[] = { memory, memsw };
+	uint64_t sum = 0, used;
+	int r, first;
+
+	/* Numbers of v1 without a limit are larger than any. */
+	first = memsw != LIMIT_UNSET && cgroup_tree_read(dir, file[1], &sum) == 0 && memsw > sum;
+	r = cgroup_write_limit(dir, file[first], value[first], "-1", key[first], err);
+	if (r == 0)
+		r = cgroup_write_limit(dir, file[!first], value[!first], "-1", key[!first], err);
+	if (r == -EBUSY && cgroup_tree_read(dir, "memory.usage_in_bytes", &used) == 0)
+		return cgroup_refuse_memory(used, memory, err);
+	return r;
+}
+
+static int set_limits(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
 {
 	int mem = find("memory"), cpu = find("cpu"), pids = find("pids"), r = 0;
 	uint64_t quota = s->cpus_milli, shares = s->cpu_weight, memsw = s->swap;
@@ -397,13 +418,8 @@ static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_er
 		shares = shares * 1024 / 100 < 2 ? 2 : shares * 1024 / 100;
 	if (memsw < LIMIT_MAX && __builtin_add_overflow(memsw, s->memory, &memsw))
 		memsw = LIMIT_MAX;
-	if (mem >= 0) {
-		r = cgroup_write_limit(cg->fd[mem], "memory.limit_in_bytes", s->memory, "-1",
-				       "limit.memory", err);
-		if (r == 0)
-			r = cgroup_write_limit(cg->fd[mem], "memory.memsw.limit_in_bytes", memsw,
-					       "-1", "limit.swap", err);
-	}
+	if (mem >= 0)
+		r = set_memory(cg->fd[mem], s->memory, memsw, err);
 	if (r == 0 && cpu >= 0) {
 		r = cgroup_write_limit(cg->fd[cpu], "cpu.cfs_quota_us", quota, "-1", "limit.cpus",
 				       err);
@@ -413,6 +429,41 @@ static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_er
 	}
 	if (r == 0 && pids >= 0)
 		r = cgroup_write_limit(cg->fd[pids], "pids.max", s->pids, "max", "limit.pids", err);
+	return r;
+}
+
+static void get_bytes(int dir, const char *file, uint64_t *ret)
+{
+	if (cgroup_tree_read(dir, file, ret) == 0 && *ret > NO_LIMIT)
+		*ret = LIMIT_MAX;
+}
+
+static void get_limits(struct cgroup *cg, struct cgroup_spec *s)
+{
+	int mem = find("memory"), cpu = find("cpu"), pids = find("pids");
+	uint64_t shares, period;
+	char quota[32];
+
+	if (mem >= 0) {
+		get_bytes(cg->fd[mem], "memory.limit_in_bytes", &s->memory);
+		get_bytes(cg->fd[mem], "memory.memsw.limit_in_bytes", &s->swap);
+		if (s->swap < LIMIT_MAX)
+			s->swap = s->swap > s->memory ? s->swap - s->memory : 0;
+	}
+	if (cpu >= 0 && cgroup_tree_read(cg->fd[cpu], "cpu.shares", &shares) == 0)
+		s->cpu_weight = (shares * 100 + 512) / 1024;
+	if (cpu >= 0 && read_small(cg->fd[cpu], "cpu.cfs_quota_us", quota, sizeof(quota)) > 0 &&
+	    cgroup_tree_read(cg->fd[cpu], "cpu.cfs_period_us", &period) == 0 && period)
+		s->cpus_milli =
+			*quota == '-' ? LIMIT_MAX : strtoull(quota, NULL, 10) * 1000 / period;
+	if (pids >= 0)
+		cgroup_tree_read(cg->fd[pids], "pids.max", &s->pids);
+}
+
+static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
+{
+	int r = set_limits(cg, s, err);
+
 	if (r == 0)
 		r = apply_raw(cg, s, err);
 	return r < 0 ? r : apply_devices(cg, s, err);
@@ -529,7 +580,7 @@ static int stats(struct cgroup *cg, struct cgroup_stats *s, struct lxmgr_err *er
 		cgroup_tree_read(cg->fd[mem], "memory.max_usage_in_bytes", &s->memory_peak);
 		cgroup_tree_read(cg->fd[mem], "memory.kmem.usage_in_bytes", &s->kmem);
 		if (cgroup_tree_read(cg->fd[mem], "memory.limit_in_bytes", &s->memory_limit) == 0 &&
-		    s->memory_limit > 1ULL << 60)
+		    s->memory_limit > NO_LIMIT)
 			s->memory_limit = LIMIT_MAX;
 		if (cgroup_tree_read(cg->fd[mem], "memory.memsw.usage_in_bytes", &memsw) == 0 &&
 		    s->memory != LIMIT_UNSET)
@@ -577,6 +628,8 @@ const struct cgroup_ops cgroup_hybrid = {
 	.create = create,
 	.open = hybrid_open,
 	.apply = apply,
+	.set_limits = set_limits,
+	.get_limits = get_limits,
 	.delegate = delegate,
 	.join = join,
 	.open_attach = open_attach,

@@ -34,6 +34,9 @@ int cgroup_tree_set(int dirfd, const char *file, const char *value, struct lxmgr
 int cgroup_write_limit(int dirfd, const char *file, uint64_t value, const char *max,
 		       const char *key, struct lxmgr_err *err);
 
+/* -EBUSY: more is in use (bytes) than a new limit of memory would allow. */
+int cgroup_refuse_memory(uint64_t used, uint64_t limit, struct lxmgr_err *err);
+
 /* devices_bpf.c: the device rules of a v2 group, as a BPF program with a map of rules. */
 int devices_bpf_attach(int cgroup_dir, const struct cgroup_device_rule *rules, size_t n,
 		       struct lxmgr_err *err);

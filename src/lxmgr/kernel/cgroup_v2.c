@@ -20,7 +20,8 @@
 #include "util/file.h"
 #include "util/str.h"
 
-#define ROOT "/sys/fs/cgroup"
+#define ROOT	      "/sys/fs/cgroup"
+#define RECLAIM_TRIES 20
 
 static bool is_present(void)
 {
@@ -224,12 +225,35 @@ static int v2_open(struct cgroup *cg, struct lxmgr_err *err)
 	return 0;
 }
 
-static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
+/* memory.max below what is in use would have the kernel kill: it is taken back first. */
+static int reclaim(int dir, uint64_t limit, struct lxmgr_err *err)
+{
+	uint64_t used = 0;
+	char text[32];
+
+	for (int i = 0; i < RECLAIM_TRIES; i++) {
+		if (limit >= LIMIT_MAX || cgroup_tree_read(dir, "memory.current", &used) < 0 ||
+		    used <= limit)
+			return 0;
+		snprintf(text, sizeof(text), "%llu", (unsigned long long)(used - limit));
+		/* -EAGAIN: a part of it; -ENOENT before Linux 5.19. */
+		if (write_small(dir, "memory.reclaim", text) == -ENOENT)
+			break;
+	}
+	if (cgroup_tree_read(dir, "memory.current", &used) < 0 || used <= limit)
+		return 0;
+	return cgroup_refuse_memory(used, limit, err);
+}
+
+static int set_limits(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
 {
 	/* Microseconds of a period of 100000, which every new group has. */
 	uint64_t quota = s->cpus_milli < LIMIT_MAX ? s->cpus_milli * 100 : s->cpus_milli;
-	int r = cgroup_write_limit(cg->fd[0], "memory.max", s->memory, "max", "limit.memory", err);
+	int r = reclaim(cg->fd[0], s->memory, err);
 
+	if (r == 0)
+		r = cgroup_write_limit(cg->fd[0], "memory.max", s->memory, "max", "limit.memory",
+				       err);
 	if (r == 0)
 		r = cgroup_write_limit(cg->fd[0], "memory.swap.max", s->swap, "max", "limit.swap",
 				       err);
@@ -240,6 +264,30 @@ static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_er
 				       "limit.cpu.weight", err);
 	if (r == 0)
 		r = cgroup_write_limit(cg->fd[0], "pids.max", s->pids, "max", "limit.pids", err);
+	return r;
+}
+
+static void get_limits(struct cgroup *cg, struct cgroup_spec *ret)
+{
+	char text[64];
+	unsigned long long quota, period;
+
+	cgroup_tree_read(cg->fd[0], "memory.max", &ret->memory);
+	cgroup_tree_read(cg->fd[0], "memory.swap.max", &ret->swap);
+	cgroup_tree_read(cg->fd[0], "cpu.weight", &ret->cpu_weight);
+	cgroup_tree_read(cg->fd[0], "pids.max", &ret->pids);
+	if (read_small(cg->fd[0], "cpu.max", text, sizeof(text)) < 0)
+		return;
+	if (str_has_prefix(text, "max"))
+		ret->cpus_milli = LIMIT_MAX;
+	else if (sscanf(text, "%llu %llu", &quota, &period) == 2 && period)
+		ret->cpus_milli = quota * 1000 / period;
+}
+
+static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
+{
+	int r = set_limits(cg, s, err);
+
 	for (size_t i = 0; r == 0 && i < s->n_raw; i++) {
 		r = write_small(cg->fd[0], s->raw[i].file, s->raw[i].value);
 		if (r < 0)
@@ -368,6 +416,8 @@ const struct cgroup_ops cgroup_v2 = {
 	.create = create,
 	.open = v2_open,
 	.apply = apply,
+	.set_limits = set_limits,
+	.get_limits = get_limits,
 	.delegate = delegate,
 	.join = join,
 	.open_attach = open_attach,

@@ -10,6 +10,10 @@
 
 struct lxmgr_err;
 
+/* Behind the last id that a container gets (container/idalloc.h): nothing belongs to it. What reads
+ * hostile bytes runs with it. */
+#define IDMAP_CONFINED 1879113728U
+
 /* The kernel takes up to 340 extents; a page of text is the other limit. */
 #define IDMAP_MAX 64
 

@@ -31,7 +31,8 @@ struct mount_spec {
 	bool attr_recursive;	/* rro and friends: apply set/clear to the whole tree */
 	bool propagation_recursive; /* rprivate, rslave, rshared */
 	bool optional;		    /* a missing source or target is no error */
-	bool relative;		    /* source is relative to the container's root */
+	bool delta;    /* bind of a directory: what is written goes to the container's directory */
+	bool relative; /* source is relative to the container's root */
 	enum mount_create create;
 	enum mount_relabel relabel;
 	char *idmap; /* NULL, "container", or a path of a user namespace */

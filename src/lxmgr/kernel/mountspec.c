@@ -88,6 +88,8 @@ static int lxc_option(const char *word, struct mount_spec *m, struct lxmgr_err *
 		m->move = true;
 	} else if (str_eq(word, "optional")) {
 		m->optional = true;
+	} else if (str_eq(word, "delta")) {
+		m->delta = true;
 	} else if (str_eq(word, "relative")) {
 		m->relative = true;
 	} else if (str_eq(word, "relabel")) {
@@ -167,8 +169,27 @@ static int check_target(struct mount_spec *m, struct lxmgr_err *err)
 	return 0;
 }
 
+static int check_delta(const struct mount_spec *m, struct lxmgr_err *err)
+{
+	static const char *const api[] = { "proc", "sys", "dev" };
+	size_t n = strcspn(m->target, "/");
+
+	if (!m->bind || m->rbind || m->relative || m->idmap || m->relabel ||
+	    m->create == MOUNT_CREATE_FILE)
+		return err_msg(err, -EINVAL,
+			       "delta needs a bind mount of a directory of the host's, without "
+			       "rbind, relative, idmap, relabel and create=file");
+	for (size_t i = 0; i < ARRAY_SIZE(api); i++)
+		if (strlen(api[i]) == n && !strncmp(m->target, api[i], n))
+			return err_msg(err, -EINVAL, "delta goes not with the target '%s'",
+				       m->target);
+	return n ? 0 : err_msg(err, -EINVAL, "delta needs a target below /");
+}
+
 static int check_spec(const struct mount_spec *m, struct lxmgr_err *err)
 {
+	if (m->delta && check_delta(m, err) < 0)
+		return -EINVAL;
 	if (m->idmap && !m->bind)
 		return err_msg(err, -EINVAL, "idmap= needs a bind mount");
 	if (m->move && (m->bind || m->data))
@@ -279,6 +300,8 @@ char *mount_spec_print(const struct mount_spec *m)
 	print_attrs(&o, m);
 	if (m->optional)
 		strbuf_addf(&o, ",optional");
+	if (m->delta)
+		strbuf_addf(&o, ",delta");
 	if (m->relative)
 		strbuf_addf(&o, ",relative");
 	if (m->relabel)

@@ -13,9 +13,9 @@
 #include "util/err.h"
 #include "util/file.h"
 #include "util/str.h"
+#include "util/treewalk.h"
 
-#define XATTR	  "security.selinux"
-#define MAX_DEPTH 512
+#define XATTR "security.selinux"
 
 /* What the host has, found out once, before anything is entered: inside, /sys is the guest's, who
  * could cover it to get rid of the label. */
@@ -81,56 +81,48 @@ struct walk {
 	void (*progress)(size_t n, void *arg);
 	void *arg;
 	size_t n;
-	int depth;
+	struct lxmgr_err *err;
+	int failed; /* what err has; the walk ends with 1 */
 };
 
-static int label_below(struct walk *w, int dir_fd, struct lxmgr_err *err);
-
-static int label_entry(struct walk *w, int dir_fd, const char *name, struct lxmgr_err *err)
+static int label_one(struct walk *w, int fd, const char *name)
 {
-	/* Pinned by a descriptor: what is labelled is what was found, a link itself included. */
-	cleanup_fd int fd = open_in(dir_fd, name, OPEN_NO_XDEV, O_PATH | O_NOFOLLOW, 0);
-	struct stat st;
-	int r = 0;
+	if (w->progress && ++w->n % 1000 == 0)
+		w->progress(w->n, w->arg);
+	if (!has_label(fd, w->context))
+		w->failed = selinux_label_fd(fd, w->context, name, w->err);
+	return w->failed < 0;
+}
 
+/* Pinned by a descriptor: what is labelled is what was found, a link itself included. */
+static int label_file(void *arg, int dir, const char *name, unsigned char type)
+{
+	struct walk *w = arg;
+	cleanup_fd int fd = open_in(dir, name, OPEN_NO_XDEV, O_PATH | O_NOFOLLOW, 0);
+
+	(void)type;
 	/* -EXDEV: something of the host's is mounted there, and has the host's label. */
 	if (fd == -EXDEV || fd == -ENOENT)
 		return 0;
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set(err, fd < 0 ? fd : -errno, "open '%s'", name);
-	if (S_ISDIR(st.st_mode))
-		r = label_below(w, fd, err);
-	if (r < 0 || has_label(fd, w->context))
-		return r;
-	return selinux_label_fd(fd, w->context, name, err);
+	if (fd >= 0)
+		return label_one(w, fd, name);
+	w->failed = err_set(w->err, fd, "open '%s'", name);
+	return 1;
 }
 
-static int label_below(struct walk *w, int dir_fd, struct lxmgr_err *err)
+static int label_dir(void *arg, int fd, const char *name)
 {
-	int fd = openat(dir_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	int r = 0;
-
-	if (!d)
-		return err_set(err, -errno, "list a directory of the tree");
-	if (++w->depth > MAX_DEPTH)
-		return err_msg(err, -ELOOP, "directories are nested more than %d deep", MAX_DEPTH);
-	while (r == 0 && (e = readdir(d))) {
-		if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
-			continue;
-		if (w->progress && ++w->n % 1000 == 0)
-			w->progress(w->n, w->arg);
-		r = label_entry(w, fd, e->d_name, err);
-	}
-	w->depth--;
-	return r;
+	return label_one(arg, fd, name);
 }
 
 int selinux_label_tree(int dir_fd, const char *context, void (*progress)(size_t n, void *arg),
 		       void *arg, bool *ret_done, struct lxmgr_err *err)
 {
-	struct walk w = { .context = context, .progress = progress, .arg = arg };
+	/* What is below it first: the top's own label says that it was done. */
+	static const struct treewalk how = { .file = label_file,
+					     .leave = label_dir,
+					     .skip_mounts = true };
+	struct walk w = { .context = context, .progress = progress, .arg = arg, .err = err };
 	bool done = has_label(dir_fd, context);
 	int r;
 
@@ -138,8 +130,10 @@ int selinux_label_tree(int dir_fd, const char *context, void (*progress)(size_t 
 		*ret_done = done;
 	if (done)
 		return 0;
-	r = label_below(&w, dir_fd, err);
-	return r < 0 ? r : selinux_label_fd(dir_fd, context, "/", err);
+	r = tree_walk(dir_fd, &how, &w);
+	if (r)
+		return r < 0 ? err_set(err, r, "walk through the tree") : w.failed;
+	return selinux_label_fd(dir_fd, context, "/", err);
 }
 
 static int check(const struct lsm_spec *s, const char **ret_notice, struct lxmgr_err *err)

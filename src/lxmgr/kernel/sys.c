@@ -117,6 +117,27 @@ int sys_memfd_create(const char *name, unsigned int flags)
 	RET(syscall(SYS_memfd_create, name, flags | 1U /* MFD_CLOEXEC */));
 }
 
+int sys_quotactl_fd(int fd, unsigned int cmd, int id, void *addr)
+{
+	RET(syscall(SYS_quotactl_fd, fd, cmd, id, addr));
+}
+
+/* Their numbers, wherever an architecture's begin. */
+#ifndef SYS_file_getattr
+#define SYS_file_getattr (SYS_quotactl_fd + 25)
+#define SYS_file_setattr (SYS_quotactl_fd + 26)
+#endif
+
+int sys_file_getattr(const char *path, struct sys_file_attr *ret)
+{
+	RET(syscall(SYS_file_getattr, AT_FDCWD, path, ret, sizeof(*ret), 0));
+}
+
+int sys_file_setattr(const char *path, const struct sys_file_attr *attr)
+{
+	RET(syscall(SYS_file_setattr, AT_FDCWD, path, attr, sizeof(*attr), 0));
+}
+
 int sys_signal_default(int sig)
 {
 	/* All of it is 0 for SIG_DFL, so that its layout does not matter. */

@@ -39,6 +39,16 @@ int sys_bpf(int cmd, union bpf_attr *attr, size_t size);
 int sys_seccomp(unsigned int op, unsigned int flags, void *args);
 int sys_memfd_create(const char *name, unsigned int flags);
 
+/* cmd as QCMD() makes it. */
+int sys_quotactl_fd(int fd, unsigned int cmd, int id, void *addr);
+/* struct file_attr of linux/fs.h from 6.17 on. -ENOSYS before. The path's last link is followed. */
+struct sys_file_attr {
+	uint64_t xflags;
+	uint32_t extsize, nextents, projid, cowextsize;
+};
+int sys_file_getattr(const char *path, struct sys_file_attr *ret);
+int sys_file_setattr(const char *path, const struct sys_file_attr *attr);
+
 /* Also of 32 and 33, which glibc keeps for itself: whoever called us may have them ignored. */
 int sys_signal_default(int sig);
 

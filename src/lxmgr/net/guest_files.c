@@ -62,11 +62,17 @@ static bool may_write(int dir, const char *base, enum guest_put how)
 	return text && (strstr(text, GUEST_MARKER) || !*str_strip(text));
 }
 
-bool guest_is_marked(int root, const char *path)
+char *guest_read(int root, const char *path)
 {
 	const char *base;
 	cleanup_fd int dir = open_parent_in(root, path, OPEN_IN_ROOT, &base);
-	cleanup_free char *text = dir < 0 ? NULL : read_regular(dir, base);
+
+	return dir < 0 ? NULL : read_regular(dir, base);
+}
+
+bool guest_is_marked(int root, const char *path)
+{
+	cleanup_free char *text = guest_read(root, path);
 
 	return text && strstr(text, GUEST_MARKER);
 }

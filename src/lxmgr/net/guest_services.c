@@ -14,8 +14,6 @@
 #include "util/log.h"
 
 #define NM_FILE "etc/NetworkManager/conf.d/05-lxmgr.conf"
-#define IFACES	"etc/network/interfaces"
-#define KEEPS	"# The host sets the addresses before init runs; this keeps them.\n"
 
 bool guest_is_host_set(const struct net_spec *n)
 {
@@ -35,7 +33,7 @@ static int networkd_file(int root, const struct net_spec *n, const struct strlis
 	if (!guest_is_host_set(n))
 		return guest_drop(root, path, err);
 	strbuf_addf(&b,
-		    GUEST_MARKER "\n" KEEPS "[Match]\nName=%s\n\n"
+		    GUEST_MARKER "\n" GUEST_KEEPS "[Match]\nName=%s\n\n"
 				 "[Network]\nDHCP=no\nIPv6AcceptRA=no\nLinkLocalAddressing=ipv6\n"
 				 "KeepConfiguration=yes\n",
 		    name);
@@ -93,47 +91,6 @@ static enum resolv_owner resolv_owner(int root, bool nm_silent)
 	return guest_exists(root, "etc/resolv.conf") ? RESOLV_OTHER : RESOLV_FILE;
 }
 
-static void ifupdown_gateway(struct strbuf *b, const struct net_spec *n, const char *name,
-			     int family)
-{
-	enum net_gateway mode = family == AF_INET ? n->gw4_mode : n->gw6_mode;
-	const struct net_addr *gw = family == AF_INET ? &n->gw4 : &n->gw6;
-	const char *ip = family == AF_INET ? "ip" : "ip -6";
-	char buf[INET6_ADDRSTRLEN + 4];
-	bool reachable = false;
-
-	if (mode == NET_GW_DEV)
-		strbuf_addf(b, "\tup %s route replace default dev %s\n", ip, name);
-	if (mode != NET_GW_ADDR)
-		return;
-	/* In router mode the address is a /32 or /128: no network has the gateway. */
-	for (size_t i = 0; i < n->n_addr; i++)
-		reachable |= net_addr_contains(&n->addr[i], gw);
-	strbuf_addf(b, "\tup %s route replace default via %s dev %s%s\n", ip,
-		    net_addr_print(gw, true, buf), name, reachable ? "" : " onlink");
-}
-
-/* dns: for resolvconf(8), or NULL where resolv.conf is not its link: other hooks of ifupdown's
- * would take it up too. */
-static void ifupdown_stanza(struct strbuf *b, const struct net_spec *n, const struct strlist *dns)
-{
-	char name[IFNAMSIZ], buf[INET6_ADDRSTRLEN + 4];
-
-	net_inside_name(n, name);
-	strbuf_addf(b, "\nauto %s\niface %s inet manual\n\tup ip link set %s up\n", name, name,
-		    name);
-	for (size_t i = 0; i < n->n_addr; i++)
-		strbuf_addf(b, "\tup ip %saddr replace %s dev %s%s\n",
-			    n->addr[i].family == AF_INET6 ? "-6 " : "",
-			    net_addr_print(&n->addr[i], false, buf), name,
-			    n->addr[i].family == AF_INET6 ? " nodad" : "");
-	ifupdown_gateway(b, n, name, AF_INET);
-	ifupdown_gateway(b, n, name, AF_INET6);
-	for (size_t i = 0; dns && i < dns->n; i++)
-		strbuf_addf(b, "%s%s%s", i ? " " : "\tdns-nameservers ", dns->v[i],
-			    i + 1 == dns->n ? "\n" : "");
-}
-
 /* NetworkManager leaves these interfaces alone. Where it has none of its own, it must not write an
  * empty resolv.conf either. */
 static int nm_file(int root, const struct guest_net *g, struct lxmgr_err *err)
@@ -148,7 +105,7 @@ static int nm_file(int root, const struct guest_net *g, struct lxmgr_err *err)
 		return guest_drop(root, NM_FILE, err);
 	for (size_t i = 0; i < g->n_nets; i++)
 		all &= guest_is_host_set(&g->nets[i]) || g->nets[i].type == NET_EMPTY;
-	strbuf_addf(&b, GUEST_MARKER "\n" KEEPS);
+	strbuf_addf(&b, GUEST_MARKER "\n" GUEST_KEEPS);
 	if (all)
 		strbuf_addf(&b, "[main]\ndns=none\n");
 	for (size_t i = 0; i < g->n_nets; i++)
@@ -167,23 +124,12 @@ static int nm_file(int root, const struct guest_net *g, struct lxmgr_err *err)
 int guest_write_services(int root, const struct guest_net *g, const struct strlist *dns,
 			 struct lxmgr_err *err)
 {
-	bool resolvconf = resolv_owner(root, true) == RESOLV_RESOLVCONF, any = false;
-	cleanup_strbuf struct strbuf b = { 0 };
+	bool resolvconf = resolv_owner(root, true) == RESOLV_RESOLVCONF;
 	int r = nm_file(root, g, err);
 
-	strbuf_addf(&b, GUEST_MARKER "\n" KEEPS "auto lo\niface lo inet loopback\n");
-	for (size_t i = 0; i < g->n_nets && r == 0; i++) {
+	for (size_t i = 0; i < g->n_nets && r == 0; i++)
 		r = networkd_file(root, &g->nets[i], dns, err);
-		if (!guest_is_host_set(&g->nets[i]))
-			continue;
-		any = true;
-		ifupdown_stanza(&b, &g->nets[i], resolvconf ? dns : NULL);
-	}
-	if (r < 0 || (!any && !guest_is_marked(root, IFACES)))
-		return r;
-	if (b.failed)
-		return err_set(err, -ENOMEM, "guest files");
-	return guest_put(root, IFACES, b.s, GUEST_PUT_MARKED, err);
+	return r < 0 ? r : guest_write_ifupdown(root, g, resolvconf ? dns : NULL, err);
 }
 
 /* Networkd's DNS= says the same, but not every guest with resolved has networkd. */

@@ -200,6 +200,9 @@ int ipam_acquire(const struct bridge_conf *conf, const char *id, unsigned int ne
 	r = leases_open(&l, true, err);
 	if (r < 0)
 		return r;
+	/* Somebody else who makes it may have been faster. */
+	if (ipam_lookup(id, net_index, ret) == 0 && net_addr_contains(&conf->v4, &ret->v4))
+		return 0;
 	r = choose(conf, &l, &o);
 	if (r < 0)
 		return err_msg(err, r, "no address is left in the network of '%s'", conf->name);
@@ -344,6 +347,26 @@ int ipam_release(const char *id, struct lxmgr_err *err)
 	if (!any)
 		return 0;
 	return replace_leases(&l, &b, false, err);
+}
+
+int ipam_rename(const char *from, const char *to, struct lxmgr_err *err)
+{
+	cleanup_table struct table l = TABLE_INIT;
+	cleanup_strbuf struct strbuf b = { 0 };
+	const char *p, *line, *have, *rest;
+	size_t n;
+	int r = leases_open(&l, true, err);
+
+	if (r < 0)
+		return r;
+	for (line = p = l.text; (p = next_lease(p, &have, &n, &rest)); line = p) {
+		if (id_is(have, n, from)) {
+			strbuf_addf(&b, "%.*s%s", (int)(have - line), line, to);
+			line = have + n;
+		}
+		strbuf_add(&b, line, (size_t)(p - line));
+	}
+	return replace_leases(&l, &b, true, err);
 }
 
 int ipam_usage(const struct bridge_conf *conf, uint64_t *ret_used, uint64_t *ret_total,

@@ -131,20 +131,22 @@ int net_resolve(struct netlink *nl, struct net_spec *specs, size_t n, struct lxm
 	return r;
 }
 
-/* A MAC is the same at each start, where none is given: neighbours remember it with the address. */
+bool net_default_mac(const struct net_spec *spec, const char *tag, uint8_t mac[6])
+{
+	unsigned long long h = str_hash(tag, strlen(tag)) + spec->index * 0x9e3779b97f4a7c15ULL;
+
+	if (spec->has_mac || (spec->type != NET_VETH && spec->type != NET_MACVLAN))
+		return false;
+	memcpy(mac, (const uint8_t[]){ 0x10, 0x66, 0x6a }, 3);
+	memcpy(mac + 3, &h, 3);
+	return true;
+}
+
 static struct net_spec with_mac(const struct net_spec *spec, const char *tag)
 {
 	struct net_spec n = *spec;
-	unsigned long long h;
 
-	if (!n.has_mac && (n.type == NET_VETH || n.type == NET_MACVLAN)) {
-		h = str_hash(tag, strlen(tag)) + n.index * 0x9e3779b97f4a7c15ULL;
-		n.mac[0] = 0x10;
-		n.mac[1] = 0x66;
-		n.mac[2] = 0x6a;
-		memcpy(n.mac + 3, &h, 3);
-		n.has_mac = true;
-	}
+	n.has_mac |= net_default_mac(spec, tag, n.mac);
 	return n;
 }
 

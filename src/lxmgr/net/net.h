@@ -112,6 +112,9 @@ int net_resolve(struct netlink *nl, struct net_spec *specs, size_t n, struct lxm
 /* Load the anti-spoofing program, which takes the kernel about a millisecond, ahead of
  * net_create(): an fd for spec->program, or -ENOENT if there is none. */
 int net_preload(const struct net_spec *spec, const char *tag, struct lxmgr_err *err);
+/* The MAC that an interface gets where none is given: the same at each start, since neighbours
+ * remember it with the address. False: the container has no say in it. */
+bool net_default_mac(const struct net_spec *spec, const char *tag, uint8_t mac[6]);
 /* Create one interface on the host side, with the anti-spoofing program on its host end. tag names
  * the container: a MAC that is not given is derived from it. */
 int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, const char *tag,
@@ -171,6 +174,7 @@ int ipam_acquire(const struct bridge_conf *conf, const char *id, unsigned int ne
  * instead of those noted before. -EEXIST, naming its owner, if another container has one. */
 int ipam_reserve(const struct bridge_conf *conf, const char *id, unsigned int net_index,
 		 const struct net_addr *addr, size_t n, struct lxmgr_err *err);
+int ipam_rename(const char *from, const char *to, struct lxmgr_err *err);
 int ipam_release(const char *id, struct lxmgr_err *err); /* all of a container */
 int ipam_lookup(const char *id, unsigned int net_index, struct ipam_lease *ret); /* -ENOENT */
 /* How many addresses are taken, and how many the bridge's network has for containers. */

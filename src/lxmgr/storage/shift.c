@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Ids on disk, changed: for file systems whose mounts cannot be id-mapped. */
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
@@ -15,32 +14,44 @@
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
-#include "util/str.h"
+#include "util/treewalk.h"
 
-#define PLAIN	  65536U /* ids of a tree that is not shifted */
-#define MAX_DEPTH 200
-#define ACL_SIZE  4096
+#define PLAIN	 65536U /* ids of a tree that is not shifted */
+#define ACL_SIZE 4096
 
 #define TAG_USER  0x02
 #define TAG_GROUP 0x08
 
-static uint32_t shifted(uint32_t id, uint32_t first)
+/* From the block that begins at `from`, or from none, to the one that begins at `first`. */
+struct shift {
+	uint32_t from, first;
+};
+
+/* In a tree that was shifted what is below is new: the host's root wrote it. */
+static bool is_due(uint32_t id, const struct shift *s)
 {
-	return id < PLAIN ? id + first : id;
+	return id < PLAIN || (s->from && id >= s->from && id - s->from < PLAIN);
+}
+
+static uint32_t shifted(uint32_t id, const struct shift *s)
+{
+	if (id < PLAIN)
+		return id + s->first;
+	return is_due(id, s) ? id - s->from + s->first : id;
 }
 
 /* Read before the change of owner, which takes them away. Written again, they belong to the root of
  * the block. */
-static int shift_caps(const char *path, const struct vfs_cap_data *have, uint32_t first)
+static int shift_caps(const char *path, const struct vfs_ns_cap_data *have, uint32_t first)
 {
-	struct vfs_ns_cap_data caps = { .rootid = first };
+	struct vfs_ns_cap_data caps = *have;
 
-	memcpy(&caps, have, sizeof(*have));
+	caps.rootid = first;
 	caps.magic_etc = VFS_CAP_REVISION_3 | (have->magic_etc & VFS_CAP_FLAGS_EFFECTIVE);
 	return setxattr(path, "security.capability", &caps, sizeof(caps), 0) < 0 ? -errno : 0;
 }
 
-static int shift_acl(const char *path, const char *name, uint32_t first)
+static int shift_acl(const char *path, const char *name, const struct shift *s)
 {
 	union {
 		struct posix_acl_xattr_header header;
@@ -53,13 +64,13 @@ static int shift_acl(const char *path, const char *name, uint32_t first)
 		return n < 0 && errno != ENODATA && errno != EOPNOTSUPP ? -errno : 0;
 	for (size_t i = 0; i < ((size_t)n - sizeof(acl.header)) / sizeof(*e); i++)
 		if (e[i].e_tag == TAG_USER || e[i].e_tag == TAG_GROUP)
-			e[i].e_id = shifted(e[i].e_id, first);
+			e[i].e_id = shifted(e[i].e_id, s);
 	return setxattr(path, name, &acl, (size_t)n, 0) < 0 ? -errno : 0;
 }
 
-static int shift_one(int fd, const struct stat *st, uint32_t first)
+static int shift_one(int fd, const struct stat *st, const struct shift *s)
 {
-	struct vfs_cap_data caps;
+	struct vfs_ns_cap_data caps = { 0 };
 	char path[FD_PATH_SIZE];
 	ssize_t n = -1;
 	int r = 0;
@@ -67,7 +78,7 @@ static int shift_one(int fd, const struct stat *st, uint32_t first)
 	fd_path(fd, path);
 	if (S_ISREG(st->st_mode))
 		n = getxattr(path, "security.capability", &caps, sizeof(caps));
-	if (fchownat(fd, "", shifted(st->st_uid, first), shifted(st->st_gid, first),
+	if (fchownat(fd, "", shifted(st->st_uid, s), shifted(st->st_gid, s),
 		     AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW) < 0)
 		return -errno;
 	if (S_ISLNK(st->st_mode))
@@ -75,56 +86,46 @@ static int shift_one(int fd, const struct stat *st, uint32_t first)
 	/* The kernel takes set-user-id with the owner. */
 	if ((st->st_mode & (S_ISUID | S_ISGID)) && chmod(path, st->st_mode & 07777) < 0)
 		return -errno;
-	if (n == sizeof(caps))
-		r = shift_caps(path, &caps, first);
+	if (n == sizeof(struct vfs_cap_data) || n == sizeof(caps))
+		r = shift_caps(path, &caps, s->first);
 	if (r == 0)
-		r = shift_acl(path, "system.posix_acl_access", first);
+		r = shift_acl(path, "system.posix_acl_access", s);
 	if (r == 0 && S_ISDIR(st->st_mode))
-		r = shift_acl(path, "system.posix_acl_default", first);
+		r = shift_acl(path, "system.posix_acl_default", s);
 	return r;
 }
 
-static int shift_entry(int fd, uint32_t first, int depth);
-
-static int shift_dir(int dir_fd, uint32_t first, int depth)
-{
-	int fd = open_in(dir_fd, ".", OPEN_NO_XDEV, O_RDONLY | O_DIRECTORY, 0);
-	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-	int r = 0;
-
-	if (!d)
-		return fd < 0 ? fd : -errno;
-	if (depth == MAX_DEPTH)
-		return -ELOOP;
-	while (r == 0 && (e = readdir(d))) {
-		cleanup_fd int sub = -EBADF;
-
-		if (str_eq(e->d_name, ".") || str_eq(e->d_name, ".."))
-			continue;
-		sub = openat(fd, e->d_name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-		r = sub < 0 ? -errno : shift_entry(sub, first, depth + 1);
-	}
-	return r;
-}
-
-/* What is below first: the directory's own owner says that it was done. */
-static int shift_entry(int fd, uint32_t first, int depth)
+static int shift_due(int fd, const struct shift *s)
 {
 	struct stat st;
-	int r;
 
 	if (fstat(fd, &st) < 0)
 		return -errno;
-	r = S_ISDIR(st.st_mode) ? shift_dir(fd, first, depth) : 0;
-	if (r < 0 || (st.st_uid >= PLAIN && st.st_gid >= PLAIN))
-		return r;
-	return shift_one(fd, &st, first);
+	return is_due(st.st_uid, s) || is_due(st.st_gid, s) ? shift_one(fd, &st, s) : 0;
 }
 
-int tree_shift(int dir_fd, uint32_t first, struct lxmgr_err *err)
+static int shift_file(void *arg, int dir, const char *name, unsigned char type)
 {
-	int r = shift_entry(dir_fd, first, 0);
+	cleanup_fd int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 
+	(void)type;
+	return fd < 0 ? -errno : shift_due(fd, arg);
+}
+
+static int shift_dir(void *arg, int fd, const char *name)
+{
+	(void)name;
+	return shift_due(fd, arg);
+}
+
+int tree_shift(int dir_fd, uint32_t from, uint32_t first, struct lxmgr_err *err)
+{
+	/* What is below it first: a directory's own owner says that it was done. */
+	static const struct treewalk how = { .file = shift_file, .leave = shift_dir };
+	struct shift s = { from, first };
+	int r = tree_walk(dir_fd, &how, &s);
+
+	if (r == 0)
+		r = shift_due(dir_fd, &s);
 	return r < 0 ? err_set(err, r, "give the root the ids from %u on", first) : 0;
 }

@@ -3,6 +3,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#define ERR_DEFINED_HERE
 #include "util/err.h"
 
 __attribute__((format(printf, 5, 0))) static void fill(struct lxmgr_err *err, int status, int code,

@@ -47,4 +47,18 @@ int err_prefix(struct lxmgr_err *err, const char *fmt, ...) __attribute__((forma
 /* Append " (text)" to a filled record, for the remedy or the place; return its code. */
 int err_hint(struct lxmgr_err *err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
+/* clang's analyzer looks at one file at a time: what these return is negative, as errno was set. */
+#if defined(__clang_analyzer__) && !defined(ERR_DEFINED_HERE)
+#define ERR_NEGATIVE(call)                       \
+	({                                       \
+		int err_code_ = (call);          \
+		if (err_code_ >= 0)              \
+			__builtin_unreachable(); \
+		err_code_;                       \
+	})
+#define err_set(err, ...)    ERR_NEGATIVE((err_set)(err, __VA_ARGS__))
+#define err_msg(err, ...)    ERR_NEGATIVE((err_msg)(err, __VA_ARGS__))
+#define err_status(err, ...) ERR_NEGATIVE((err_status)(err, __VA_ARGS__))
+#endif
+
 #endif

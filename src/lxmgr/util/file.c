@@ -210,7 +210,7 @@ static int sync_dir(int dirfd)
 }
 
 static int replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode,
-		   bool sync)
+		   bool sync, bool sync_name)
 {
 	cleanup_fd int fd = -EBADF;
 	char tmp[300];
@@ -233,17 +233,22 @@ static int replace(int dirfd, const char *name, const void *data, size_t len, mo
 		unlinkat(dirfd, tmp, 0);
 		return r;
 	}
-	return sync ? sync_dir(dirfd) : 0;
+	return sync_name ? sync_dir(dirfd) : 0;
 }
 
 int write_file_atomic(int dirfd, const char *name, const void *data, size_t len, mode_t mode)
 {
-	return replace(dirfd, name, data, len, mode, true);
+	return replace(dirfd, name, data, len, mode, true, true);
+}
+
+int write_file_whole(int dirfd, const char *name, const void *data, size_t len, mode_t mode)
+{
+	return replace(dirfd, name, data, len, mode, true, false);
 }
 
 int write_file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode)
 {
-	return replace(dirfd, name, data, len, mode, false);
+	return replace(dirfd, name, data, len, mode, false, false);
 }
 
 int mkdir_p(const char *path, mode_t mode)
@@ -374,7 +379,7 @@ void lock_hand_over(int fd)
 int lock_at(int dirfd, const char *name, bool exclusive, int timeout_ms, pid_t *ret_holder)
 {
 	int64_t end = now_ms() + timeout_ms;
-	int op = exclusive ? LOCK_EX : LOCK_SH, r;
+	int op = exclusive ? LOCK_EX : LOCK_SH;
 
 	for (;;) {
 		cleanup_fd int fd =
@@ -401,8 +406,10 @@ int lock_at(int dirfd, const char *name, bool exclusive, int timeout_ms, pid_t *
 		if (fstatat(dirfd, name, &named, AT_SYMLINK_NOFOLLOW) < 0 ||
 		    held.st_ino != named.st_ino || held.st_dev != named.st_dev)
 			continue;
-		r = exclusive ? write_holder(fd) : 0;
-		return r < 0 ? r : take_fd(&fd);
+		/* On a full disk, too, there are locks: to destroy something makes room. */
+		if (exclusive)
+			lock_hand_over(fd);
+		return take_fd(&fd);
 	}
 }
 

@@ -52,10 +52,12 @@ ssize_t read_small(int dirfd, const char *name, char *buf, size_t size);
 int write_all(int fd, const void *buf, size_t len);
 /* Write text to a kernel file that exists, in one write(). */
 int write_small(int dirfd, const char *name, const char *text);
-/* Replace name in dirfd with data: a temporary file beside it, fsync, rename, fsync of dirfd.
- * A failure leaves the old file. Whoever writes the same name holds a lock: the temporary file is
- * ".name.tmp" for all. */
+/* Replace name in dirfd with data: a temporary file beside it, fsync, rename, fsync of dirfd. A
+ * failure leaves the old file, or, where only the last fsync fails, the new one. Whoever writes
+ * the same name holds a lock: the temporary file is ".name.tmp" for all. */
 int write_file_atomic(int dirfd, const char *name, const void *data, size_t len, mode_t mode);
+/* As above, without the last fsync: after a crash it is the old file or the new one. */
+int write_file_whole(int dirfd, const char *name, const void *data, size_t len, mode_t mode);
 /* As above, without the fsyncs: for state on tmpfs. */
 int write_file_replace(int dirfd, const char *name, const void *data, size_t len, mode_t mode);
 

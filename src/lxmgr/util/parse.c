@@ -208,6 +208,24 @@ bool hostname_is_valid(const char *name)
 	return label && name[n - 1] != '-';
 }
 
+const char *hostname_from_name(const char *name, char ret[HOSTNAME_SIZE])
+{
+	size_t n = 0;
+
+	for (; *name && n < HOSTNAME_SIZE - 1; name++) {
+		char c = *name == '_' ? '-' : *name;
+
+		while (c == '.' && n && ret[n - 1] == '-')
+			n--;
+		if (!strchr("-.", c) || (n && ret[n - 1] != '.'))
+			ret[n++] = c;
+	}
+	while (n && strchr("-.", ret[n - 1]))
+		n--;
+	ret[n] = '\0';
+	return ret;
+}
+
 bool name_is_digest(const char *name)
 {
 	return strlen(name) == 64 && strspn(name, "0123456789abcdef") == 64;

@@ -28,6 +28,10 @@ bool ifname_is_valid(const char *name);
 /* A host name as uts.name takes it: 1 to 64 bytes of letters, digits, '-' and '.', no label
  * empty, longer than 63 or with '-' at an end. */
 bool hostname_is_valid(const char *name);
+#define HOSTNAME_SIZE 65
+/* A host name, which is valid, out of a container's name: '_' becomes '-', what no label may begin
+ * or end with goes. Returns ret. */
+const char *hostname_from_name(const char *name, char ret[HOSTNAME_SIZE]);
 
 /* A digest as image names are: 64 lower-case hex digits. */
 bool name_is_digest(const char *name);

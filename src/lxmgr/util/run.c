@@ -15,6 +15,8 @@
 #include "util/run.h"
 #include "util/str.h"
 
+#define TICK_MS 500
+
 /* Find prog as execvp would, into path. */
 static int find_program(const char *prog, char *path, size_t size)
 {
@@ -45,6 +47,25 @@ bool run_has_program(const char *prog)
 	return find_program(prog, path, sizeof(path)) == 0;
 }
 
+/* The descriptors that the program gets, as 0, 1, ...: away from there first, so that no dup2
+ * destroys a source that is still needed. */
+static int place_fds(const int stdio[3], const struct run_opts *o, unsigned int *ret_n)
+{
+	size_t n = 3 + (o->n_pass < RUN_MAX_PASS ? o->n_pass : RUN_MAX_PASS);
+	int fds[3 + RUN_MAX_PASS];
+
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = i < 3 ? stdio[i] : o->pass_fds[i - 3];
+		if (fds[i] < (int)n && (fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, (int)n)) < 0)
+			return -1;
+	}
+	for (size_t i = 0; i < n; i++)
+		if (dup2(fds[i], (int)i) < 0)
+			return -1;
+	*ret_n = (unsigned int)n;
+	return 0;
+}
+
 /* In the child: only async-signal-safe calls. Never returns. */
 static void child(const char *path, const char *const *argv, const struct run_opts *o, int out,
 		  int report)
@@ -57,6 +78,7 @@ static void child(const char *path, const char *const *argv, const struct run_op
 		       o->stderr_fd >= 0 ? o->stderr_fd
 		       : out >= 0	 ? out
 					 : null };
+	unsigned int n_fds = 3;
 	sigset_t none;
 	int code;
 
@@ -67,18 +89,17 @@ static void child(const char *path, const char *const *argv, const struct run_op
 	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (null < 0 || (o->dirfd >= 0 ? fchdir(o->dirfd) : chdir("/")) < 0)
 		goto fail;
-	/* Away from 0..2 first, so that no dup2 destroys a source that is still needed. */
-	for (int i = 0; i < 3; i++)
-		if (fds[i] < 3 && (fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 3)) < 0)
-			goto fail;
-	for (int i = 0; i < 3; i++)
-		if (dup2(fds[i], i) < 0)
-			goto fail;
+	if (report < (int)(3 + o->n_pass))
+		report = fcntl(report, F_DUPFD_CLOEXEC, 3 + (int)o->n_pass);
+	if (report < 0 || place_fds(fds, o, &n_fds) < 0)
+		goto fail;
+	errno = 0;
 	if (o->prepare && o->prepare(o->data) != 0) {
-		errno = ECANCELED;
+		if (!errno)
+			errno = ECANCELED;
 		goto fail;
 	}
-	syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
+	syscall(SYS_close_range, n_fds, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
 	execve(path, (char *const *)argv, o->env ? (char *const *)o->env : environ);
 fail:
 	code = errno;
@@ -87,8 +108,16 @@ fail:
 	_exit(127);
 }
 
+/* For poll(): until the next tick, or the deadline; -1: for ever. */
+static int patience(const struct run_opts *o, int64_t left, bool limited)
+{
+	int ms = limited ? (int)left : -1;
+
+	return o->tick && (ms < 0 || ms > TICK_MS) ? TICK_MS : ms;
+}
+
 /* Read out until its end or the deadline. Returns 0, -ETIMEDOUT or -ECANCELED. */
-static int collect(int out, const struct run_opts *o, int64_t end, struct strbuf *buf)
+static int collect(pid_t pid, int out, const struct run_opts *o, int64_t end, struct strbuf *buf)
 {
 	char piece[8192];
 
@@ -97,10 +126,14 @@ static int collect(int out, const struct run_opts *o, int64_t end, struct strbuf
 				       { .fd = o->cancel_fd, .events = POLLIN } };
 		int64_t left = end ? end - now_ms() : -1;
 		ssize_t n;
+		int r;
 
 		if (end && left <= 0)
 			return -ETIMEDOUT;
-		if (poll(p, 2, (int)left) <= 0)
+		r = poll(p, 2, patience(o, left, end != 0));
+		if (r == 0 && o->tick)
+			o->tick(pid, o->tick_arg);
+		if (r <= 0)
 			continue;
 		if (p[1].revents)
 			return -ECANCELED;
@@ -171,7 +204,7 @@ int run_program(const char *const *argv, const struct run_opts *opts, char **ret
 		return -code;
 	}
 	if (out_r >= 0)
-		r = collect(out_r, o, end, &buf);
+		r = collect(pid, out_r, o, end, &buf);
 	if (r == 0)
 		r = wait_until(pid, end, &status);
 	if (r < 0) {

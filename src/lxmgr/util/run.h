@@ -5,6 +5,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 struct run_opts {
 	const char *const *env; /* NULL: this process's environment */
@@ -15,13 +16,21 @@ struct run_opts {
 	int timeout_ms;		/* 0: none; then SIGKILL to its process group */
 	int dirfd;		/* working directory, -1: "/" */
 	int cancel_fd;		/* readable: kill the program and return -ECANCELED; -1: none */
-	/* Runs in the child just before exec; must be async-signal-safe. Non-zero: exit 126. */
+	/* Runs in the child just before exec; must be async-signal-safe. Non-zero: run_program()
+	 * returns the errno that it leaves, or -ECANCELED. */
 	int (*prepare)(void *data);
 	void *data;
 	/* Called with every piece of captured output as it arrives (may be NULL). */
 	void (*on_output)(const char *data, size_t len, void *arg);
 	void *on_output_arg;
+	/* Called now and then while it runs (may be NULL); only with captured output. */
+	void (*tick)(pid_t pid, void *arg);
+	void *tick_arg;
+	const int *pass_fds; /* become 3, 4, ... in the program */
+	size_t n_pass;	     /* at most RUN_MAX_PASS */
 };
+
+#define RUN_MAX_PASS 16
 
 #define RUN_OPTS_INIT                                                                          \
 	{                                                                                      \
@@ -30,9 +39,9 @@ struct run_opts {
 
 /*
  * Run argv[0] (with a slash: that path; else searched in PATH) in a process group of its own and
- * wait. Signals are at their defaults in it and nothing but 0, 1, 2 is open. Returns the wait
- * status (see WIFEXITED), -ETIMEDOUT, -ECANCELED, -ENOENT if it cannot be found, or another
- * negative errno. *ret_out (may be NULL) is the captured output, terminated, to be freed.
+ * wait. Signals are at their defaults in it and nothing but 0, 1, 2 (and pass_fds) is open. Returns
+ * the wait status (see WIFEXITED), -ETIMEDOUT, -ECANCELED, -ENOENT if it cannot be found, or
+ * another negative errno. *ret_out (may be NULL) is the captured output, terminated, to be freed.
  */
 int run_program(const char *const *argv, const struct run_opts *opts, char **ret_out);
 

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "util/cleanup.h"
 #include "util/file.h"
@@ -44,14 +46,65 @@ int table_open(struct table *t, const char *dir, const char *name, bool lock)
 	return r;
 }
 
+/* The directory whose names are not on the disk yet. */
+static struct {
+	bool on;
+	int dir;
+} later = { .dir = -1 };
+
+static bool same_directory(int a, int b)
+{
+	struct stat x, y;
+
+	return a >= 0 && fstat(a, &x) == 0 && fstat(b, &y) == 0 && x.st_dev == y.st_dev &&
+	       x.st_ino == y.st_ino;
+}
+
+static int sync_later(void)
+{
+	cleanup_fd int dir = take_fd(&later.dir);
+
+	return dir >= 0 && fsync(dir) < 0 ? -errno : 0;
+}
+
+static int replace_synced(struct table *t, const char *text, size_t len)
+{
+	int r;
+
+	if (!later.on)
+		return write_file_atomic(t->dir, t->name, text, len, 0600);
+	r = write_file_whole(t->dir, t->name, text, len, 0600);
+	if (r < 0 || same_directory(later.dir, t->dir))
+		return r;
+	r = sync_later();
+	later.dir = fcntl(t->dir, F_DUPFD_CLOEXEC, 3);
+	return later.dir < 0 ? -errno : r;
+}
+
 int table_replace(struct table *t, const struct strbuf *b, bool sync)
 {
 	const char *text = b->s ? b->s : "";
 
 	if (b->failed)
 		return -ENOMEM;
-	return sync ? write_file_atomic(t->dir, t->name, text, b->len, 0600)
+	return sync ? replace_synced(t, text, b->len)
 		    : write_file_replace(t->dir, t->name, text, b->len, 0600);
+}
+
+void table_sync_begin(void)
+{
+	later.on = true;
+}
+
+int table_sync_end(int covered_fd)
+{
+	struct stat x, y;
+
+	later.on = false;
+	if (later.dir >= 0 && covered_fd >= 0 && fstat(later.dir, &x) == 0 &&
+	    fstat(covered_fd, &y) == 0 && x.st_dev == y.st_dev)
+		fd_close(&later.dir);
+	return sync_later();
 }
 
 void table_close(struct table *t)

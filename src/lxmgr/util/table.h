@@ -29,4 +29,11 @@ int table_open(struct table *t, const char *dir, const char *name, bool lock);
 int table_replace(struct table *t, const struct strbuf *b, bool sync);
 void table_close(struct table *t);
 
+/* From here to table_sync_end() the names of tables that are written with sync may reach the disk
+ * as late as there, all in one go: each wait for the disk costs as much as all else together. */
+void table_sync_begin(void);
+/* Nothing to wait for where they are on the file system of covered_fd, which the caller syncs as a
+ * whole before anybody counts on them. -1: they always are waited for. */
+int table_sync_end(int covered_fd);
+
 #endif

@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * lxmgr_container_set(): a change of a container that holds at once and at each start: checked as a
+ * whole, brought into force, read back from the kernel, then saved; whatever fails takes back what
+ * was done.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "container/edit.h"
+#include "container/teardown.h"
+#include "kernel/cgroup.h"
+#include "util/cleanup.h"
+#include "util/err.h"
+#include "util/str.h"
+
+/* When a change of the config of a running container holds. */
+enum when {
+	WHEN_NEVER, /* not before its next start */
+	WHEN_LIMIT, /* at once, in its cgroup */
+	WHEN_USED,  /* nothing that runs has it: it is read where it is needed */
+};
+
+static const struct {
+	const char *key; /* without the prefix */
+	enum when when;
+} known[] = {
+	{ "limit.memory", WHEN_LIMIT },	    { "limit.swap", WHEN_LIMIT },
+	{ "limit.cpus", WHEN_LIMIT },	    { "limit.cpu.weight", WHEN_LIMIT },
+	{ "limit.pids", WHEN_LIMIT },	    { "start.auto", WHEN_USED },
+	{ "start.order", WHEN_USED },	    { "start.delay", WHEN_USED },
+	{ "start.after", WHEN_USED },	    { "group", WHEN_USED },
+	{ "stop.timeout", WHEN_USED },	    { "description", WHEN_USED },
+	{ "snapshot.schedule", WHEN_USED }, { "snapshot.keep", WHEN_USED },
+};
+
+static enum when when_of(const char *key)
+{
+	const char *name = str_after(key, "lxmgr.");
+
+	for (size_t i = 0; name && i < ARRAY_SIZE(known); i++)
+		if (str_eq(known[i].key, name))
+			return known[i].when;
+	return WHEN_NEVER;
+}
+
+struct set {
+	struct lxmgr_container *c;
+	const struct lxmgr_change *changes;
+	size_t n;
+	struct state state;
+	struct edit edit, running; /* running: if runs */
+	struct cgroup cg;	   /* if runs */
+	bool runs, limits;
+	struct cgroup_spec before;
+};
+
+/* What is really another value, told in the order it was asked for. */
+static int compare(struct set *s, lxmgr_set_fn *fn, void *arg, struct lxmgr_err *err)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		cleanup_free char *old = NULL, *new = NULL;
+		enum when when = when_of(s->changes[i].key);
+		int r = config_get(&s->c->config, s->changes[i].key, &old, err);
+
+		if (r == 0)
+			r = config_get(s->edit.config, s->changes[i].key, &new, err);
+		if (r)
+			return r;
+		if (str_eq(old, new) && when != WHEN_LIMIT)
+			continue;
+		if (s->runs && when == WHEN_NEVER)
+			return err_status(err, STATUS_WRONG_STATE, -EBUSY,
+					  "%s cannot be changed while '%s' runs; stop it first, or "
+					  "have lxmgr-config change it for the next start",
+					  s->changes[i].key, s->c->name);
+		s->limits = s->limits || when == WHEN_LIMIT;
+		if (fn && !str_eq(old, new))
+			fn(s->changes[i].key, old, new, arg);
+	}
+	return 0;
+}
+
+/* A limit that the config does not name is none. */
+static uint64_t effective(uint64_t limit)
+{
+	return limit == LIMIT_UNSET ? LIMIT_MAX : limit;
+}
+
+static struct cgroup_spec wanted(const struct config *cfg)
+{
+	const struct cgroup_spec *s = &cfg->cgroup;
+
+	return (struct cgroup_spec){ .memory = effective(s->memory),
+				     .swap = effective(s->swap),
+				     .cpus_milli = effective(s->cpus_milli),
+				     .cpu_weight = effective(s->cpu_weight),
+				     .pids = effective(s->pids) };
+}
+
+/* The kernel counts memory in pages. */
+static bool agrees(uint64_t want, uint64_t have, uint64_t unit)
+{
+	if (want == LIMIT_MAX)
+		return have >= LIMIT_MAX;
+	return have < LIMIT_MAX && want / unit == have / unit;
+}
+
+static int read_back(struct set *s, const struct cgroup_spec *want, struct lxmgr_err *err)
+{
+	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
+	struct cgroup_spec have;
+
+	cgroup_get_limits(&s->cg, &have);
+	/* What weight is none is the kernel's to say. */
+	if (want->cpu_weight == LIMIT_MAX)
+		have.cpu_weight = LIMIT_MAX;
+	const struct {
+		const char *name;
+		uint64_t want, have, unit;
+	} all[] = {
+		{ "memory", want->memory, have.memory, page },
+		{ "swap", want->swap, have.swap, page },
+		{ "cpus (in thousandths)", want->cpus_milli, have.cpus_milli, 1 },
+		{ "cpu.weight", want->cpu_weight, have.cpu_weight, 1 },
+		{ "pids", want->pids, have.pids, 1 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
+		if (!agrees(all[i].want, all[i].have, all[i].unit))
+			return err_msg(err, -EIO,
+				       "lxmgr.limit.%s: %llu was written, but the kernel has %llu",
+				       all[i].name, (unsigned long long)all[i].want,
+				       (unsigned long long)all[i].have);
+	return 0;
+}
+
+static int bring_into_force(struct set *s, struct lxmgr_err *err)
+{
+	struct cgroup_spec want;
+	int r;
+
+	if (!s->runs || !s->limits)
+		return 0;
+	want = wanted(s->running.config);
+	cgroup_get_limits(&s->cg, &s->before);
+	r = cgroup_set_limits(&s->cg, &want, err);
+	return r < 0 ? r : read_back(s, &want, err);
+}
+
+static int save(struct set *s, struct lxmgr_err *err)
+{
+	int r = s->runs ? edit_write_running(s->c, s->running.text, err) : 0;
+
+	return r < 0 ? r : edit_write(s->c, &s->edit, err);
+}
+
+/* Whatever is not as it was is told with what failed. */
+static void take_back(struct set *s, struct lxmgr_err *err)
+{
+	struct lxmgr_err why = { 0 };
+
+	if (!s->runs)
+		return;
+	if (s->limits && cgroup_set_limits(&s->cg, &s->before, &why) < 0)
+		err_hint(err, "the former limits cannot be set again: %s", why.text);
+	if (edit_write_running(s->c, s->running.before, &why) < 0)
+		err_hint(err, "%s", why.text);
+}
+
+static int prepare(struct set *s, struct lxmgr_err *err)
+{
+	int r = teardown_stale(s->c, -1, &s->state, err);
+
+	if (r < 0)
+		return r;
+	s->runs = r > 0;
+	r = container_load_config(s->c, err);
+	if (r == 0)
+		r = edit_prepare(s->c, s->changes, s->n, &s->edit, err);
+	if (r == 0)
+		r = cgroup_check(&s->edit.config->cgroup, err);
+	if (r < 0 || !s->runs)
+		return r;
+	if (!*s->state.cgroup)
+		return err_msg(err, -ENOENT, "container '%s' has no cgroup", s->c->name);
+	r = edit_prepare_running(s->c, s->changes, s->n, &s->running, err);
+	return r < 0 ? r : cgroup_open(&s->cg, s->state.cgroup, s->state.cgroup_inner, err);
+}
+
+int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *changes, size_t n,
+			unsigned int flags, lxmgr_set_fn *fn, void *arg, struct lxmgr_err *err)
+{
+	struct set s = { .c = c, .changes = changes, .n = n };
+	cleanup_fd int lock = -EBADF;
+	int r;
+
+	if (c->dir_fd < 0)
+		return err_status(err, STATUS_NO_CONTAINER, -ENOENT,
+				  "container '%s' does not exist", c->name);
+	if (flags & ~LXMGR_SET_DRY_RUN)
+		return err_msg(err, -EINVAL, "unknown flags");
+	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
+	if (lock < 0)
+		return lock;
+	r = prepare(&s, err);
+	if (r == 0)
+		r = compare(&s, fn, arg, err);
+	if (r == 0 && !(flags & LXMGR_SET_DRY_RUN)) {
+		r = bring_into_force(&s, err);
+		if (r == 0)
+			r = save(&s, err);
+		if (r < 0)
+			take_back(&s, err);
+	}
+	if (s.runs && s.cg.ops)
+		cgroup_close(&s.cg);
+	edit_free(&s.edit);
+	edit_free(&s.running);
+	return r;
+}

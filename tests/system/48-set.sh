@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+# shellcheck shell=bash disable=SC1091,SC2016
+# lxmgr-set: what is asked for holds at once and at the next start, or nothing of it does.
+. ./lib.sh
+. ./lua.sh
+need jq strace lua5.4
+
+info() { lx info --json a | jq -r "$1"; }
+key() { lx config -n a "lxmgr.$1"; }
+running() { lx config -n a --running "lxmgr.$1"; }
+v1() { [ ! -e /sys/fs/cgroup/cgroup.controllers ]; }
+group() { # group V2-FILE V1-FILE: what the kernel has
+	if v1; then lx cgroup a "$2"; else lx cgroup a "$1"; fi
+}
+limits() { # limits: all of them, as the kernel has them
+	echo "$(group memory.max memory.limit_in_bytes) $(group cpu.max cpu.cfs_quota_us) $(group cpu.weight cpu.shares) $(group pids.max pids.max)"
+}
+weight() { if v1; then echo $(($1 * 1024 / 100)); else echo "$1"; fi; }
+quota() { if v1; then echo "$1"; else echo "$1 100000"; fi; }
+max() { if v1; then lx cgroup a memory.limit_in_bytes; else echo max; fi; }
+
+busybox a -s lxmgr.limit.memory=300M -s lxmgr.limit.pids=60
+status 64 'nothing to change' lxmgr-set -P "$TREE" a
+status 3 'no such container' lxmgr-set -P "$TREE" none --pids 5
+status 64 'neither yes nor no' lx set a --onboot maybe
+is 'lxmgr.limit.memory: 314572800 -> 209715200' 'a stopped one: what changes is told' lx set a --memory 200M --pids 60
+is '209715200' 'and saved' key limit.memory
+is '' 'what it has already is nothing' lx set a --memory 200M
+is 'lxmgr.limit.cpus: default -> 1.500' 'a dry run tells' lx set a --cpus 1.5 --dry-run
+is '' 'and changes nothing' key limit.cpus
+before=$(md5sum <"$TREE/a/config")
+status 1 'a bad value' lx set a --pids 70 --cpus many
+says 'limit.cpus' 'is told by its key' lx set a --cpus many
+is "$before" 'and nothing of it is saved' bash -c "md5sum <$TREE/a/config"
+
+lx start a
+ok 'five of a running one' lx set -q a --memory 150M --cpus 0.5 --cpu-weight 300 --pids 70 --swap max
+is "157286400 $(quota 50000) $(weight 300) 70" 'the kernel has them' limits
+is '157286400 70' 'info, too' bash -c "lxmgr-info -P $TREE --json a | jq -r '\"\\(.memory_limit) \\(.pids_limit)\"'"
+is '157286400 0.500 300 70' 'the config has them' echo "$(key limit.memory)" "$(key limit.cpus)" "$(key limit.cpu.weight)" "$(key limit.pids)"
+is '157286400 0.500 300 70' 'and what runs' echo "$(running limit.memory)" "$(running limit.cpus)" "$(running limit.cpu.weight)" "$(running limit.pids)"
+is '{"key":"lxmgr.limit.pids","old":"70","value":"80"}' 'as JSON' bash -c "lxmgr-set -P $TREE --json a --pids 80 | jq -c '.changes[]'"
+is '[] true' 'a dry run that changes nothing, as JSON' bash -c "lxmgr-set -P $TREE --json a --pids 80 --dry-run | jq -cr '\"\\(.changes) \\(.dry_run)\"'"
+ok 'more memory' lx set -q a --memory 400M
+ok 'and no limit' lx set -q a --memory max --cpus= --cpu-weight=
+is "$(max) $(if v1; then echo -1; else quota max; fi) $(weight 100) 80" 'none is none' limits
+is '' 'a default is not in the config' bash -c "grep -E 'limit.cpu' $TREE/a/config"
+ok 'a limit again' lx set -q a --memory 200M
+lx stop -k a
+lx start a
+is "209715200 $(if v1; then echo -1; else quota max; fi) $(weight 100) 80" 'the next start agrees' limits
+
+# What is in use does not fit.
+lx attach a -- sh -c 'head -c 100000000 /dev/zero >/dev/shm/used'
+had=$(limits) before=$(md5sum <"$TREE/a/config")
+if v1 || [ "$(awk '/^SwapTotal/ { print $2 }' /proc/meminfo)" = 0 ]; then
+	status 6 'less than is in use is refused' lx set a --pids 90 --memory 30M
+	says 'in use' 'with the reason' lx set a --memory 30M
+	is "$had" 'and no limit is another one' limits
+	is "$before" 'nor the config' bash -c "md5sum <$TREE/a/config"
+	is 80 'nor what runs' running limit.pids
+	is 'RUNNING' 'nothing was killed' lx info -s -H a
+else
+	skip 'less than is in use is refused' 'this host has swap to put it in'
+fi
+lx attach a -- rm /dev/shm/used
+ok 'what was given back is room' lx set -q a --memory 30M
+ok 'and back' lx set -q a --memory 200M
+
+# A part that fails takes back the others.
+for call in fsync renameat write; do
+	hits=0
+	for at in $(places 1 2 3 4); do
+		strace -f -qq -o /dev/null -e "trace=$call" -e "inject=$call:error=EIO:when=$at" \
+			lxmgr-set -P "$TREE" -q a --memory 250M --pids 95 --cpus 2 >/dev/null 2>&1 && continue
+		[ "$(limits) $(md5sum <"$TREE/a/config") $(running limit.pids)" = "$had $before 80" ]
+		result $? "$call $at fails: all is as before"
+		hits=$((hits + 1))
+	done
+	ok "$call can fail" test "$hits" -gt 0
+	lx set -q a --memory 200M --pids 80 --cpus=
+done
+# What the start was given for itself stays.
+lx stop -k a
+lx start -s lxmgr.limit.pids=55 a
+ok 'another limit than that of the start' lx set -q a --memory 210M
+is 55 'leaves that of the start' group pids.max pids.max
+is 80 'and that of the config' key limit.pids
+
+ok 'what nothing that runs has' lx set -q a --onboot yes --boot-order 7 --boot-delay 3 --stop-timeout 5s --description 'a shop'
+is '1 7 3 5000ms a shop' 'is saved' echo "$(key start.auto)" "$(key start.order)" "$(key start.delay)" "$(key stop.timeout)" "$(key description)"
+ok 'and taken away' lx set -q a --onboot no --description=
+is '' 'all of it' key description
+lua 'the Lua module does the same' '
+local c = assert(lxmgr.open("a", P))
+local told = assert(c:change({"lxmgr.limit.pids=44"}, {dry_run = true}))
+eq(#told, 1); eq(told[1].key, "lxmgr.limit.pids"); eq(told[1].value, "44"); eq(c:get("lxmgr.limit.pids"), "80")
+assert(c:change({"lxmgr.limit.pids=44", "lxmgr.description=x=y"})); eq(c:get("lxmgr.limit.pids"), "44"); eq(c:get("lxmgr.description"), "x=y")
+fails(4, "runs", c:change({"lxmgr.uts.name=other"}))'
+is 44 'at once' group pids.max pids.max
+finish
