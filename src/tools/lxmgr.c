@@ -34,6 +34,7 @@ static const struct {
 	{ "reinstall", "give it a fresh root" },
 	{ "freeze", "freeze all its processes" },
 	{ "unfreeze", "let them go on" },
+	{ "set", "change limits at once, with what is kept" },
 	{ "config", "settings, and keys of a container" },
 	{ "cgroup", "read or write a cgroup control file" },
 	{ "device", "give it a device or an interface" },

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # lxmgr-create --dir: the root is made in a place of its own, and goes with the container.
+# In machines: check-vm-full.
 . ./lib.sh
 need getfattr setfattr
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016,SC2034
 # What a verb finds when it gets a lock that it waited for; and what nobody holds any more is removed.
+# In machines: check-vm-full.
 . ./lib.sh
 need flock strace
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # What attach does with its descriptors, in every mix of terminal, file and pipe, and how it ends.
+# In machines: check-vm-full.
 . ./lib.sh
 need python3
 

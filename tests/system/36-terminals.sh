@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # lxmgr-console, start -F and attach on a terminal, with a user who types (terminal.py).
+# In machines: check-vm-full.
 . ./lib.sh
 need python3
 

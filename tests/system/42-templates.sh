@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # A template that fails, is interrupted or hangs, at every stage, and a disk that is full at any.
+# In machines: check-vm-full.
 . ./lib.sh
 
 images() { find "$CACHE" -mindepth 1 -maxdepth 1 ! -name '.*.lock' | sort; }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # Every type of hook: what it is told, where it runs, in which order, and what its failure does.
+# In machines: check-vm-full.
 . ./lib.sh
 
 # The hook writes its environment and arguments beside the log; inside the container that is the

@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC1091,SC2016
 # Files into a container and out of it, running and stopped; what a hostile root of the container does
 # against it is in 72-push-pull-attacks.sh.
+# In machines: check-vm-full.
 . ./lib.sh
 need python3
 

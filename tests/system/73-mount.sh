@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # The root of a stopped container, mounted for the host.
+# In machines: check-vm-full.
 . ./lib.sh
 need jq findmnt strace
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # A script of the host's, in a container that runs and in one that is stopped.
+# In machines: check-vm-full.
 . ./lib.sh
 
 run() { lx runscript "$@"; }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # What the tools owe their user whatever the verb: bad input, closed and full output, lists, JSON.
+# In machines: check-vm-full.
 . ./lib.sh
 
 busybox a -s lxmgr.group=web -s lxmgr.group=db

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # A copy in another backend, or with another file system of its own: all of the root comes along.
+# In machines: check-vm-full.
 . ./lib.sh
 . ./tree.sh
 . ./backends.sh

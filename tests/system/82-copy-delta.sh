@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # lxmgr-copy -e -m overlay=SRC:DEST: the copy may change what it sees of SRC, and SRC stays as it is.
+# In machines: check-vm-full.
 . ./lib.sh
 
 SRC=$TREE/.src

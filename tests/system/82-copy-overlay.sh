@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # lxmgr-copy -B overlay of other backends: in full, and on write, where the source becomes an overlay as well.
+# In machines: check-vm-full.
 . ./lib.sh
 . ./tree.sh
 need python3 jq setfattr setfacl setcap

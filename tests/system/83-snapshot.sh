@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # Snapshots: create, list, restore in place and as a new container, destroy.
+# In machines: check-vm-full.
 . ./lib.sh
 need jq strace
 

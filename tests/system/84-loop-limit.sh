@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC1091,SC2016
 # The limit of a file system in a file: its size is one, lxmgr.limit.disk and .inodes make it, a start
 # brings a changed one into force; what takes long tells how far it is.
+# In machines: check-vm-full.
 . ./lib.sh
 need mkfs.ext4 resize2fs jq script strace
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016,SC2034
 # Backend btrfs: subvolumes and snapshots, in a btrfs of the test's own.
+# In machines: check-vm-full.
 . ./lib.sh
 . ./tree.sh
 . ./backends.sh

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016,SC2034
+# In machines: check-vm-full.
 . ./lib.sh
 
 # Each of these is killed at points spread over its run time. After it the container is absent, as it

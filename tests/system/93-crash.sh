@@ -5,6 +5,7 @@
 # left. LXMGR_TEST_CRASH: all places (`make check-crash`), or so many of each verb; otherwise a few.
 # LXMGR_TEST_VERBS: a pattern for the verbs to do. LXMGR_TEST_CLAIMS: a directory in which those that others
 # do are marked. LXMGR_TEST_VERBOSE: what is wrong is told at once.
+# In machines: check-vm-full.
 . ./lib.sh
 need getfattr jq zstd python3 gpg gpgv curl
 
