@@ -8,11 +8,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
 #include "storage/blockfs.h"
 #include "storage/lvmcmd.h"
 #include "storage/record.h"
+#include "storage/treeattrs.h"
 #include "storage/treediff.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -270,13 +272,75 @@ static void test_diff(void **state)
 	assert_int_equal(remove_tree_at(top, dir + strlen("/tmp/")), 0);
 }
 
+static void put_xattr(int dir, const char *name, const char *attr, const char *value)
+{
+	char path[FD_PATH_SIZE + 20];
+
+	fd_path(dir, path);
+	strcat(strcat(path, "/"), name);
+	assert_int_equal(lsetxattr(path, attr, value, strlen(value), 0), 0);
+}
+
+static void has_xattr(int dir, const char *name, const char *attr, const char *value)
+{
+	char path[FD_PATH_SIZE + 20], is[80] = "";
+
+	fd_path(dir, path);
+	strcat(strcat(path, "/"), name);
+	assert_int_equal(lgetxattr(path, attr, is, sizeof(is)), strlen(value));
+	assert_string_equal(is, value);
+}
+
+/* What cp has left out is put there; what the copy has besides stays. */
+static void test_complete_xattrs(void **state)
+{
+	char dir[] = "/var/tmp/lxmgr-storage-XXXXXX";
+	cleanup_fd int top = -EBADF, from = -EBADF, to = -EBADF, var = -EBADF;
+	struct lxmgr_err err;
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	top = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (int i = 0; i < 2; i++) {
+		const char *name = i ? "to" : "from";
+		cleanup_fd int fd = -EBADF, file = -EBADF;
+
+		assert_int_equal(mkdirat(top, name, 0700), 0);
+		fd = openat(top, name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+		assert_int_equal(mkdirat(fd, "d", 0700), 0);
+		assert_int_equal(symlinkat("d/f", fd, "l"), 0);
+		file = openat(fd, "d/f", O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
+		assert_true(file >= 0);
+	}
+	from = openat(top, "from", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	to = openat(top, "to", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	put_xattr(from, ".", "user.top", "1");
+	put_xattr(from, "d", "user.dir", "2");
+	put_xattr(from, "d/f", "user.file", "3");
+	put_xattr(from, "d/f", "user.empty", "");
+	put_xattr(to, "d/f", "user.file", "other");
+	put_xattr(to, "d/f", "user.more", "stays");
+	assert_int_equal(tree_complete_xattrs(from, to, &err), 0);
+	has_xattr(to, ".", "user.top", "1");
+	has_xattr(to, "d", "user.dir", "2");
+	has_xattr(to, "d/f", "user.file", "3");
+	has_xattr(to, "d/f", "user.empty", "");
+	has_xattr(to, "d/f", "user.more", "stays");
+	/* No copy of it. */
+	assert_int_equal(unlinkat(to, "d/f", 0), 0);
+	assert_int_equal(tree_complete_xattrs(from, to, &err), -ENOENT);
+	assert_string_equal(err.text, "copy attributes of f: No such file or directory");
+	var = open("/var/tmp", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(remove_tree_at(var, dir + strlen("/var/tmp/")), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_record),	    cmocka_unit_test(test_names_of_trees),
 		cmocka_unit_test(test_diff),	    cmocka_unit_test(test_lvm_args),
 		cmocka_unit_test(test_lvm_names),   cmocka_unit_test(test_mkfs_args),
-		cmocka_unit_test(test_make_excess),
+		cmocka_unit_test(test_make_excess), cmocka_unit_test(test_complete_xattrs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

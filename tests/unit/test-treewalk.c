@@ -155,12 +155,61 @@ static void test_moved(void **state)
 	assert_int_equal(remove_tree_at(top, "tree"), 0);
 }
 
+static int along_enter(void *arg, int fd, const char *name)
+{
+	(void)fd;
+	return treealong_down(arg, name);
+}
+
+static int along_leave(void *arg, int fd, const char *name)
+{
+	struct stat a, b;
+
+	/* The same place in both: here, they are one. */
+	assert_int_equal(fstat(fd, &a), 0);
+	assert_int_equal(fstat(((struct treealong *)arg)->fd, &b), 0);
+	assert_int_equal(a.st_ino, b.st_ino);
+	(void)name;
+	return treealong_up(arg);
+}
+
+static void test_along(void **state)
+{
+	static const struct treewalk how = { .enter = along_enter, .leave = along_leave };
+	cleanup_treealong struct treealong a = TREEALONG_INIT;
+	cleanup_fd int other = -EBADF;
+
+	(void)state;
+	assert_int_equal(mkdirat(top, "a", 0700), 0);
+	assert_int_equal(mkdirat(top, "a/b", 0700), 0);
+	assert_int_equal(mkdirat(top, "a/b/c", 0700), 0);
+	assert_int_equal(mkdirat(top, "a/d", 0700), 0);
+	assert_int_equal(mkdirat(top, "other", 0700), 0);
+	assert_int_equal(symlinkat("../a", top, "other/a"), 0);
+	assert_int_equal(treealong_begin(&a, top), 0);
+	assert_int_equal(treealong_up(&a), -EINVAL);
+	assert_int_equal(treealong_down(&a, "other"), 0);
+	assert_int_equal(treealong_down(&a, "a"), -ENOTDIR);
+	assert_int_equal(treealong_down(&a, "none"), -ENOENT);
+	assert_int_equal(treealong_up(&a), 0);
+	assert_int_equal(tree_walk(top, &how, &a), 0);
+	/* Moved under it: the way back is not taken. */
+	assert_int_equal(treealong_down(&a, "a"), 0);
+	assert_int_equal(treealong_down(&a, "b"), 0);
+	assert_int_equal(renameat(top, "a/b", top, "b"), 0);
+	assert_int_equal(treealong_up(&a), -ESTALE);
+	assert_int_equal(remove_tree_at(top, "a"), 0);
+	assert_int_equal(remove_tree_at(top, "b"), 0);
+	assert_int_equal(remove_tree_at(top, "other"), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_order),
 		cmocka_unit_test(test_deep),
 		cmocka_unit_test(test_moved),
+		cmocka_unit_test(test_along),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);

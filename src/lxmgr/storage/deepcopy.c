@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/fs.h>
-#include <poll.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,7 @@
 #include <unistd.h>
 
 #include "storage/deepcopy.h"
+#include "storage/treeattrs.h"
 #include "storage/treecopy.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -28,16 +28,8 @@
 #define DIR_FLAGS  (O_RDONLY | O_DIRECTORY | O_NOFOLLOW)
 #define LINKS	   ".lxmgr-links-"
 
-/* A directory of the copy on the way down. */
-struct level {
-	dev_t dev;
-	ino_t ino;
-};
-
 struct copy {
-	struct level *v;
-	size_t n, size;
-	int to;
+	struct treealong to;
 	int links; /* a directory of the copy's top: files with several names, by inode */
 	char links_name[32];
 };
@@ -46,8 +38,7 @@ struct copy {
 
 static void copy_end(struct copy *c)
 {
-	free(c->v);
-	fd_close(&c->to);
+	treealong_end(&c->to);
 	fd_close(&c->links);
 }
 
@@ -87,7 +78,7 @@ static int make_regular(struct copy *c, int dir, const char *name, const struct 
 	cleanup_fd int from = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC);
 	cleanup_fd int to =
 		from < 0 ? -EBADF
-			 : openat(c->to, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+			 : openat(c->to.fd, name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
 
 	return from < 0 || to < 0 ? -errno : copy_contents(from, to, st->st_size);
 }
@@ -100,7 +91,7 @@ static int make_link(struct copy *c, int dir, const char *name)
 	if (n < 0 || (size_t)n >= sizeof(target))
 		return n < 0 ? -errno : -ENAMETOOLONG;
 	target[n] = '\0';
-	return symlinkat(target, c->to, name) < 0 ? -errno : 0;
+	return symlinkat(target, c->to.fd, name) < 0 ? -errno : 0;
 }
 
 static int make_file(struct copy *c, int dir, const char *name, const struct stat *st)
@@ -112,12 +103,12 @@ static int make_file(struct copy *c, int dir, const char *name, const struct sta
 		r = make_regular(c, dir, name, st);
 	else if (S_ISLNK(st->st_mode))
 		r = make_link(c, dir, name);
-	else if (mknodat(c->to, name, st->st_mode & (S_IFMT | 0600), st->st_rdev) < 0)
+	else if (mknodat(c->to.fd, name, st->st_mode & (S_IFMT | 0600), st->st_rdev) < 0)
 		r = -errno;
 	if (r < 0)
 		return r;
 	from = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
-	to = openat(c->to, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	to = openat(c->to.fd, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	return from < 0 || to < 0 ? -errno : tree_copy_all_attributes(from, to);
 }
 
@@ -134,60 +125,31 @@ static int copy_file(void *arg, int dir, const char *name, unsigned char type)
 	if (st.st_nlink < 2)
 		return make_file(c, dir, name, &st);
 	snprintf(key, sizeof(key), "%jx-%jx", (uintmax_t)st.st_dev, (uintmax_t)st.st_ino);
-	if (linkat(c->links, key, c->to, name, 0) == 0)
+	if (linkat(c->links, key, c->to.fd, name, 0) == 0)
 		return 0;
 	if (errno != ENOENT)
 		return -errno;
 	r = make_file(c, dir, name, &st);
-	return r < 0 || linkat(c->to, name, c->links, key, 0) == 0 ? r : -errno;
-}
-
-static bool is_cancelled(void)
-{
-	struct pollfd p = { .fd = tree_copy_cancel_fd(), .events = POLLIN };
-
-	return p.fd >= 0 && poll(&p, 1, 0) > 0;
+	return r < 0 || linkat(c->to.fd, name, c->links, key, 0) == 0 ? r : -errno;
 }
 
 static int enter(void *arg, int fd, const char *name)
 {
 	struct copy *c = arg;
-	struct level *more;
-	struct stat st;
-	int to;
 
 	(void)fd;
-	if (is_cancelled())
+	if (tree_copy_is_cancelled())
 		return -ECANCELED;
-	if (c->n == c->size) {
-		more = reallocarray(c->v, c->size * 2 + 64, sizeof(*more));
-		if (!more)
-			return -ENOMEM;
-		c->v = more;
-		c->size = c->size * 2 + 64;
-	}
-	if (fstat(c->to, &st) < 0)
-		return -errno;
-	c->v[c->n++] = (struct level){ st.st_dev, st.st_ino };
-	to = mkdirat(c->to, name, 0700) < 0 ? -errno
-					    : open_in(c->to, name, OPEN_NO_XDEV, DIR_FLAGS, 0);
-	if (to < 0)
-		return to;
-	fd_close(&c->to);
-	c->to = to;
-	return 0;
+	return mkdirat(c->to.fd, name, 0700) < 0 ? -errno : treealong_down(&c->to, name);
 }
 
 static int leave(void *arg, int fd, const char *name)
 {
 	struct copy *c = arg;
-	int r = tree_copy_all_attributes(fd, c->to);
+	int r = tree_copy_all_attributes(fd, c->to.fd);
 
 	(void)name;
-	if (r < 0)
-		return r;
-	c->n--;
-	return treewalk_up(&c->to, c->v[c->n].dev, c->v[c->n].ino);
+	return r < 0 ? r : treealong_up(&c->to);
 }
 
 /* How long the paths are, in bytes. */
@@ -228,26 +190,27 @@ static int make_links(struct copy *c, int from_fd)
 		snprintf(c->links_name, sizeof(c->links_name), LINKS "%d", i);
 		if (fstatat(from_fd, c->links_name, &st, AT_SYMLINK_NOFOLLOW) == 0)
 			continue;
-		r = mkdirat(c->to, c->links_name, 0700) < 0 ? -errno : 0;
+		r = mkdirat(c->to.fd, c->links_name, 0700) < 0 ? -errno : 0;
 	}
 	if (r == 0)
-		r = c->links = open_in(c->to, c->links_name, OPEN_NO_XDEV, DIR_FLAGS, 0);
+		r = c->links = open_in(c->to.fd, c->links_name, OPEN_NO_XDEV, DIR_FLAGS, 0);
 	return r < 0 ? r : 0;
 }
 
 int deepcopy(int from_fd, int to_fd, struct lxmgr_err *err)
 {
 	static const struct treewalk how = { .file = copy_file, .enter = enter, .leave = leave };
-	cleanup_copy struct copy c = { .links = -EBADF };
+	cleanup_copy struct copy c = { .to = TREEALONG_INIT, .links = -EBADF };
 	int r;
 
-	c.to = openat(to_fd, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	r = c.to < 0 ? -errno : make_links(&c, from_fd);
+	r = treealong_begin(&c.to, to_fd);
+	if (r == 0)
+		r = make_links(&c, from_fd);
 	if (r == 0)
 		r = tree_walk(from_fd, &how, &c);
 	if (r == 0)
-		r = remove_tree_at(c.to, c.links_name);
+		r = remove_tree_at(c.to.fd, c.links_name);
 	if (r == 0)
-		r = tree_copy_all_attributes(from_fd, c.to);
+		r = tree_copy_all_attributes(from_fd, c.to.fd);
 	return r < 0 ? err_set(err, r, "copy a tree that is nested deeper than a path is long") : 0;
 }

@@ -22,6 +22,7 @@
 #include "storage/overlay.h"
 #include "storage/project.h"
 #include "storage/tree.h"
+#include "storage/treeattrs.h"
 #include "storage/treecopy.h"
 #include "util/cleanup.h"
 #include "util/err.h"

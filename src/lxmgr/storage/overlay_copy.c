@@ -17,6 +17,7 @@
 #include "storage/overlay.h"
 #include "storage/project.h"
 #include "storage/record.h"
+#include "storage/treeattrs.h"
 #include "storage/treecopy.h"
 #include "util/cleanup.h"
 #include "util/err.h"

@@ -24,6 +24,7 @@
 #include "storage/deepcopy.h"
 #include "storage/layers.h"
 #include "storage/overlay.h"
+#include "storage/treeattrs.h"
 #include "storage/treecopy.h"
 #include "storage/treediff.h"
 #include "util/cleanup.h"

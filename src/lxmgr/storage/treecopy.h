@@ -22,6 +22,7 @@ struct tree_watch {
 /* NULL: no more. */
 void tree_copy_watch(const struct tree_watch *w);
 int tree_copy_cancel_fd(void);
+bool tree_copy_is_cancelled(void);
 /* How far work is that no program does; -ECANCELED: it is to end. */
 int tree_copy_tell(const char *text, int permille);
 /* A program (NULL: cp) that is about to be run is to end and tell likewise. */
@@ -32,12 +33,5 @@ int tree_run_cp(const char *const *argv, struct lxmgr_err *err);
 int tree_die_with_parent(void *parent);
 /* Can files below dir_fd share their contents? Tries it. */
 bool tree_can_reflink(int dir_fd);
-/* Take from every file below dir_fd what an overlay remembers of the inodes that it once was made
- * of: in a copy these are others. What it means by a file (opaque, redirect) stays. */
-int tree_forget_origin(int dir_fd, struct lxmgr_err *err);
-/* to_fd gets mode, owner, access control lists, user attributes and times of from_fd. */
-int tree_copy_attributes(int from_fd, int to_fd, struct lxmgr_err *err);
-/* The same of any file, with those of an overlay and its label. */
-int tree_copy_all_attributes(int from_fd, int to_fd);
 
 #endif

@@ -114,7 +114,7 @@ static int go_down(struct walk *w, const char *name)
 	return push(w);
 }
 
-int treewalk_up(int *fd, unsigned long long dev, unsigned long long ino)
+static int to_parent(int *fd, dev_t dev, ino_t ino)
 {
 	int up = openat(*fd, "..", DIR_FLAGS);
 	struct stat st;
@@ -134,7 +134,7 @@ static int go_up(struct walk *w)
 	int r = up && w->how->leave ? w->how->leave(w->arg, w->fd, up->below.v[up->next - 1]) : 0;
 
 	strlist_free(&w->v[--w->n].below);
-	return r || !up ? r : treewalk_up(&w->fd, up->dev, up->ino);
+	return r || !up ? r : to_parent(&w->fd, up->dev, up->ino);
 }
 
 int tree_walk(int dir_fd, const struct treewalk *how, void *arg)
@@ -150,4 +150,54 @@ int tree_walk(int dir_fd, const struct treewalk *how, void *arg)
 		r = l->next < l->below.n ? go_down(&w, l->below.v[l->next++]) : go_up(&w);
 	}
 	return r;
+}
+
+/* A directory on the second way down. */
+struct treealong_level {
+	dev_t dev;
+	ino_t ino;
+};
+
+int treealong_begin(struct treealong *a, int dir_fd)
+{
+	*a = (struct treealong){ .fd = openat(dir_fd, ".", DIR_FLAGS) };
+	return a->fd < 0 ? -errno : 0;
+}
+
+int treealong_down(struct treealong *a, const char *name)
+{
+	struct treealong_level *more;
+	struct stat st;
+	int fd;
+
+	if (a->n == a->size) {
+		more = reallocarray(a->v, a->size * 2 + 64, sizeof(*more));
+		if (!more)
+			return -ENOMEM;
+		a->v = more;
+		a->size = a->size * 2 + 64;
+	}
+	if (fstat(a->fd, &st) < 0)
+		return -errno;
+	fd = open_in(a->fd, name, OPEN_NO_XDEV, O_RDONLY | O_DIRECTORY | O_NOFOLLOW, 0);
+	if (fd < 0)
+		return fd;
+	a->v[a->n++] = (struct treealong_level){ st.st_dev, st.st_ino };
+	fd_close(&a->fd);
+	a->fd = fd;
+	return 0;
+}
+
+int treealong_up(struct treealong *a)
+{
+	if (a->n == 0)
+		return -EINVAL;
+	a->n--;
+	return to_parent(&a->fd, a->v[a->n].dev, a->v[a->n].ino);
+}
+
+void treealong_end(struct treealong *a)
+{
+	free(a->v);
+	fd_close(&a->fd);
 }

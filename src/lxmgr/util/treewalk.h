@@ -4,7 +4,9 @@
 #ifndef LXMGR_UTIL_TREEWALK_H
 #define LXMGR_UTIL_TREEWALK_H
 
+#include <errno.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 /* What returns something else than 0 ends the walk, which returns it. NULL: not asked. */
 struct treewalk {
@@ -26,8 +28,21 @@ struct treewalk {
  */
 int tree_walk(int dir_fd, const struct treewalk *how, void *arg);
 
-/* For who goes along in a second tree: from *fd, which is closed, to its parent, which must be the
- * directory that `dev` and `ino` say. 0, -ESTALE or another negative errno value. */
-int treewalk_up(int *fd, unsigned long long dev, unsigned long long ino);
+/* The directory of a second tree that a walk's one stands for. */
+struct treealong {
+	int fd;
+	struct treealong_level *v;
+	size_t n, size;
+};
+
+#define TREEALONG_INIT	  ((struct treealong){ .fd = -EBADF })
+#define cleanup_treealong __attribute__((cleanup(treealong_end)))
+
+/* To the top of the second tree, to a directory below, and back, which must be where it came from
+ * (-ESTALE: it was moved meanwhile). 0 or a negative errno value. */
+int treealong_begin(struct treealong *a, int dir_fd);
+int treealong_down(struct treealong *a, const char *name);
+int treealong_up(struct treealong *a);
+void treealong_end(struct treealong *a);
 
 #endif
