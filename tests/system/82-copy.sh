@@ -48,30 +48,37 @@ for b in dir overlay; do
 done
 
 # cp keeps silent about an attribute that it could not write, on a disk that is full in just that instant.
-silent() { # silent CALLS COMMAND...: in which these calls find no space
-	strace -f -qq -o /dev/null -e "trace=$1" -e "inject=$1:error=ENOSPC" "${@:2}"
+without_space() { # without_space CALL=WHEN... -- COMMAND...: these calls find none
+	local how=()
+	while [ "$1" != -- ]; do
+		how+=(-e "inject=${1%=*}:error=ENOSPC:when=${1#*=}")
+		shift
+	done
+	strace -f -qq -o /dev/null -e trace=fsetxattr,lsetxattr "${how[@]}" "${@:2}"
+}
+nth() { # nth TRACE: which of its process' fsetxattr is that of the mark
+	awk '/fsetxattr\(/ { n[$1]++ } /"user.lxmgr"/ && /fsetxattr\(/ { print n[$1]; exit }' "$1"
 }
 for b in dir overlay; do
 	busybox src -B $b
 	lx start src
-	lx attach src -- sh -c 'mkdir /marked && touch /marked/f /marked/bare'
-	root=/proc/$(lx info -p -H src)/root
-	setfattr -n user.lxmgr -v file "$root/marked/f"
-	setfattr -n user.lxmgr -v dir "$root/marked"
+	lx attach src -- sh -c 'mkdir /marked && echo >/marked/f'
+	setfattr -n user.lxmgr -v mark "/proc/$(lx info -p -H src)/root/marked/f"
 	lx stop -k src
-	mkdir "$TREE/.cp"
-	ok "$b: control: cp is silent" silent setxattr,fsetxattr,lsetxattr cp -a "$(find "$TREE/src" -type d -name marked)" "$TREE/.cp/"
-	is '' "$b: control: and has lost it" getfattr --only-values -n user.lxmgr "$TREE/.cp/marked/f"
+	marked=$(find "$TREE/src" -type d -name marked)
+	strace -f -qq -o "$TREE/.trace" -e trace=fsetxattr cp -a "$marked" "$TREE/.cp"
 	rm -r "$TREE/.cp"
-	ok "$b: a copy where cp fails to write attributes" silent fsetxattr lx copy src cp
-	lx start cp
-	root=/proc/$(lx info -p -H cp)/root
-	is 'file' "$b: has those of files" getfattr --only-values -n user.lxmgr "$root/marked/f"
-	is 'dir' "$b: and of directories" getfattr --only-values -n user.lxmgr "$root/marked"
-	lx stop -k cp
+	ok "$b: control: cp says nothing" without_space fsetxattr="$(nth "$TREE/.trace")" -- cp -a "$marked" "$TREE/.cp"
+	status 1 "$b: control: and has lost it" getfattr -n user.lxmgr "$TREE/.cp/f"
+	rm -r "$TREE/.cp"
+	strace -f -qq -o "$TREE/.trace" -e trace=fsetxattr lxmgr-copy -q -P "$TREE" src cp
 	lx destroy -q cp
-	status 1 "$b: where they cannot be written at all" silent fsetxattr,lsetxattr lx copy src cp
-	says 'copy attributes of (marked|f|\.): No space left' "$b: it says which" silent fsetxattr,lsetxattr lx copy src cp
+	call=fsetxattr=$(nth "$TREE/.trace")
+	ok "$b: a copy where cp cannot write an attribute" without_space "$call" -- lxmgr-copy -q -P "$TREE" src cp
+	is 'mark' "$b: has it" getfattr --absolute-names --only-values -n user.lxmgr "$(find "$TREE/cp" -type d -name marked)/f"
+	lx destroy -q cp
+	says 'copy attributes of (f|\.): No space left' "$b: where it cannot be written at all, the copy fails" \
+		without_space "$call" lsetxattr=1+ -- lxmgr-copy -q -P "$TREE" src cp
 	ok "$b: and nothing is left" test ! -e "$TREE/cp"
 	lx destroy -q src
 done

@@ -184,10 +184,17 @@ static int prepare(struct set *s, struct lxmgr_err *err)
 		r = cgroup_check(&s->edit.config->cgroup, err);
 	if (r < 0 || !s->runs)
 		return r;
+	return edit_prepare_running(s->c, s->changes, s->n, &s->running, err);
+}
+
+/* What needs none is changed without. */
+static int open_cgroup(struct set *s, struct lxmgr_err *err)
+{
+	if (!s->runs || !s->limits)
+		return 0;
 	if (!*s->state.cgroup)
 		return err_msg(err, -ENOENT, "container '%s' has no cgroup", s->c->name);
-	r = edit_prepare_running(s->c, s->changes, s->n, &s->running, err);
-	return r < 0 ? r : cgroup_open(&s->cg, s->state.cgroup, s->state.cgroup_inner, err);
+	return cgroup_open(&s->cg, s->state.cgroup, s->state.cgroup_inner, err);
 }
 
 int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *changes, size_t n,
@@ -208,6 +215,8 @@ int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *ch
 	r = prepare(&s, err);
 	if (r == 0)
 		r = compare(&s, fn, arg, err);
+	if (r == 0)
+		r = open_cgroup(&s, err);
 	if (r == 0 && !(flags & LXMGR_SET_DRY_RUN)) {
 		r = bring_into_force(&s, err);
 		if (r == 0)
@@ -215,7 +224,7 @@ int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *ch
 		if (r < 0)
 			take_back(&s, err);
 	}
-	if (s.runs && s.cg.ops)
+	if (s.cg.ops)
 		cgroup_close(&s.cg);
 	edit_free(&s.edit);
 	edit_free(&s.running);
