@@ -322,7 +322,8 @@ void container_register(lua_State *L)
 	static const luaL_Reg *const more[] = { archive_methods, attach_methods,   change_methods,
 						copy_methods,	 create_methods,   disk_methods,
 						files_methods,	 image_methods,	   run_methods,
-						setup_methods,	 snapshot_methods, start_methods };
+						setup_methods,	 snapshot_methods, start_methods,
+						usage_methods };
 
 	luaL_newmetatable(L, LUA_CONTAINER);
 	luaL_setfuncs(L, methods, 0);

@@ -434,6 +434,20 @@ int lxmgr_container_info(struct lxmgr_container *c, unsigned int what, struct lx
 			 struct lxmgr_err *err);
 void lxmgr_info_free(struct lxmgr_info *info);
 
+/*
+ * What a container has of a resource, had at most since its start, may have, and how often it was
+ * refused more: memory, swap, memory.kernel, memory.sockets, memory.oom, pids, cpus, cpu.time,
+ * cpu.throttled, cpu.stalled, memory.stalled, io.read, io.write, io.stalled, disk, inodes; see
+ * lxmgr-usage(1) for what the kernel counts as each.
+ */
+struct lxmgr_usage {
+	const char *resource, *unit;	      /* static */
+	uint64_t current, peak, limit, fails; /* LXMGR_UNKNOWN: not counted here, or no limit */
+};
+/* Those that can be had, in that order; of a stopped container disk and inodes. free(*ret). */
+int lxmgr_container_usage(struct lxmgr_container *c, struct lxmgr_usage **ret, size_t *ret_n,
+			  struct lxmgr_err *err);
+
 /* All containers below path, sorted by name: defined ones (a directory with a config) and, with
  * active, those that run without one. The strings belong to the list. */
 int lxmgr_list(const char *path, char ***ret_names, size_t *ret_n, struct lxmgr_err *err);

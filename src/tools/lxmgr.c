@@ -22,6 +22,7 @@ static const struct {
 	{ "console", "connect to a terminal of it" },
 	{ "ls", "list containers" },
 	{ "info", "print what is known of one" },
+	{ "usage", "what it has of each resource, and was refused" },
 	{ "wait", "wait for a state" },
 	{ "monitor", "print state changes" },
 	{ "autostart", "start or stop many, in order" },

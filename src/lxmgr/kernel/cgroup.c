@@ -259,6 +259,19 @@ int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct lxmgr_err *
 	return cg->ops->stats(cg, ret, err);
 }
 
+void cgroup_counters(struct cgroup *cg, struct cgroup_counter ret[CGROUP_RESOURCES])
+{
+	struct cgroup_spec limits;
+
+	memset(ret, 0xff, CGROUP_RESOURCES * sizeof(*ret)); /* LIMIT_UNSET everywhere */
+	cg->ops->counters(cg, ret);
+	cgroup_get_limits(cg, &limits);
+	ret[CGROUP_MEMORY].limit = limits.memory;
+	ret[CGROUP_SWAP].limit = limits.swap;
+	ret[CGROUP_CPUS].limit = limits.cpus_milli;
+	ret[CGROUP_PIDS].limit = limits.pids;
+}
+
 /* A control file's name: no path. */
 static int check_file(const char *file, struct lxmgr_err *err)
 {
@@ -564,6 +577,29 @@ int cgroup_tree_keyed(int dirfd, const char *file, const char *key, uint64_t *re
 		if (!strncmp(p, key, n) && p[n] == ' ')
 			return sscanf(p + n, "%" SCNu64, ret) == 1 ? 0 : -EINVAL;
 	return -ENOENT;
+}
+
+void cgroup_tree_stalls(int dirfd, struct cgroup_counter *ret)
+{
+	static const struct {
+		const char *file;
+		enum cgroup_resource what;
+	} all[] = {
+		{ "cpu.pressure", CGROUP_CPU_STALL },
+		{ "memory.pressure", CGROUP_MEMORY_STALL },
+		{ "io.pressure", CGROUP_IO_STALL },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
+		cleanup_free char *text = NULL;
+		const char *p;
+
+		if (read_file_at(dirfd, all[i].file, 4096, &text, NULL) < 0)
+			continue;
+		p = str_has_prefix(text, "some ") ? strstr(text, "total=") : NULL;
+		if (p)
+			ret[all[i].what].current = strtoull(p + strlen("total="), NULL, 10);
+	}
 }
 
 /* Wait until key of cgroup.events has the value. */

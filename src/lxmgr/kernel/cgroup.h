@@ -73,6 +73,30 @@ struct cgroup_stats {
 	uint64_t oom_kills;
 };
 
+/* What is counted of a group. */
+enum cgroup_resource {
+	CGROUP_MEMORY,	     /* bytes; fails: how often it ran into the limit */
+	CGROUP_SWAP,	     /* bytes */
+	CGROUP_KERNEL,	     /* bytes of the memory that are the kernel's */
+	CGROUP_SOCKETS,	     /* bytes of the memory that are buffers of sockets; v1: of TCP */
+	CGROUP_OOM_KILLS,    /* fails: processes killed for want of memory */
+	CGROUP_PIDS,	     /* fails: forks refused */
+	CGROUP_CPUS,	     /* limit: thousandths of a CPU; fails: periods it was held back in */
+	CGROUP_CPU_TIME,     /* microseconds used */
+	CGROUP_CPU_HELD,     /* microseconds held back by the limit of CPUs */
+	CGROUP_IO_READ,	     /* bytes */
+	CGROUP_IO_WRITE,     /* bytes */
+	CGROUP_CPU_STALL,    /* microseconds in which some process waited for a CPU (PSI "some") */
+	CGROUP_MEMORY_STALL, /* for memory */
+	CGROUP_IO_STALL,     /* for disks */
+	CGROUP_RESOURCES
+};
+
+/* LIMIT_UNSET: not counted here; limit LIMIT_MAX: there is none. */
+struct cgroup_counter {
+	uint64_t current, peak, limit, fails;
+};
+
 struct cgroup_ops {
 	const char *name; /* "v2" or "hybrid" */
 	bool (*is_present)(void);
@@ -95,6 +119,7 @@ struct cgroup_ops {
 	int (*kill)(struct cgroup *cg, struct lxmgr_err *err);
 	int (*remove)(struct cgroup *cg, struct lxmgr_err *err);
 	int (*stats)(struct cgroup *cg, struct cgroup_stats *ret, struct lxmgr_err *err);
+	void (*counters)(struct cgroup *cg, struct cgroup_counter *ret);
 	int (*get)(struct cgroup *cg, const char *file, char **ret, struct lxmgr_err *err);
 	int (*set)(struct cgroup *cg, const char *file, const char *value, struct lxmgr_err *err);
 	int (*device)(struct cgroup *cg, const struct cgroup_device_rule *rule,
@@ -153,6 +178,8 @@ int cgroup_kill(struct cgroup *cg, struct lxmgr_err *err);
  * shared parent "lxmgr", which is left. */
 int cgroup_remove(struct cgroup *cg, struct lxmgr_err *err);
 int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct lxmgr_err *err);
+/* All that is counted since the group was made. */
+void cgroup_counters(struct cgroup *cg, struct cgroup_counter ret[CGROUP_RESOURCES]);
 /* Read or write one control file of the outer group, as lxmgr-cgroup does; v1 names work on v1,
  * devices.allow and devices.deny can be written on both. */
 int cgroup_get(struct cgroup *cg, const char *file, char **ret, struct lxmgr_err *err);

@@ -598,6 +598,53 @@ static int stats(struct cgroup *cg, struct cgroup_stats *s, struct lxmgr_err *er
 	return 0;
 }
 
+static int group_of(struct cgroup *cg, const char *controller)
+{
+	int h = find(controller);
+
+	return h < 0 ? -EBADF : cg->fd[h];
+}
+
+static void memory_counters(int mem, struct cgroup_counter *ret)
+{
+	uint64_t memsw;
+
+	cgroup_tree_read(mem, "memory.usage_in_bytes", &ret[CGROUP_MEMORY].current);
+	cgroup_tree_read(mem, "memory.max_usage_in_bytes", &ret[CGROUP_MEMORY].peak);
+	cgroup_tree_read(mem, "memory.failcnt", &ret[CGROUP_MEMORY].fails);
+	cgroup_tree_keyed(mem, "memory.oom_control", "oom_kill", &ret[CGROUP_OOM_KILLS].fails);
+	if (cgroup_tree_read(mem, "memory.memsw.usage_in_bytes", &memsw) == 0 &&
+	    ret[CGROUP_MEMORY].current != LIMIT_UNSET)
+		ret[CGROUP_SWAP].current =
+			memsw > ret[CGROUP_MEMORY].current ? memsw - ret[CGROUP_MEMORY].current : 0;
+	/* How often memory and swap together ran into their limit. */
+	cgroup_tree_read(mem, "memory.memsw.failcnt", &ret[CGROUP_SWAP].fails);
+	cgroup_tree_read(mem, "memory.kmem.usage_in_bytes", &ret[CGROUP_KERNEL].current);
+	cgroup_tree_read(mem, "memory.kmem.max_usage_in_bytes", &ret[CGROUP_KERNEL].peak);
+	cgroup_tree_read(mem, "memory.kmem.tcp.usage_in_bytes", &ret[CGROUP_SOCKETS].current);
+	cgroup_tree_read(mem, "memory.kmem.tcp.max_usage_in_bytes", &ret[CGROUP_SOCKETS].peak);
+	cgroup_tree_read(mem, "memory.kmem.tcp.failcnt", &ret[CGROUP_SOCKETS].fails);
+}
+
+static void counters(struct cgroup *cg, struct cgroup_counter *ret)
+{
+	int cpu = group_of(cg, "cpu"), pids = group_of(cg, "pids"), blk = group_of(cg, "blkio");
+	uint64_t ns;
+
+	memory_counters(group_of(cg, "memory"), ret);
+	cgroup_tree_read(pids, "pids.current", &ret[CGROUP_PIDS].current);
+	cgroup_tree_read(pids, "pids.peak", &ret[CGROUP_PIDS].peak);
+	cgroup_tree_keyed(pids, "pids.events", "max", &ret[CGROUP_PIDS].fails);
+	cgroup_tree_keyed(cpu, "cpu.stat", "nr_throttled", &ret[CGROUP_CPUS].fails);
+	if (cgroup_tree_keyed(cpu, "cpu.stat", "throttled_time", &ns) == 0)
+		ret[CGROUP_CPU_HELD].current = ns / 1000;
+	if (cgroup_tree_read(group_of(cg, "cpuacct"), "cpuacct.usage", &ns) == 0)
+		ret[CGROUP_CPU_TIME].current = ns / 1000;
+	if (blk >= 0)
+		blkio(blk, &ret[CGROUP_IO_READ].current, &ret[CGROUP_IO_WRITE].current);
+	cgroup_tree_stalls(cg->fd[UNIFIED], ret);
+}
+
 static int pick(struct cgroup *cg, const char *file, struct lxmgr_err *err)
 {
 	int h = str_has_prefix(file, "cgroup.") ? UNIFIED : find(file);
@@ -638,6 +685,7 @@ const struct cgroup_ops cgroup_hybrid = {
 	.kill = hybrid_kill,
 	.remove = hybrid_remove,
 	.stats = stats,
+	.counters = counters,
 	.get = get,
 	.set = set,
 	.device = device_live,

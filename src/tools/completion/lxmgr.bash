@@ -115,4 +115,4 @@ complete -F _lxmgr lxmgr lxmgr-attach lxmgr-autostart lxmgr-cgroup lxmgr-checkco
 	lxmgr-execute lxmgr-export lxmgr-freeze lxmgr-image lxmgr-import lxmgr-info lxmgr-ls \
 	lxmgr-lxcfs lxmgr-monitor lxmgr-mount lxmgr-pull lxmgr-push lxmgr-reinstall lxmgr-restart \
 	lxmgr-runscript lxmgr-set lxmgr-setup lxmgr-snapshot lxmgr-start lxmgr-stop lxmgr-umount \
-	lxmgr-unfreeze lxmgr-unshare lxmgr-usernsexec lxmgr-wait
+	lxmgr-unfreeze lxmgr-unshare lxmgr-usage lxmgr-usernsexec lxmgr-wait
