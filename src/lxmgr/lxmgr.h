@@ -448,6 +448,16 @@ struct lxmgr_usage {
 int lxmgr_container_usage(struct lxmgr_container *c, struct lxmgr_usage **ret, size_t *ret_n,
 			  struct lxmgr_err *err);
 
+/* Whose a process of the host is, of the running containers of all directories. */
+struct lxmgr_process {
+	pid_t pid, inside;	   /* inside: what the container calls it, 0: it is in none */
+	bool is_monitor;	   /* it waits for the container, and is not in it */
+	char name[64], path[4096]; /* the container and its directory, "" if it is none's */
+	char command[64];	   /* as the process calls itself: print it with care */
+};
+/* -ESRCH: there is no such process, or it ended meanwhile. */
+int lxmgr_process(pid_t pid, struct lxmgr_process *ret, struct lxmgr_err *err);
+
 /* All containers below path, sorted by name: defined ones (a directory with a config) and, with
  * active, those that run without one. The strings belong to the list. */
 int lxmgr_list(const char *path, char ***ret_names, size_t *ret_n, struct lxmgr_err *err);
