@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* container:usage() */
+/* container:usage(), process(pid) */
 #include "module.h"
 
 #include <stdlib.h>
@@ -33,6 +33,31 @@ static int usage(lua_State *L)
 	return 1;
 }
 
+/* What is not known, and a container that there is none, are left out. */
+static int process(lua_State *L)
+{
+	lua_Integer pid = luaL_checkinteger(L, 1);
+	struct lxmgr_err err = { 0 };
+	struct lxmgr_process p;
+
+	luaL_argcheck(L, pid > 0 && pid <= INT32_MAX, 1, "no number of a process");
+	if (!module_is_root(&err) || lxmgr_process((pid_t)pid, &p, &err) < 0)
+		return module_fail(L, &err);
+	lua_newtable(L);
+	table_number(L, "pid", (uint64_t)p.pid);
+	table_text(L, "command", p.command);
+	if (*p.name) {
+		table_text(L, "name", p.name);
+		table_text(L, "path", p.path);
+	}
+	if (p.inside)
+		table_number(L, "pid_inside", (uint64_t)p.inside);
+	lua_pushboolean(L, p.is_monitor);
+	lua_setfield(L, -2, "monitor");
+	return 1;
+}
+
+const luaL_Reg usage_functions[] = { { "process", process }, { NULL, NULL } };
 const luaL_Reg usage_methods[] = {
 	{ "usage", usage },
 	{ NULL, NULL },

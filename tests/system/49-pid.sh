@@ -2,7 +2,8 @@
 # shellcheck shell=bash disable=SC1091,SC2016
 # lxmgr-pid: whose a process of the host is.
 . ./lib.sh
-need jq
+. ./lua.sh
+need jq lua5.4
 
 field() { lxmgr-pid --json "$1" | jq -r ".[0].$2"; } # field PID FIELD
 busybox a
@@ -26,9 +27,13 @@ says "^$$ +- +- " 'of the host' lxmgr-pid $$
 is 3 'several' bash -c "lxmgr-pid $init $monitor | wc -l"
 lx stop -k a
 wait "$attached"
+monitor=$(lx info --json ab | jq .monitor_pid)
+lua 'the Lua module tells the same' "
+local p = assert(lxmgr.process($monitor)); eq(p.name, 'ab'); eq(p.monitor, true); eq(p.pid_inside, nil)
+eq(assert(lxmgr.process($$)).name, nil)"
+lx stop -k ab
 status 1 'one that has ended' lxmgr-pid "$init"
 status 1 'which does not hide the others' bash -c "OUT=\$(lxmgr-pid $init 1); rc=\$?; echo \"\$OUT\" | grep -q '^1 ' && exit \$rc"
 status 64 'no number' lxmgr-pid x
 status 64 'none' lxmgr-pid
-lx stop -k ab
 finish
