@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # The states as wait, monitor, ls and info tell them, and a container whose monitor is gone.
+# In machines: check-vm-full.
 . ./lib.sh
 
 state() { lx info -s -H a; }

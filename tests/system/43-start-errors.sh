@@ -2,6 +2,7 @@
 # shellcheck shell=bash disable=SC1091,SC2016
 # The kernel refuses one system call of a start, of the tool, the monitor or the container's first
 # process: told in one line and all taken back, or it did not matter and the container runs.
+# In machines: check-vm-full.
 . ./lib.sh
 need strace
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
 # Whatever prints JSON prints JSON, also for awkward values; doctor and checkconfig make sense.
+# In machines: check-vm-full.
 . ./lib.sh
 need python3
 

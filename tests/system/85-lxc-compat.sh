@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016
+# In machines: check-vm-full.
 . ./lib.sh
 
 busybox base -B dir
