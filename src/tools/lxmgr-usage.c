@@ -78,8 +78,8 @@ static int show(const char *name, json_t *list, struct lxmgr_err *err)
 {
 	json_t *rows = list ? json_array() : NULL;
 	struct lxmgr_container *c;
-	struct lxmgr_usage *v;
-	size_t n;
+	struct lxmgr_usage *v = NULL;
+	size_t n = 0;
 	int r = lxmgr_container_open(common.path, name, NULL, &c, err);
 
 	if (r == 0) {

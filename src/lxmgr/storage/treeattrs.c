@@ -161,12 +161,11 @@ struct complete {
 static int complete_in(struct complete *c, int dir_fd, const char *name)
 {
 	char from[FD_PATH_SIZE + NAME_MAX + 2], to[FD_PATH_SIZE + NAME_MAX + 2];
+	char path[FD_PATH_SIZE];
 	int r;
 
-	fd_path(dir_fd, from);
-	strcat(strcat(from, "/"), name);
-	fd_path(c->to.fd, to);
-	strcat(strcat(to, "/"), name);
+	snprintf(from, sizeof(from), "%s/%s", fd_path(dir_fd, path), name);
+	snprintf(to, sizeof(to), "%s/%s", fd_path(c->to.fd, path), name);
 	r = complete_file(from, to);
 	if (r < 0)
 		snprintf(c->failed, sizeof(c->failed), "%s", name);
