@@ -12,6 +12,8 @@ enum {
 	CPUS,
 	CPU_WEIGHT,
 	PIDS,
+	DISK,
+	INODES,
 	ONBOOT,
 	BOOT_ORDER,
 	BOOT_DELAY,
@@ -23,7 +25,8 @@ static const char *given[OPTIONS];
 static const char *const keys[OPTIONS] = {
 	[MEMORY] = "lxmgr.limit.memory",       [SWAP] = "lxmgr.limit.swap",
 	[CPUS] = "lxmgr.limit.cpus",	       [CPU_WEIGHT] = "lxmgr.limit.cpu.weight",
-	[PIDS] = "lxmgr.limit.pids",	       [ONBOOT] = "lxmgr.start.auto",
+	[PIDS] = "lxmgr.limit.pids",	       [DISK] = "lxmgr.limit.disk",
+	[INODES] = "lxmgr.limit.inodes",       [ONBOOT] = "lxmgr.start.auto",
 	[BOOT_ORDER] = "lxmgr.start.order",    [BOOT_DELAY] = "lxmgr.start.delay",
 	[STOP_TIMEOUT] = "lxmgr.stop.timeout", [DESCRIPTION] = "lxmgr.description",
 };
@@ -36,6 +39,9 @@ static const struct opt opts[] = {
 	{ 0, "cpu-weight", OPT_STRING, &given[CPU_WEIGHT], "N",
 	  "share of CPU time where it is short, 1 to 10000 (100)" },
 	{ 0, "pids", OPT_STRING, &given[PIDS], "N", "processes and threads (4096, max)" },
+	{ 0, "disk", OPT_STRING, &given[DISK], "SIZE", "what its root may take (20G, max)" },
+	{ 0, "inodes", OPT_STRING, &given[INODES], "N",
+	  "files, directories and links of its root (200k, max)" },
 	{ 0, "onboot", OPT_STRING, &given[ONBOOT], "yes|no", "start it when the host starts" },
 	{ 0, "boot-order", OPT_STRING, &given[BOOT_ORDER], "N", "the highest starts first" },
 	{ 0, "boot-delay", OPT_STRING, &given[BOOT_DELAY], "SECONDS", "wait behind its start" },

@@ -80,6 +80,33 @@ for call in fsync renameat write; do
 	ok "$call can fail" test "$hits" -gt 0
 	lx set -q a --memory 200M --pids 80 --cpus=
 done
+# The limit of its root, where there can be none, and where there is one.
+had=$(limits) before=$(md5sum <"$TREE/a/config")
+if [ "$(lx disk a --json | jq .limit)" = null ] && ! lx disk a --resize 100M >/dev/null 2>&1; then
+	status 6 'no limit of the disk here: all is refused' lx set a --pids 91 --disk 100M
+	status 6 'in a dry run, too' lx set a --disk 100M --dry-run
+	is "$had $before" 'and nothing has changed' echo "$(limits) $(md5sum <"$TREE/a/config")"
+else
+	lx disk a --resize max
+	skip 'no limit of the disk here: all is refused' 'this file system has project quotas'
+fi
+if may_resize && command -v mkfs.ext4 >/dev/null; then
+	busybox l -B loop --fstype ext4 --fssize 32M
+	limit() { lx disk l --json | jq .limit; }
+	was=$(limit)
+	is 'lxmgr.limit.disk: default -> 50331648' 'a stopped one in a file grows' lx set l --disk 48M
+	is 50331648 'and takes that' stat -c %s "$TREE/l/rootfs.img"
+	status 6 'nothing fits into that' lx set -q l --disk 1M --pids 90
+	is '50331648 4096' 'so nothing has changed' echo "$(lx config -n l lxmgr.limit.disk) $(lx config -n l lxmgr.limit.pids)"
+	lx start l
+	ok 'a running one grows, too' lx set -q l --disk 64M --pids 90
+	ok 'and has it' test "$(limit)" -gt "$was"
+	is 90 'with the other' lx config -n l --running lxmgr.limit.pids
+	lx stop -k l
+else
+	skip 'one in a file grows' 'no mkfs.ext4, or no CAP_SYS_RESOURCE, on this host'
+fi
+
 # What the start was given for itself stays.
 lx stop -k a
 lx start -s lxmgr.limit.pids=55 a

@@ -117,6 +117,17 @@ quotas() { # quotas FS BACKEND
 	lx attach c -- rm /filled
 	ok "$t: less at once" lx disk c --resize 40M
 	is 40 "$t: df shows it" df_mb c
+	# With other limits, all or none.
+	ok "$t: with other limits" lx set -q c --disk 60M --inodes 3k --pids 77
+	is "60 $((60 * M)) 3072" "$t: they are in force" echo "$(df_mb c) $(limits c)"
+	is "$((60 * M)) 3072 77" "$t: and saved" echo "$(lx config -n c lxmgr.limit.disk) $(lx config -n c lxmgr.limit.inodes) $(lx config -n c lxmgr.limit.pids)"
+	lx attach c -- dd if=/dev/zero of=/filled bs=1M count=45 2>/dev/null
+	status 6 "$t: less than there is is refused" lx set c --pids 66 --disk 30M
+	strace -f -qq -o /dev/null -e trace=renameat -e inject=renameat:error=EIO lxmgr-set -P "$TREE" c --pids 66 --disk 70M >/dev/null 2>&1
+	is 1 "$t: what cannot be saved fails" echo $?
+	is "60 $((60 * M)) 3072 77" "$t: and nothing has changed" echo "$(df_mb c) $(limits c) $(lx usage --json c | jq '.[0].resources[] | select(.resource == "pids") | .limit')"
+	lx attach c -- rm /filled
+	ok "$t: back" lx set -q c --disk 40M --inodes 4k
 	lx stop -k c
 	sed -i 's/^lxmgr.limit.disk.*/lxmgr.limit.disk = 50M/' "$TREE/c/config"
 	lx start c

@@ -230,39 +230,6 @@ static int set_key(struct config *cfg, const char *key, const char *value, uint6
 	return r;
 }
 
-struct change {
-	const char *bytes, *inodes; /* NULL: as it is */
-	struct storage st;
-	struct state state;
-	char label[SELINUX_CONTEXT_SIZE]; /* where it runs */
-	bool runs;
-};
-
-static int change(struct lxmgr_container *c, struct change *ch, struct lxmgr_err *err)
-{
-	struct storage_limit have = { 0 };
-	char bytes[32], inodes[32];
-	int r = 0;
-
-	if (is_relative(ch->bytes) || is_relative(ch->inodes))
-		r = storage_bounds(&ch->st, false, &have, err);
-	if (r == 0)
-		r = set_key(&c->config, "lxmgr.limit.disk", ch->bytes, have.bytes, bytes, err);
-	if (r == 0)
-		r = set_key(&c->config, "lxmgr.limit.inodes", ch->inodes, have.inodes, inodes, err);
-	if (r == 0 && ch->runs && !ch->st.ops->project)
-		r = label_of_files(c, ch->label, err);
-	ch->st.label = *ch->label ? ch->label : NULL;
-	if (r == 0)
-		r = apply(c, &c->config, &ch->st, ch->runs, err);
-	/* So that the next start agrees. */
-	if (r == 0 && ch->bytes)
-		r = container_edit_config(c, "lxmgr.limit.disk", bytes, err);
-	if (r == 0 && ch->inodes)
-		r = container_edit_config(c, "lxmgr.limit.inodes", inodes, err);
-	return r;
-}
-
 static int open_own(struct lxmgr_container *c, struct storage *st, struct lxmgr_err *err)
 {
 	int r = container_load_config(c, err);
@@ -273,35 +240,93 @@ static int open_own(struct lxmgr_container *c, struct storage *st, struct lxmgr_
 	return r < 0 ? r : storage_open(st, c->dir_fd, &c->config.storage, err);
 }
 
+int disk_job_open(struct lxmgr_container *c, bool runs, struct disk_job *j, struct lxmgr_err *err)
+{
+	int r;
+
+	*j = (struct disk_job){ .c = c, .runs = runs };
+	r = open_own(c, &j->st, err);
+	if (r < 0)
+		return r;
+	j->is_open = true;
+	if (!runs) {
+		r = mounts_check(c, true, err);
+		if (r == 0)
+			r = storage_recover(&j->st, err);
+	}
+	if (r == 0)
+		r = storage_check(&j->st, err);
+	if (r == 0 && runs && !j->st.ops->project)
+		r = label_of_files(c, j->label, err);
+	j->st.label = *j->label ? j->label : NULL;
+	return r;
+}
+
+int disk_job_check(const struct disk_job *j, const struct config *cfg, struct lxmgr_err *err)
+{
+	cleanup_fd int path = openat(j->c->dir_fd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	return path < 0 ? err_set(err, -errno, "open '%s'", j->c->path)
+			: disk_check(cfg, j->st.ops, path, err);
+}
+
+int disk_job_apply(struct disk_job *j, const struct config *cfg, struct lxmgr_err *err)
+{
+	return apply(j->c, cfg, &j->st, j->runs, err);
+}
+
+void disk_job_close(struct disk_job *j)
+{
+	if (j->is_open)
+		storage_close(&j->st);
+	j->is_open = false;
+}
+
+static int change(struct disk_job *j, const char *bytes, const char *inodes, struct lxmgr_err *err)
+{
+	struct lxmgr_container *c = j->c;
+	struct storage_limit have = { 0 };
+	char bytes_text[32], inodes_text[32];
+	int r = 0;
+
+	if (is_relative(bytes) || is_relative(inodes))
+		r = storage_bounds(&j->st, false, &have, err);
+	if (r == 0)
+		r = set_key(&c->config, "lxmgr.limit.disk", bytes, have.bytes, bytes_text, err);
+	if (r == 0)
+		r = set_key(&c->config, "lxmgr.limit.inodes", inodes, have.inodes, inodes_text,
+			    err);
+	if (r == 0)
+		r = disk_job_apply(j, &c->config, err);
+	/* So that the next start agrees. */
+	if (r == 0 && bytes)
+		r = container_edit_config(c, "lxmgr.limit.disk", bytes_text, err);
+	if (r == 0 && inodes)
+		r = container_edit_config(c, "lxmgr.limit.inodes", inodes_text, err);
+	return r;
+}
+
 int lxmgr_container_disk_change(struct lxmgr_container *c, const char *bytes, const char *inodes,
 				void (*progress)(const char *text, int permille, void *arg),
 				void *arg, struct lxmgr_err *err)
 {
-	struct change ch = { .bytes = bytes, .inodes = inodes };
+	struct state state;
+	struct disk_job job = { 0 };
 	struct interrupt stop;
 	cleanup_fd int lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
 	int r;
 
 	if (lock < 0)
 		return lock;
-	r = teardown_stale(c, -1, &ch.state, err);
-	ch.runs = r > 0;
-	r = r < 0 ? r : open_own(c, &ch.st, err);
-	if (r < 0)
-		return r;
-	if (!ch.runs) {
-		r = mounts_check(c, true, err);
-		if (r == 0)
-			r = storage_recover(&ch.st, err);
-	}
-	if (r == 0)
-		r = storage_check(&ch.st, err);
+	r = teardown_stale(c, -1, &state, err);
+	if (r >= 0)
+		r = disk_job_open(c, r > 0, &job, err);
 	if (r == 0) {
 		copy_interrupt_begin(&stop, progress, arg);
-		r = change(c, &ch, err);
+		r = change(&job, bytes, inodes, err);
 		copy_interrupt_end(&stop);
 	}
-	storage_close(&ch.st);
+	disk_job_close(&job);
 	/* What is in the file counts again. */
 	config_free(&c->config);
 	c->config_loaded = false;

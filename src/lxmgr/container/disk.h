@@ -4,6 +4,7 @@
 #define LXMGR_CONTAINER_DISK_H
 
 #include "container/container.h"
+#include "kernel/selinux.h"
 #include "storage/storage.h"
 
 /* What the config asks for; no project. */
@@ -23,6 +24,19 @@ int disk_reserve(const struct config *cfg, const struct storage_ops *ops, const 
  * storage_resize(). */
 int disk_apply(const struct config *cfg, struct storage *st, const char *id, int path_fd,
 	       bool running, struct lxmgr_err *err);
+
+/* A change of the limit of c's root, under c's lock; runs: c does. */
+struct disk_job {
+	struct lxmgr_container *c;
+	struct storage st;
+	char label[SELINUX_CONTEXT_SIZE]; /* where it runs */
+	bool runs, is_open;
+};
+int disk_job_open(struct lxmgr_container *c, bool runs, struct disk_job *j, struct lxmgr_err *err);
+/* Could what cfg asks for be in force here at all? */
+int disk_job_check(const struct disk_job *j, const struct config *cfg, struct lxmgr_err *err);
+int disk_job_apply(struct disk_job *j, const struct config *cfg, struct lxmgr_err *err);
+void disk_job_close(struct disk_job *j);
 
 /* At a start, under the lock: what the config says is brought into force. */
 int disk_start(struct lxmgr_container *c, struct lxmgr_err *err);

@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "container/copy.h"
+#include "container/disk.h"
 #include "container/edit.h"
 #include "container/teardown.h"
 #include "kernel/cgroup.h"
@@ -20,6 +22,7 @@
 enum when {
 	WHEN_NEVER, /* not before its next start */
 	WHEN_LIMIT, /* at once, in its cgroup */
+	WHEN_DISK,  /* at once, as a limit of the root, whether it runs or not */
 	WHEN_USED,  /* nothing that runs has it: it is read where it is needed */
 };
 
@@ -29,7 +32,8 @@ static const struct {
 } known[] = {
 	{ "limit.memory", WHEN_LIMIT },	    { "limit.swap", WHEN_LIMIT },
 	{ "limit.cpus", WHEN_LIMIT },	    { "limit.cpu.weight", WHEN_LIMIT },
-	{ "limit.pids", WHEN_LIMIT },	    { "start.auto", WHEN_USED },
+	{ "limit.pids", WHEN_LIMIT },	    { "limit.disk", WHEN_DISK },
+	{ "limit.inodes", WHEN_DISK },	    { "start.auto", WHEN_USED },
 	{ "start.order", WHEN_USED },	    { "start.delay", WHEN_USED },
 	{ "start.after", WHEN_USED },	    { "group", WHEN_USED },
 	{ "stop.timeout", WHEN_USED },	    { "description", WHEN_USED },
@@ -53,7 +57,8 @@ struct set {
 	struct state state;
 	struct edit edit, running; /* running: if runs */
 	struct cgroup cg;	   /* if runs */
-	bool runs, limits;
+	struct disk_job disk;	   /* if on_disk */
+	bool runs, limits, on_disk;
 	struct cgroup_spec before;
 };
 
@@ -77,6 +82,7 @@ static int compare(struct set *s, lxmgr_set_fn *fn, void *arg, struct lxmgr_err 
 					  "have lxmgr-config change it for the next start",
 					  s->changes[i].key, s->c->name);
 		s->limits = s->limits || when == WHEN_LIMIT;
+		s->on_disk = s->on_disk || when == WHEN_DISK;
 		if (fn && !str_eq(old, new))
 			fn(s->changes[i].key, old, new, arg);
 	}
@@ -150,6 +156,20 @@ static int bring_into_force(struct set *s, struct lxmgr_err *err)
 	return r < 0 ? r : read_back(s, &want, err);
 }
 
+/* Ctrl-C ends what takes long, as in lxmgr-disk. */
+static int change_disk(struct set *s, const struct config *cfg, struct lxmgr_err *err)
+{
+	struct interrupt stop;
+	int r;
+
+	if (!s->on_disk)
+		return 0;
+	copy_interrupt_begin(&stop, NULL, NULL);
+	r = disk_job_apply(&s->disk, cfg, err);
+	copy_interrupt_end(&stop);
+	return r;
+}
+
 static int save(struct set *s, struct lxmgr_err *err)
 {
 	int r = s->runs ? edit_write_running(s->c, s->running.text, err) : 0;
@@ -162,6 +182,8 @@ static void take_back(struct set *s, struct lxmgr_err *err)
 {
 	struct lxmgr_err why = { 0 };
 
+	if (change_disk(s, &s->c->config, &why) < 0)
+		err_hint(err, "the former limit of the disk cannot be set again: %s", why.text);
 	if (!s->runs)
 		return;
 	if (s->limits && cgroup_set_limits(&s->cg, &s->before, &why) < 0)
@@ -185,6 +207,13 @@ static int prepare(struct set *s, struct lxmgr_err *err)
 	if (r < 0 || !s->runs)
 		return r;
 	return edit_prepare_running(s->c, s->changes, s->n, &s->running, err);
+}
+
+static int open_disk(struct set *s, struct lxmgr_err *err)
+{
+	int r = s->on_disk ? disk_job_open(s->c, s->runs, &s->disk, err) : 0;
+
+	return r < 0 || !s->on_disk ? r : disk_job_check(&s->disk, s->edit.config, err);
 }
 
 /* What needs none is changed without. */
@@ -217,8 +246,12 @@ int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *ch
 		r = compare(&s, fn, arg, err);
 	if (r == 0)
 		r = open_cgroup(&s, err);
+	if (r == 0)
+		r = open_disk(&s, err);
 	if (r == 0 && !(flags & LXMGR_SET_DRY_RUN)) {
 		r = bring_into_force(&s, err);
+		if (r == 0)
+			r = change_disk(&s, s.edit.config, err);
 		if (r == 0)
 			r = save(&s, err);
 		if (r < 0)
@@ -226,6 +259,7 @@ int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *ch
 	}
 	if (s.cg.ops)
 		cgroup_close(&s.cg);
+	disk_job_close(&s.disk);
 	edit_free(&s.edit);
 	edit_free(&s.running);
 	return r;
