@@ -577,6 +577,7 @@ typedef void lxmgr_set_fn(const char *key, const char *old, const char *value, v
  * Change a container, at once where it runs, and its config. All is checked first; limits are read
  * back from the kernel; if a part fails all is as before. LXMGR_WRONG_STATE: a key that cannot
  * change while it runs. LXMGR_REFUSED: a limit that what is in use does not fit. fn may be NULL.
+ * lxmgr.limit.disk and .inodes change at once for a stopped one, too; SIGINT ends what takes long.
  */
 int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *changes, size_t n,
 			unsigned int flags, lxmgr_set_fn *fn, void *arg, struct lxmgr_err *err);
