@@ -80,6 +80,10 @@ for b in dir overlay; do
 	ok "$b: the next one" lx reinstall -q snaps
 	is '' "$b: cleans up" left
 	is gone "$b: the root is fresh" in_root snaps 'test -e /etc/which || echo gone'
+	# The disk fails when all is in place but the names: what is deleted then is the new one.
+	status 1 "$b: a disk that fails behind the exchange" strace -f -qq -o /dev/null -P "$TREE" -e trace=fsync \
+		-e inject=fsync:error=EIO lxmgr-reinstall -q -P "$TREE" snaps
+	is 'one three two' "$b: they are there" bash -c "lxmgr-snapshot -P '$TREE' -L --json snaps | jq -r '[.[].name] | sort | join(\" \")'"
 	ok "$b: one is restored" lx snapshot snaps -r two
 	is old "$b: and is as it was" in_root snaps 'cat /etc/which'
 	lx snapshot -q snaps four

@@ -387,6 +387,7 @@ sweep() { # sweep NAME
 		[ -z "${LXMGR_TEST_VERBOSE:-}" ] || echo "# $1: $one"
 		afresh
 		eval "$RESET" >/dev/null 2>&1
+		LISTING=$(listing)
 		SOURCE_SUM=$(TIMES=1 sum "$SOURCE" 2>&1)
 	done
 	is '' "$1: $tried faults at its $calls changing calls" printf '%s' "$bad"

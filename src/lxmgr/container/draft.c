@@ -335,7 +335,13 @@ int draft_exchange(struct draft *d, struct lxmgr_err *err)
 		return r;
 	if (renameat2(d->path_fd, d->tmp, d->path_fd, d->name, RENAME_EXCHANGE) < 0)
 		return err_set(err, -errno, "put the new '%s' in place", d->name);
-	return fsync(d->path_fd) < 0 ? err_set(err, -errno, "write '%s' to disk", d->path) : 0;
+	if (fsync(d->path_fd) == 0)
+		return 0;
+	r = err_set(err, -errno, "write '%s' to disk", d->path);
+	/* Whoever gives up deletes what is there: it must be the new one, or nothing. */
+	if (renameat2(d->path_fd, d->tmp, d->path_fd, d->name, RENAME_EXCHANGE) < 0)
+		*d->tmp = '\0';
+	return r;
 }
 
 int draft_publish(struct draft *d, struct lxmgr_err *err)

@@ -161,15 +161,25 @@ static int attach_layer(const struct storage_stage *stage, int layer, const char
 	return mount_attach(mnt, target, "a layer", err);
 }
 
+/* For whoever makes room on a full one. */
+static bool is_full(int error)
+{
+	return error == ENOSPC || error == EDQUOT;
+}
+
 /* An overlay whose work directory cannot be used comes up read-only without an error: so make
- * something and take it away again. */
+ * something, without a name where that can be (Linux 6.1): of that nothing is left whatever
+ * happens; or take it away again. */
 static int check_writable(int mnt, struct lxmgr_err *err)
 {
 	static const char name[] = ".lxmgr-write-check";
-	cleanup_fd int fd = openat(mnt, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	cleanup_fd int unnamed = openat(mnt, ".", O_TMPFILE | O_WRONLY | O_CLOEXEC, 0600);
+	cleanup_fd int fd = -EBADF;
 
-	/* It is full: whoever makes room there has to get in. */
-	if (fd < 0 && (errno == ENOSPC || errno == EDQUOT))
+	if (unnamed >= 0 || is_full(errno))
+		return 0;
+	fd = openat(mnt, name, O_CREAT | O_EXCL | O_WRONLY | O_CLOEXEC, 0600);
+	if (fd < 0 && is_full(errno))
 		return 0;
 	if (fd < 0 && errno != EEXIST)
 		return err_set(err, -errno, "the overlay came up read-only");
