@@ -357,6 +357,17 @@ judge() { # judge MODE N
 	[ -z "$why" ] || printf '%s\n' "$1 at $victim:$why"
 }
 
+# What is to be found, by a run that nothing happens to: of containers that were made anew.
+again_once() {
+	WANT=''
+	eval "$RESET"
+	$COMMAND
+	eval "$AFTER"
+	eval "$RESET"
+	eval "$WAS"
+	LISTING=$(listing)
+} >/dev/null 2>&1 </dev/null
+
 # The numbers I * STEP of all pairs of a place and a mode, so that few take something of each.
 sweep() { # sweep NAME
 	local n calls pairs step bad='' one tried=0 made
@@ -386,8 +397,7 @@ sweep() { # sweep NAME
 		bad+=$one$'\n'
 		[ -z "${LXMGR_TEST_VERBOSE:-}" ] || echo "# $1: $one"
 		afresh
-		eval "$RESET" >/dev/null 2>&1
-		LISTING=$(listing)
+		again_once
 		SOURCE_SUM=$(TIMES=1 sum "$SOURCE" 2>&1)
 	done
 	is '' "$1: $tried faults at its $calls changing calls" printf '%s' "$bad"
