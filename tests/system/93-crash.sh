@@ -317,12 +317,13 @@ left() {
 }
 
 # One injection into the verb whose parts are in COMMAND and so on. Prints what is wrong with its outcome.
-# A shell does not tell why it cannot fork, and dash not why it cannot write.
+# A shell does not tell why it cannot fork, dash not why it cannot write, and resize2fs not why it cannot read
+# back what was not written.
 judge() { # judge MODE N
 	local rc why='' cause='' how=(-n "$2") victim after=1
 	case $1 in
 	all | tool | one) how+=(-k "$1") ;;
-	full) how+=(-e "$1") cause='No space left|Cannot fork|echo: I/O error' ;;
+	full) how+=(-e "$1") cause="No space left|Cannot fork|echo: I/O error|resize2fs: Can't read next inode" ;;
 	ENOSPC) how+=(-e "$1") cause='No space left|Cannot fork|echo: I/O error|Fail(ed|ure) writing' ;;
 	# curl does not tell why it cannot write; of a disk that is full lxmgr finds it out.
 	EIO) how+=(-e "$1") cause='Input/output error|Cannot fork|echo: I/O error|Fail(ed|ure) writing' ;;
@@ -357,6 +358,17 @@ judge() { # judge MODE N
 	[ -z "$why" ] || printf '%s\n' "$1 at $victim:$why"
 }
 
+# What is to be found, by a run that nothing happens to: of containers that were made anew.
+again_once() {
+	WANT=''
+	eval "$RESET"
+	$COMMAND
+	eval "$AFTER"
+	eval "$RESET"
+	eval "$WAS"
+	LISTING=$(listing)
+} >/dev/null 2>&1 </dev/null
+
 # The numbers I * STEP of all pairs of a place and a mode, so that few take something of each.
 sweep() { # sweep NAME
 	local n calls pairs step bad='' one tried=0 made
@@ -386,8 +398,7 @@ sweep() { # sweep NAME
 		bad+=$one$'\n'
 		[ -z "${LXMGR_TEST_VERBOSE:-}" ] || echo "# $1: $one"
 		afresh
-		eval "$RESET" >/dev/null 2>&1
-		LISTING=$(listing)
+		again_once
 		SOURCE_SUM=$(TIMES=1 sum "$SOURCE" 2>&1)
 	done
 	is '' "$1: $tried faults at its $calls changing calls" printf '%s' "$bad"

@@ -521,8 +521,7 @@ static int make_group(int dirfd, const char *name, bool last, struct lxmgr_err *
 	return r < 0 ? err_set(err, -errno, "open the cgroup '%s'", name) : r;
 }
 
-int cgroup_tree_make(int rootfd, const char *path, void (*prepare)(int dirfd),
-		     struct lxmgr_err *err)
+int cgroup_tree_make(int rootfd, const char *path, int (*prepare)(int dirfd), struct lxmgr_err *err)
 {
 	cleanup_fd int cur = fcntl(rootfd, F_DUPFD_CLOEXEC, 3);
 	char part[256];
@@ -531,7 +530,7 @@ int cgroup_tree_make(int rootfd, const char *path, void (*prepare)(int dirfd),
 		return err_set(err, -errno, "open a cgroup");
 	while (*(path += strspn(path, "/"))) {
 		size_t n = strcspn(path, "/");
-		int next;
+		int next, r;
 
 		if (n >= sizeof(part))
 			return err_set(err, -ENAMETOOLONG, "cgroup '%s'", path);
@@ -542,10 +541,11 @@ int cgroup_tree_make(int rootfd, const char *path, void (*prepare)(int dirfd),
 		if (next < 0)
 			return next;
 		/* Also what is there already: another start may have made it just now. */
-		if (prepare)
-			prepare(next);
+		r = prepare ? prepare(next) : 0;
 		fd_close(&cur);
 		cur = next;
+		if (r < 0)
+			return err_set(err, r, "prepare cgroup '%s'", part);
 	}
 	return take_fd(&cur);
 }

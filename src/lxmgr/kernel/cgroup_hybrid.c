@@ -259,16 +259,18 @@ static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
 }
 
 /* A new cpuset has no CPUs and no memory nodes: nothing can run in it. */
-static void prepare_cpuset(int dir)
+static int prepare_cpuset(int dir)
 {
 	static const char *const files[] = { "cpuset.cpus", "cpuset.mems" };
 	cleanup_fd int parent = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	char buf[1024];
+	int r = 0;
 
-	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(files); i++)
 		if (read_small(dir, files[i], buf, sizeof(buf)) == 0 &&
 		    read_small(parent, files[i], buf, sizeof(buf)) > 0)
-			write_small(dir, files[i], buf);
+			r = write_small(dir, files[i], buf);
+	return r;
 }
 
 static int make_unified(struct cgroup *cg, struct lxmgr_err *err)

@@ -10,7 +10,7 @@ extern const struct cgroup_ops cgroup_v2, cgroup_hybrid;
 void cgroup_init(struct cgroup *cg);
 /* mkdir -p below rootfd; the last component is always new (-EBUSY if it holds processes). prepare
  * (may be NULL) is called for each component, also for one that was there. An O_PATH fd. */
-int cgroup_tree_make(int rootfd, const char *path, void (*prepare)(int dirfd),
+int cgroup_tree_make(int rootfd, const char *path, int (*prepare)(int dirfd),
 		     struct lxmgr_err *err);
 /* The group of a v2 tree that the container owns, below its outer one: an fd to clone into. */
 int cgroup_tree_make_inner(int dirfd, const char *inner, struct lxmgr_err *err);

@@ -97,7 +97,8 @@ static void make_room(int root)
 
 /* Hand every controller that is there on to the children. One write per controller: one that
  * cannot be enabled must not keep back the others. */
-static void enable_controllers(int dir)
+/* As far as can be: what a limit needs and is not there is refused by the limit. */
+static int enable_controllers(int dir)
 {
 	static const char *const want[] = { "+cpu", "+cpuset", "+io", "+memory", "+pids" };
 	cleanup_strlist struct strlist have = { 0 };
@@ -114,10 +115,11 @@ static void enable_controllers(int dir)
 	 * owner has there stops working. The root of all has no type and is no such group. */
 	if (!missing || (read_small(dir, "cgroup.type", buf, sizeof(buf)) >= 0 &&
 			 read_small(dir, "cgroup.procs", buf, sizeof(buf)) != 0))
-		return;
+		return 0;
 	for (size_t i = 0; i < ARRAY_SIZE(want); i++)
 		if (!strlist_has(&have, want[i] + 1))
 			write_small(dir, "cgroup.subtree_control", want[i]);
+	return 0;
 }
 
 /* The path of this process's group, without a leading '/'. */
