@@ -75,6 +75,28 @@ for at in $(places 1 2 3 4 5 6); do
 done
 is '' "fsync $n times in error while it is made smaller: it starts" echo "$bad"
 is 1 'one image' bash -c "ls $TREE/a/rootfs*.img | wc -l"
+# One write fails, of those that the programs do (they try again by other means: these all fail). What is
+# said to be smaller is, and whole.
+busybox w -B loop --fssize 64
+inside w 'mkdir /many && cd /many && for i in $(seq 300); do echo $i >$i; done'
+sum='cd /many && cat $(seq 300) | md5sum'
+many=$(inside w "$sum")
+eventually none_left
+bad='' n=0 size=62
+for at in $(places $(seq 5 17 260)); do
+	timeout 60 strace -f -qq -o /dev/null -e trace=pwrite64,write -e inject=pwrite64:error=EIO \
+		-e "inject=write:error=EIO:when=$at" lxmgr-disk -P "$TREE" w --resize ${size}M >"$TREE/.said" 2>&1
+	rc=$?
+	eventually none_left
+	e2fsck -fn "$TREE"/w/rootfs*.img >/dev/null 2>&1 && [ "$(inside w "$sum" 2>&1)" = "$many" ] || bad+=" @$at:$rc"
+	[ $rc != 0 ] || [ "$(root_mb w)" -le $size ] || bad+=" @$at: not smaller"
+	[ $rc = 0 ] || [ -s "$TREE/.said" ] || bad+=" @$at: says nothing"
+	[ $rc != 0 ] || size=$((size - 2))
+	n=$((n + 1))
+done
+is '' "a write in error $n times while it is made smaller: it is whole" echo "$bad"
+lx destroy -q w
+
 lx snapshot -q a s
 bad='' n=0
 for at in $(places 1 2 3 4 5 6); do

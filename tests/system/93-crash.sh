@@ -337,7 +337,8 @@ judge() { # judge MODE N
 	[[ $rc != 125 || $COMMAND != lxmgr-runscript* ]] || rc=1
 	case $1:$rc in
 	all:137 | tool:137 | *:0) ;;
-	one:137) [[ $victim == *"[tool] "* ]] || why+=' dies of a child that was killed;' ;;
+	# A script's status is its own, also the one of what it ran.
+	one:137) [[ $victim == *"[tool] "* || $COMMAND == lxmgr-runscript* ]] || why+=' dies of a child that was killed;' ;;
 	*:124 | *:12[5-7] | *:1[3-9]? | all:* | tool:*) why+=" ends with status $rc;" ;;
 	one:*) [ -n "$OUT" ] || why+=' says nothing;' ;;
 	*) printf '%s\n' "$OUT" | grep -qE "$cause" || why+=" does not tell '$cause' but '$OUT';" ;;

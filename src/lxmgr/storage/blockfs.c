@@ -243,18 +243,21 @@ int blockfs_resize(const struct blockfs *fs, int mnt, uint64_t bytes, struct lxm
 
 int blockfs_shrink(const struct blockfs *fs, int fd, uint64_t bytes, struct lxmgr_err *err)
 {
-	static const char *const check[] = { "e2fsck", "-f", "-p", BLOCKRUN_FD, NULL };
+	static const char *const mend[] = { "e2fsck", "-f", "-p", BLOCKRUN_FD, NULL };
+	static const char *const check[] = { "e2fsck", "-f", "-n", BLOCKRUN_FD, NULL };
 	char size[32];
-	const char *shrink[] = { "resize2fs", BLOCKRUN_FD, size, NULL };
-	cleanup_free char *out = NULL, *said = NULL;
+	/* With its cache it is silent about a block that it could not write (e2fsprogs 1.47.0), and
+	 * what was moved is lost. */
+	const char *shrink[] = { "resize2fs", BLOCKRUN_FD "?cache=off", size, NULL };
+	cleanup_free char *out = NULL, *said = NULL, *found = NULL;
 	int r;
 
 	if (!fs->shrinks_at_rest)
 		return err_msg(err, -EOPNOTSUPP, "%s cannot be made smaller", fs->name);
 	/* 1: it has mended something. */
-	r = blockrun(check, fd, &out, err);
+	r = blockrun(mend, fd, &out, err);
 	if (r < 0 || (r != 0 && r != 1 << 8))
-		return r < 0 ? r : blockrun_ended_badly(check[0], r, out, err);
+		return r < 0 ? r : blockrun_ended_badly(mend[0], r, out, err);
 	snprintf(size, sizeof(size), "%" PRIu64 "K", bytes >> 10);
 	r = blockrun(shrink, fd, &said, err);
 	if (r > 0 && strstr(said, "smaller than minimum"))
@@ -262,7 +265,10 @@ int blockfs_shrink(const struct blockfs *fs, int fd, uint64_t bytes, struct lxmg
 				  "the root takes more than %" PRIu64
 				  " MiB, or has too little room left in that to be made so small",
 				  bytes >> 20);
-	return r > 0 ? blockrun_ended_badly(shrink[0], r, said, err) : r;
+	if (r != 0)
+		return r > 0 ? blockrun_ended_badly(shrink[0], r, said, err) : r;
+	r = blockrun(check, fd, &found, err);
+	return r > 0 ? blockrun_ended_badly(check[0], r, found, err) : r;
 }
 
 int blockfs_sync(int mnt, struct lxmgr_err *err)
