@@ -317,16 +317,16 @@ left() {
 }
 
 # One injection into the verb whose parts are in COMMAND and so on. Prints what is wrong with its outcome.
-# A shell does not tell why it cannot fork, dash not why it cannot write, and resize2fs not why it cannot read
-# back what was not written.
+# A shell does not tell why it cannot fork, dash not why it cannot write, and resize2fs and e2fsck not why they
+# cannot go on.
 judge() { # judge MODE N
 	local rc why='' cause='' how=(-n "$2") victim after=1
 	case $1 in
 	all | tool | one) how+=(-k "$1") ;;
-	full) how+=(-e "$1") cause="No space left|Cannot fork|echo: I/O error|resize2fs: Can't read next inode" ;;
+	full) how+=(-e "$1") cause="No space left|Cannot fork|echo: I/O error|(e2fsck|resize2fs) ended with" ;;
 	ENOSPC) how+=(-e "$1") cause='No space left|Cannot fork|echo: I/O error|Fail(ed|ure) writing' ;;
 	# curl does not tell why it cannot write; of a disk that is full lxmgr finds it out.
-	EIO) how+=(-e "$1") cause='Input/output error|Cannot fork|echo: I/O error|Fail(ed|ure) writing' ;;
+	EIO) how+=(-e "$1") cause='Input/output error|Cannot fork|echo: I/O error|Fail(ed|ure) writing|(e2fsck|resize2fs) ended with' ;;
 	esac
 	OUT=$(timeout 300 "$TOP/.crash" -o "$TOP/.crash.report" "${how[@]}" $COMMAND 2>&1 </dev/null)
 	rc=$?
