@@ -123,6 +123,7 @@ static int import(lua_State *L)
 		{ "keep_addresses", OPT_BOOL, offsetof(struct import_args, o.keep_addresses) },
 		{ "keep_identity", OPT_BOOL, offsetof(struct import_args, o.keep_identity) },
 		{ "define", OPT_PAIRS, offsetof(struct import_args, o.defines) },
+		{ "max_entries", OPT_STRING, offsetof(struct import_args, o.max_entries) },
 		{ "max_size", OPT_STRING, offsetof(struct import_args, o.max_size) },
 		{ "progress", OPT_CALL, offsetof(struct import_args, progress) },
 		{ "warn", OPT_CALL, offsetof(struct import_args, warn) },

@@ -252,6 +252,8 @@ struct lxmgr_import_opts {
 	bool keep_identity;	       /* machine-id and ssh host keys stay */
 	const char *const *defines;    /* KEY=VALUE, saved into its config; NULL-terminated */
 	const char *max_size;	       /* of its content, "64G"; NULL: 1 TiB */
+	const char
+		*max_entries; /* files, "20M"; NULL: 10 million, of a foreign archive 2 million */
 	void (*progress)(const char *text, int permille, void *arg);
 	void *progress_arg;
 	void (*warn)(const char *text, void *arg); /* something is other than there; may be NULL */

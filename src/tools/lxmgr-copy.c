@@ -248,11 +248,7 @@ static int copy_container(struct lxmgr_container *c, const char *const *argv)
 		return tool_error(&err);
 	tool_progress_end();
 	if (no_keys)
-		fprintf(stderr,
-			"%s: notice: '%s' has no ssh host keys now (install openssh-client here, "
-			"or "
-			"run ssh-keygen -A in it)\n",
-			tool.name, name);
+		tool_no_host_keys(name);
 	if (!common.quiet)
 		printf("Created %s as a copy of %s\n", name, common.name);
 	if (o.memory && !common.quiet)
@@ -285,6 +281,8 @@ int main(int argc, char **argv)
 		tool_usage_error("-D and -t exclude each other: what is in memory cannot be kept");
 	if (!newname && !o.ephemeral)
 		tool_usage_error("no name for the copy (-N NEWNAME)");
+	if (rename_it && (defines.n || o.keep_name))
+		tool_usage_error("-R goes without --define and -K: all but the name stays");
 	if (rename_it && common.rcfile)
 		tool_usage_error("-R goes without --rcfile");
 	if (rename_it &&

@@ -24,6 +24,8 @@ static const struct opt opts[] = {
 	{ 0, "keepaddress", OPT_FLAG, &o.keep_addresses, NULL, "keep IP addresses of the config" },
 	{ 0, "keepid", OPT_FLAG, &o.keep_identity, NULL, "keep machine-id and ssh host keys" },
 	{ 0, "define", OPT_STRINGS, &defines, "KEY=VALUE", "set a key in its config" },
+	{ 0, "max-entries", OPT_STRING, &o.max_entries, "N",
+	  "refuse more files (default: 10M, of other managers' archives 2M)" },
 	{ 0, "max-size", OPT_STRING, &o.max_size, "SIZE", "refuse more content (default: 1T)" },
 };
 
@@ -78,10 +80,7 @@ int main(int argc, char **argv)
 		return tool_exit(tool_error(&err));
 	tool_progress_end();
 	if (no_keys)
-		fprintf(stderr,
-			"%s: notice: '%s' has no ssh host keys now (install openssh-client here, "
-			"or run ssh-keygen -A in it)\n",
-			tool.name, name);
+		tool_no_host_keys(name);
 	if (!common.quiet)
 		printf("Created %s\n", name);
 	free(name);

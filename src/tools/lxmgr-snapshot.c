@@ -115,7 +115,11 @@ static int destroy_all(struct lxmgr_container *c)
 
 static int restore_new(struct lxmgr_container *c)
 {
-	struct lxmgr_copy_opts copy = { .path = lxmgr_container_path(c), .defines = defines.v };
+	bool no_keys = false;
+	struct lxmgr_copy_opts copy = { .path = lxmgr_container_path(c),
+					.defines = defines.v,
+					.progress = tool_progress,
+					.ret_no_keys = &no_keys };
 	struct lxmgr_container *snap;
 	struct lxmgr_err err = { 0 };
 	int r = lxmgr_snapshot_open(c, restore, &snap, &err);
@@ -126,6 +130,9 @@ static int restore_new(struct lxmgr_container *c)
 	lxmgr_container_close(snap);
 	if (r < 0)
 		return tool_error(&err);
+	tool_progress_end();
+	if (no_keys)
+		tool_no_host_keys(newname);
 	if (!common.quiet)
 		printf("Created %s from snapshot %s of %s\n", newname, restore, common.name);
 	return 0;

@@ -555,6 +555,14 @@ void tool_progress(const char *text, int permille, void *arg)
 	(void)arg;
 }
 
+void tool_no_host_keys(const char *container)
+{
+	fprintf(stderr,
+		"%s: notice: '%s' has no ssh host keys now (install openssh-client here, or run "
+		"ssh-keygen -A in it)\n",
+		tool_name(), tool_text(container));
+}
+
 void tool_warn(const char *text, void *arg)
 {
 	tool_progress_end();

@@ -94,6 +94,8 @@ void tool_progress(const char *text, int permille, void *arg);
 void tool_progress_end(void);
 /* A line to standard error that is no failure: for lxmgr_start_opts.warn. */
 void tool_warn(const char *text, void *arg);
+/* That a copy has none for now, and what to do. */
+void tool_no_host_keys(const char *container);
 void strings_add(struct strings *s, const char *v);
 
 #endif

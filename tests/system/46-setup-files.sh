@@ -76,6 +76,31 @@ iface lo inet loopback
 
 iface eth0 inet dhcp
 	hostname x' 'debian: the former stanza is back' file deb etc/network/interfaces
+# Two with one address would be no good to each other.
+lx setup deb -q --address 10.0.0.2/24
+before=$(file deb etc/network/interfaces)
+copied() { cat "$TREE/$1/rootfs/etc/network/interfaces"; }
+ok 'a copy' lx copy -q deb deb2
+is 'auto lo eth0
+iface lo inet loopback
+
+iface eth0 inet dhcp
+	hostname x' 'has not its address' copied deb2
+is "$before" 'the source still has it' file deb etc/network/interfaces
+ok 'a copy that keeps it' lx copy -q --keepaddress deb deb3
+is "$before" 'has it' copied deb3
+ok 'a copy of that' lx copy -q deb3 deb4
+status 1 'has not' grep -q 10.0.0.2 "$TREE/deb4/rootfs/etc/network/interfaces"
+ok 'a snapshot' lx snapshot -q deb3 s
+ok 'as a new one' lx snapshot -q deb3 -r s -N deb5
+status 1 'has not its address, either' grep -q 10.0.0.2 "$TREE/deb5/rootfs/etc/network/interfaces"
+ok 'an export' lx export -q deb "$TREE/deb.tar.zst"
+ok 'imported' lx import -q "$TREE/deb.tar.zst" -n deb6
+status 1 'has not its address' grep -q 10.0.0.2 "$TREE/deb6/rootfs/etc/network/interfaces"
+ok 'unless it is asked for' lx import -q --keepaddress "$TREE/deb.tar.zst" -n deb7
+is "$before" 'has it' copied deb7
+for c in deb2 deb3 deb4 deb5 deb6 deb7; do lx destroy -q -s $c; done
+lx setup deb -q --address ''
 
 guest arch arch
 units arch systemd-networkd.service

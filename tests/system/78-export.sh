@@ -95,6 +95,9 @@ status 6 'what is no archive' lx import "$TREE/src/config" -n one
 status 64 'no such format' lx import --format nosuch "$OUTDIR/old" -n one
 status 64 'a bad size' lx import --max-size many "$OUTDIR/old" -n one
 status 6 'more than it may hold' lx import --max-size 1M "$OUTDIR/old" -n one
+status 64 'a bad number' lx import --max-entries none "$OUTDIR/old" -n one
+status 6 'more files than it may have' lx import --max-entries 5 "$OUTDIR/old" -n one
+says '--max-entries=N' 'is told with the cure' lx import --max-entries 5 "$OUTDIR/old" -n one
 status 64 'a bad name' lx import "$OUTDIR/old" -n ../x
 is '' 'nothing is left of these' find "$TREE" "$OUTDIR" -maxdepth 1 \( -name '*one*' -o -name '.*.new-*' -o -name '.lxmgr-export*' \)
 lx destroy -q src
@@ -170,6 +173,38 @@ is '' 'and mounts nothing' lx config -n evil lxmgr.mount.entry
 is 99 'but has its limit' lx config -n evil lxmgr.limit.pids
 ok 'no file came out' test ! -e "$PWNED" -a ! -e /tmp/out
 lx destroy -q evil
+
+# Whatever is exported is imported: at the bounds of both.
+busybox edge -B dir
+long=$(printf 'x%.0s' $(seq 250))
+# into TIMES NAME: the innermost of so many directories
+into() { (
+	cd "$TREE/edge/rootfs" || exit 1
+	for ((i = 0; i < $1; i++)); do mkdir -p "$2" && cd -P "./$2" || exit 1; done
+	echo deep >f
+); }
+into 199 d
+into 16 "$long"
+ok 'names of 200 parts, and of 4000 bytes' lx export -q edge "$OUTDIR/edge"
+ok 'come back' lx import -q "$OUTDIR/edge" -n back
+is '2' 'all of them' bash -c "grep -rl deep $TREE/back/rootfs/d $TREE/back/rootfs/$long | wc -l"
+lx destroy -q back
+into 200 d
+status 1 'of more parts' lx export -q edge "$OUTDIR/edge2"
+says 'more than 200 parts' 'are refused at once' lx export -q edge "$OUTDIR/edge2"
+rm -r "$TREE/edge/rootfs/d"
+into 17 "$long"
+status 1 'as is a longer one' lx export -q edge "$OUTDIR/edge2"
+rm -r "${TREE:?}/edge/rootfs/$long"
+# Ids of containers inside.
+touch "$TREE/edge/rootfs/inner"
+chown 100000:100000 "$TREE/edge/rootfs/inner"
+ok 'one with files of containers inside' lx export -q edge "$OUTDIR/edge"
+says 'lxmgr.features=nesting' 'is told with the cure' lx import "$OUTDIR/edge" -n back
+ok 'comes back as one with nesting' lx import -q "$OUTDIR/edge" -n back --define lxmgr.features=nesting
+is 100000 'with its ids' stat -c %u "$TREE/back/rootfs/inner"
+lx destroy -q back
+lx destroy -q edge
 
 # A full disk.
 busybox src -B dir

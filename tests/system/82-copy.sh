@@ -389,7 +389,28 @@ lx destroy -q device
 mkdir -p "$TREE/new/rootfs/var/lib/dbus" "$TREE/new/rootfs/var/lib/systemd"
 echo 0123456789abcdef0123456789abcdef >"$TREE/new/rootfs/var/lib/dbus/machine-id"
 echo seed >"$TREE/new/rootfs/var/lib/systemd/random-seed"
+identity=(etc/dropbear/dropbear_ed25519_host_key var/lib/dhcp/dhclient.leases var/lib/dhclient/x.lease
+	var/lib/dhcpcd/duid var/lib/NetworkManager/secret_key var/lib/systemd/credential.secret var/lib/urandom/random-seed)
+for f in "${identity[@]}"; do mkdir -p "$TREE/new/rootfs/${f%/*}" && echo mine >"$TREE/new/rootfs/$f"; done
+echo config >"$TREE/new/rootfs/etc/dropbear/banner"
 lx copy -q new ident
+is banner 'nothing by which others know it' bash -c "cd $TREE/ident/rootfs && find etc/dropbear var/lib/{dhcp,dhclient,dhcpcd,NetworkManager,urandom} var/lib/systemd/cred* -type f -printf '%f\n' 2>/dev/null"
+lx copy -q --keepid new kept
+ok 'unless it is asked for' bash -c "cd $TREE/kept/rootfs && ls ${identity[*]}"
+lx destroy -q kept
+status 64 'a rename defines nothing' lx copy -R ident other --define lxmgr.limit.pids=5
+status 64 'nor keeps the host name' lx copy -R -K ident other
+# Where its keys would be there is no directory.
+mv "$TREE/new/rootfs/etc/ssh" "$TREE/ssh" 2>/dev/null
+echo >"$TREE/new/rootfs/etc/ssh"
+ok 'a file for a directory' lx copy -q new odd
+lx destroy -q odd
+ln -sfn loop "$TREE/new/rootfs/etc/ssh"
+says 'with --keepid' 'a link is told, with the cure' lx copy new odd
+ok 'which is one' lx copy -q --keepid new odd
+lx destroy -q odd
+rm "$TREE/new/rootfs/etc/ssh"
+mv "$TREE/ssh" "$TREE/new/rootfs/etc/ssh" 2>/dev/null
 is 1 "D-Bus has the copy's machine-id" bash -c "cat $TREE/ident/rootfs/etc/machine-id $TREE/ident/rootfs/var/lib/dbus/machine-id | sort -u | wc -l"
 ok 'which is not that of the source' bash -c "! grep -q 0123456789abcdef $TREE/ident/rootfs/etc/machine-id"
 ok 'no random seed' bash -c "! [ -e $TREE/ident/rootfs/var/lib/systemd/random-seed ]"

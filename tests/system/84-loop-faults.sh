@@ -4,7 +4,7 @@
 # open, a record that names nothing, a guest with another root.
 # In machines: check-vm-full.
 . ./lib.sh
-need mkfs.ext4 losetup strace
+need mkfs.ext4 losetup strace jq
 
 loops() { losetup -n -O BACK-FILE | grep -c "^$TREE/"; }
 none_left() { [ "$(loops)" = 0 ]; }
@@ -97,6 +97,31 @@ done
 is '' "a write in error $n times while it is made smaller: it is whole" echo "$bad"
 lx destroy -q w
 
+# Killed while it grows: one that cannot be made smaller starts again.
+if command -v mkfs.xfs >/dev/null; then
+	bad='' n=0 size=320
+	busybox x -B loop --fstype xfs -s lxmgr.limit.disk=${size}M
+	inside x 'echo one >/a'
+	for verb in disk set; do
+		for at in $(places 1 2 3); do
+			size=$((size + 16))
+			case $verb in
+			disk) how=(lxmgr-disk -P "$TREE" x --resize "${size}M") ;;
+			set) how=(lxmgr-set -P "$TREE" x --disk "${size}M") ;;
+			esac
+			eventually none_left
+			timeout 60 strace -f -qq -o /dev/null -e trace=rename,renameat,renameat2 -e "inject=rename,renameat,renameat2:signal=KILL:when=$at" \
+				"${how[@]}" >/dev/null 2>&1
+			[ "$(inside x 'cat /a' 2>&1)" = one ] || bad+=" $verb@$at"
+			"${how[@]}" >/dev/null 2>&1 && [ "$(lx disk x --json | jq .limit)" = $((size << 20)) ] || bad+=" $verb@$at: again"
+			n=$((n + 1))
+		done
+	done
+	is '' "xfs, killed $n times while it grows: it starts" echo "$bad"
+	lx destroy -q x
+else
+	skip 'xfs, killed while it grows' 'no mkfs.xfs on this host'
+fi
 lx snapshot -q a s
 bad='' n=0
 for at in $(places 1 2 3 4 5 6); do

@@ -17,6 +17,7 @@ set_key() { sed -i "/^$2 =/d" "$TREE/$1/config" && echo "$2 = $3" >>"$TREE/$1/co
 # Nobody set a limit: it has a size all the same.
 busybox a -B loop --fssize 32M
 is $((32 * M)) 'the size of the image is the limit' limit a
+is true 'usage has it, with what the image takes' bash -c "lxmgr-usage -P $TREE --json a | jq '.[0].resources[] | select(.resource == \"disk\") | .current > 0 and .limit == 33554432'"
 is $((32 * M)) 'for info, too' bash -c "lxmgr-info -P $TREE --json a | jq .disk_limit"
 lx start a
 between 1 "$(inodes a)" 100000

@@ -175,6 +175,7 @@ else
 	lx start b
 	ok 'limit a running one' lx disk b --resize 40M
 	status 1 'writing stops there' lx attach b -- sh -c 'dd if=/dev/urandom of=/fill bs=1M count=60 2>/dev/null && sync'
+	is true 'usage has both' bash -c "lxmgr-usage -P $TREE --json b | jq '.[0].resources[] | select(.resource == \"disk\") | .current > 0 and .limit == 41943040'"
 	ok 'a larger limit' lx disk b --resize 100M
 	ok 'lets more in' lx attach b -- sh -c 'dd if=/dev/urandom of=/fill bs=1M count=60 2>/dev/null && sync'
 	lx attach b -- rm /fill

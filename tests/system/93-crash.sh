@@ -190,6 +190,7 @@ snapshot, loop|lxmgr-snapshot -q o s|o|no_snap o s|has_snap o s|drop_snap o s
 snapshot -r, loop|lxmgr-snapshot -q p -r old|p/old|reads p now|reads p then|writes p now
 disk grows, loop|lxmgr-disk o --resize 48M|d|holds o 32 && reads o here|holds o 48 && reads o here|holds o 32 || lx disk o --resize 32M
 disk shrinks, loop|lxmgr-disk x --resize 24M|d|holds x 32 && reads x now|holds x 24 && reads x now|drop x; busybox x -B loop -s lxmgr.limit.disk=32M && writes x now
+disk grows, xfs|lxmgr-disk x --resize 340M|d|lx start x && lx stop -k x && reads x now|holds x 340 && reads x now|drop x; busybox x -B loop --fstype xfs -s lxmgr.limit.disk=320M && writes x now
 disk --compact, loop|lxmgr-disk o --compact|d|reads o here|reads o here|reads o here
 destroy, loop|lxmgr-destroy -q x|o|whole x|absent x|have x -B loop --fssize 32M
 setup|lxmgr-setup d --nameserver=192.0.2.1|a|true|grep -q 192.0.2.1 $TREE/d/rootfs/etc/resolv.conf|rm -f $TREE/d/rootfs/etc/resolv.conf
@@ -428,6 +429,10 @@ sweep_all() { # sweep_all VERBS
 		is_wanted "$name" && claim "$name" || continue
 		if [ "$name" = 'disk grows, loop' ] && ! may_resize; then
 			skip "$name" 'no CAP_SYS_RESOURCE on this host'
+			continue
+		fi
+		if [ "$name" = 'disk grows, xfs' ] && ! command -v mkfs.xfs >/dev/null; then
+			skip "$name" 'no mkfs.xfs on this host'
 			continue
 		fi
 		tool=${COMMAND%% *}

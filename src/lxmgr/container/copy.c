@@ -17,6 +17,7 @@
 #include "container/makeopts.h"
 #include "container/personalize.h"
 #include "container/schedule.h"
+#include "container/setup_run.h"
 #include "container/units.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -62,7 +63,7 @@ static int add_define(struct copy *c, const char *define, struct lxmgr_err *err)
 		return err_status(err, STATUS_USAGE, -EINVAL, "'%s' is not KEY=VALUE", define);
 	copy[eq - define] = '\0';
 	r = draft_set(&c->d, str_strip(copy), str_strip(copy + (eq - define) + 1), err);
-	return r < 0 ? err_prefix(err, "-D: key '%.80s'", copy) : 0;
+	return r < 0 ? err_prefix(err, "--define: key '%.80s'", copy) : 0;
 }
 
 /* Whose root it is. */
@@ -186,10 +187,18 @@ static int make_its_own(struct copy *c, struct lxmgr_err *err)
 		.keep_machine_id = c->o->keep_identity,
 		.ret_no_keys = c->o->ret_no_keys,
 	};
+	bool network = setup_has_network(owner_of(c)->dir_fd);
 	char path[DRAFT_PATH_SIZE];
+	int r = personalize_root(c->d.dir_fd, draft_path(&c->d, path), &c->d.config.storage, &p,
+				 err);
 
-	return personalize_root(c->d.dir_fd, draft_path(&c->d, path), &c->d.config.storage, &p,
-				err);
+	if (r < 0 || !network)
+		return r;
+	if (c->o->keep_addresses)
+		return setup_note_network(c->d.dir_fd, err);
+	/* Two with one address would be no good to each other. */
+	r = setup_run_forget_stopped(c->d.dir_fd, path, &c->d.config, err);
+	return r < 0 ? err_hint(err, "with --keepaddress its network stays as it is") : 0;
 }
 
 static int run_hook(struct copy *c, struct lxmgr_err *err)

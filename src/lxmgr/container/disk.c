@@ -282,27 +282,58 @@ void disk_job_close(struct disk_job *j)
 	j->is_open = false;
 }
 
+bool disk_job_grows(struct disk_job *j, const struct config *cfg)
+{
+	struct storage_limit have;
+
+	return cfg->limit_disk < LIMIT_MAX && storage_bounds(&j->st, false, &have, NULL) == 0 &&
+	       have.bytes && cfg->limit_disk > have.bytes;
+}
+
+/* What the config says of both; NULL: as it is. So that the next start agrees. */
+static int write_keys(struct lxmgr_container *c, const char *bytes, const char *inodes,
+		      struct lxmgr_err *err)
+{
+	int r = bytes ? container_edit_config(c, "lxmgr.limit.disk", *bytes ? bytes : NULL, err)
+		      : 0;
+
+	return r < 0 || !inodes ? r
+				: container_edit_config(c, "lxmgr.limit.inodes",
+							*inodes ? inodes : NULL, err);
+}
+
 static int change(struct disk_job *j, const char *bytes, const char *inodes, struct lxmgr_err *err)
 {
 	struct lxmgr_container *c = j->c;
+	cleanup_free char *was_bytes = NULL, *was_inodes = NULL;
 	struct storage_limit have = { 0 };
 	char bytes_text[32], inodes_text[32];
-	int r = 0;
+	bool first;
+	int r = config_get(&c->config, "lxmgr.limit.disk", &was_bytes, err);
 
-	if (is_relative(bytes) || is_relative(inodes))
+	if (r == 0)
+		r = config_get(&c->config, "lxmgr.limit.inodes", &was_inodes, err);
+	if (r == 0 && (is_relative(bytes) || is_relative(inodes)))
 		r = storage_bounds(&j->st, false, &have, err);
 	if (r == 0)
 		r = set_key(&c->config, "lxmgr.limit.disk", bytes, have.bytes, bytes_text, err);
 	if (r == 0)
 		r = set_key(&c->config, "lxmgr.limit.inodes", inodes, have.inodes, inodes_text,
 			    err);
+	if (r < 0)
+		return r;
+	bytes = bytes ? bytes_text : NULL;
+	inodes = inodes ? inodes_text : NULL;
+	first = disk_job_grows(j, &c->config);
+	if (first)
+		r = write_keys(c, bytes, inodes, err);
 	if (r == 0)
 		r = disk_job_apply(j, &c->config, err);
-	/* So that the next start agrees. */
-	if (r == 0 && bytes)
-		r = container_edit_config(c, "lxmgr.limit.disk", bytes_text, err);
-	if (r == 0 && inodes)
-		r = container_edit_config(c, "lxmgr.limit.inodes", inodes_text, err);
+	if (r == 0 && !first)
+		r = write_keys(c, bytes, inodes, err);
+	if (r < 0 && first &&
+	    write_keys(c, bytes ? was_bytes : NULL, inodes ? was_inodes : NULL, NULL) < 0)
+		err_hint(err, "its config asks for the new size nevertheless");
 	return r;
 }
 
@@ -405,6 +436,8 @@ static void look(const struct lxmgr_container *c, struct storage *st, bool at_on
 		bounds = st->limit;
 	ret->max_bytes = or_unknown(bounds.bytes);
 	ret->max_inodes = or_unknown(bounds.inodes);
+	if (at_once && storage_usage(st, true, &ret->bytes, NULL) < 0)
+		ret->bytes = LXMGR_UNKNOWN;
 }
 
 void disk_look(const struct lxmgr_container *c, struct storage *st, struct lxmgr_disk *ret)
@@ -421,7 +454,7 @@ int lxmgr_container_disk(struct lxmgr_container *c, struct lxmgr_disk *ret, stru
 		return r;
 	look(c, &st, false, ret);
 	if (ret->bytes == LXMGR_UNKNOWN)
-		r = storage_usage(&st, &ret->bytes, err);
+		r = storage_usage(&st, false, &ret->bytes, err);
 	storage_close(&st);
 	return r;
 }

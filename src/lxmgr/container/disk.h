@@ -36,6 +36,10 @@ int disk_job_open(struct lxmgr_container *c, bool runs, struct disk_job *j, stru
 /* Could what cfg asks for be in force here at all? */
 int disk_job_check(const struct disk_job *j, const struct config *cfg, struct lxmgr_err *err);
 int disk_job_apply(struct disk_job *j, const struct config *cfg, struct lxmgr_err *err);
+/* Whether what cfg asks for is more than the root has. Then the config is written first: a root
+ * that can only grow (xfs) would not start with one that asks for less, and killed in between the
+ * next start ends what was begun. */
+bool disk_job_grows(struct disk_job *j, const struct config *cfg);
 void disk_job_close(struct disk_job *j);
 
 /* At a start, under the lock: what the config says is brought into force. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What of a root that has run must not be the same in its copy. */
 #include <ctype.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -8,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container/identity.h"
 #include "container/personalize.h"
 #include "kernel/mount.h"
 #include "util/cleanup.h"
@@ -18,6 +20,61 @@
 
 #define FILE_LIMIT (1 << 20)
 #define SSH_DIR	   "etc/ssh"
+
+int identity_remove(int root, const char *path, struct lxmgr_err *err)
+{
+	const char *base;
+	cleanup_fd int dir = open_parent_in(root, path, OPEN_NO_LINKS, &base);
+	int r = dir < 0 ? dir : remove_tree_at(dir, base);
+
+	return r == 0 || r == -ENOENT || r == -ELOOP || r == -ENOTDIR
+		       ? 0
+		       : err_set(err, r, "remove '/%s' of the copy", path);
+}
+
+int identity_empty(int root, const char *path, const char *prefix, int deep, struct lxmgr_err *err)
+{
+	int fd = open_in(root, path, OPEN_NO_LINKS, O_RDONLY | O_DIRECTORY, 0), r = 0;
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (d && r == 0 && (e = readdir(d))) {
+		struct stat st;
+
+		if (str_eq(e->d_name, ".") || str_eq(e->d_name, "..") ||
+		    !str_has_prefix(e->d_name, prefix) ||
+		    fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (!S_ISDIR(st.st_mode))
+			r = unlinkat(fd, e->d_name, 0) < 0 ? -errno : 0;
+		else if (deep > 0)
+			r = identity_empty(fd, e->d_name, "", deep - 1, err);
+	}
+	return r < 0 ? err_set(err, r, "empty '/%s' of the copy", path) : 0;
+}
+
+/* Keys and numbers by which others know it, or which are secret. Its DHCP client would ask for the
+ * address of the other one. */
+int identity_forget(int root, struct lxmgr_err *err)
+{
+	static const char *const gone[] = { "var/lib/systemd/random-seed",
+					    "var/lib/systemd/credential.secret",
+					    "var/lib/urandom/random-seed" };
+	static const struct {
+		const char *path, *prefix;
+	} emptied[] = {
+		{ "etc/dropbear", "dropbear_" }, /* its service makes new ones */
+		{ "var/lib/dhcp", "" },		 { "var/lib/dhclient", "" },
+		{ "var/lib/dhcpcd", "" },	 { "var/lib/NetworkManager", "" },
+	};
+	int r = 0;
+
+	for (size_t i = 0; i < ARRAY_SIZE(gone) && r == 0; i++)
+		r = identity_remove(root, gone[i], err);
+	for (size_t i = 0; i < ARRAY_SIZE(emptied) && r == 0; i++)
+		r = identity_empty(root, emptied[i].path, emptied[i].prefix, 0, err);
+	return r;
+}
 
 static bool has_key(int dir, const char *type)
 {
@@ -87,10 +144,13 @@ int personalize_host_keys(int root, struct lxmgr_err *err)
 	cleanup_fd int dir = open_in(root, SSH_DIR, OPEN_NO_LINKS, O_RDONLY | O_DIRECTORY, 0);
 	bool can = run_has_program("ssh-keygen"), lost = false;
 
-	if (dir == -ENOENT)
+	if (dir == -ENOENT || dir == -ENOTDIR)
 		return 0;
-	if (dir < 0)
-		return err_set(err, dir, "open '/" SSH_DIR "' in the container");
+	if (dir < 0) {
+		err_set(err, dir, "open '/" SSH_DIR "' in the container");
+		err_hint(err, "with --keepid its keys stay as they are");
+		return dir;
+	}
 	for (size_t i = 0; i < ARRAY_SIZE(types); i++) {
 		int r;
 

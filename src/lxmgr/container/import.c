@@ -12,12 +12,14 @@
 #include "container/autostart.h"
 #include "container/disk.h"
 #include "container/draft.h"
+#include "container/features.h"
 #include "container/import.h"
 #include "container/import_config.h"
 #include "container/import_foreign.h"
 #include "container/import_root.h"
 #include "container/makeopts.h"
 #include "container/personalize.h"
+#include "container/setup_run.h"
 #include "container/units.h"
 #include "image/interrupt.h"
 #include "storage/storage.h"
@@ -394,6 +396,20 @@ static int make_config(struct import *im, char old_name[64], struct lxmgr_err *e
 	return r < 0 ? r : auto_check_after(im->d.path, im->d.name, &im->d.config, err);
 }
 
+/* What lxmgr-setup set of the network of the container that it was, which may be there still. */
+static int forget_network(struct import *im, const char *path, struct lxmgr_err *err)
+{
+	struct lxmgr_err why = { 0 };
+	int r = 0;
+
+	if (im->o->keep_addresses)
+		return setup_note_network(im->d.dir_fd, err);
+	if (setup_run_forget_stopped(im->d.dir_fd, path, &im->d.config, &why) < 0)
+		r = strlist_addf(&im->notices, "its network stays as lxmgr-setup set it: %s",
+				 why.text);
+	return r < 0 ? err_set(err, r, "import") : 0;
+}
+
 static int make_its_own(struct import *im, const char *old_name, struct lxmgr_err *err)
 {
 	const char *name = im->d.config.uts_name ? im->d.config.uts_name : im->d.name;
@@ -405,9 +421,11 @@ static int make_its_own(struct import *im, const char *old_name, struct lxmgr_er
 		.ret_no_keys = im->o->ret_no_keys,
 	};
 	char path[DRAFT_PATH_SIZE];
+	int r = personalize_root(im->d.dir_fd, draft_path(&im->d, path), &im->d.config.storage, &p,
+				 err);
 
-	return personalize_root(im->d.dir_fd, draft_path(&im->d, path), &im->d.config.storage, &p,
-				err);
+	/* Of others' archives the files are theirs. */
+	return r < 0 || im->format != &import_lxmgr ? r : forget_network(im, path, err);
 }
 
 /* The name that it is to have, now that all of it was read. */
@@ -522,6 +540,42 @@ static void tell_notices(const struct import *im)
 				    im->o->warn_arg);
 }
 
+/* A block of ids as large as what it is to be allowed wants. A bad define is told later. */
+static uint32_t ids_of(const char *const *defines)
+{
+	struct config as;
+	uint32_t ids;
+
+	config_init(&as);
+	for (; defines && *defines; defines++) {
+		cleanup_free char *copy = strdup(*defines);
+		char *eq = copy ? strchr(copy, '=') : NULL;
+
+		if (!eq)
+			continue;
+		*eq = '\0';
+		if (str_eq(str_strip(copy), "lxmgr.features"))
+			config_set(&as, "lxmgr.features", str_strip(eq + 1), NULL);
+	}
+	ids = features_ids(&as);
+	config_free(&as);
+	return ids;
+}
+
+static int bounds(struct import *im, struct lxmgr_err *err)
+{
+	const struct lxmgr_import_opts *o = im->o;
+	struct import_source *s = &im->from;
+
+	if (o->max_size && (parse_size(o->max_size, &s->max_size) < 0 || !s->max_size))
+		return err_status(err, STATUS_USAGE, -EINVAL, "'%.80s' is no size", o->max_size);
+	if (o->max_entries && (parse_size(o->max_entries, &s->max_entries) < 0 || !s->max_entries))
+		return err_status(err, STATUS_USAGE, -EINVAL, "'%.80s' is no number of files",
+				  o->max_entries);
+	s->ids = ids_of(o->defines);
+	return 0;
+}
+
 int lxmgr_container_import(const char *path, const char *source,
 			   const struct lxmgr_import_opts *opts, char **ret_name,
 			   struct lxmgr_err *err)
@@ -532,9 +586,8 @@ int lxmgr_container_import(const char *path, const char *source,
 	struct interrupt i;
 	int r = draft_open(&im.d, path, opts->name ? opts->name : NAMELESS, err);
 
-	if (r == 0 && opts->max_size &&
-	    (parse_size(opts->max_size, &im.from.max_size) < 0 || !im.from.max_size))
-		r = err_status(err, STATUS_USAGE, -EINVAL, "'%.80s' is no size", opts->max_size);
+	if (r == 0)
+		r = bounds(&im, err);
 	interrupt_begin(&i);
 	im.from.cancel_fd = i.fd;
 	if (r == 0)

@@ -37,6 +37,8 @@ struct import_source {
 	bool trust;	   /* root vouches for it: what names things of the host stays */
 	const char *point; /* of a directory of backups, "DIR@POINT"; NULL: the last */
 	uint64_t max_size; /* bytes of content; 0: the helpers' defaults */
+	uint64_t max_entries;
+	uint32_t ids; /* owners are below, unless it is trusted: what the container will have */
 };
 
 struct import_progress {

@@ -51,8 +51,9 @@ static int unpack(struct job *j, int fd, const char *sum, bool increment, struct
 		.increment = increment,
 		.sum = sum,
 		.max_size = j->s->max_size,
+		.max_entries = j->s->max_entries,
 		/* A privileged container may have any owner. */
-		.max_ids = j->s->trust ? UINT32_MAX : 0,
+		.max_ids = j->s->trust ? UINT32_MAX : j->s->ids,
 		/* One's own data may be of zeros; and who says how much it may be has said it. */
 		.any_ratio = j->s->trust || j->own || j->s->max_size,
 		.progress = tell,

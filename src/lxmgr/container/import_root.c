@@ -186,6 +186,7 @@ static int unpack(struct import_fill *f, int root, struct lxmgr_err *err)
 	u.without = f->parts->without;
 	u.shift = f->parts->shift;
 	u.max_size = f->from->max_size ? f->from->max_size : MAX_SIZE;
+	u.max_entries = f->from->max_entries;
 	/* Who says how much it may be has said it. */
 	u.max_ratio = f->from->max_size || f->from->trust ? UINT64_MAX : 0;
 	u.timeout_ms = -1;
@@ -278,6 +279,7 @@ static int copy_tree(struct import_fill *f, int root, struct rootjob *j, struct 
 	cleanup_fd int why_fd = sys_memfd_create("why", 0);
 	struct archive_unpack u = { .root_fd = root,
 				    .max_size = f->from->max_size,
+				    .max_entries = f->from->max_entries,
 				    .max_ids = UINT32_MAX,
 				    .any_ratio = true };
 	struct packed done = { 0 };

@@ -12,6 +12,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "container/identity.h"
 #include "container/personalize.h"
 #include "container/rootrun.h"
 #include "image/password.h"
@@ -126,18 +127,6 @@ static int put_machine_id(int root, struct lxmgr_err *err)
 	return r;
 }
 
-/* What makes random numbers is no longer secret, and the same in both. */
-static int drop_seed(int root, struct lxmgr_err *err)
-{
-	const char *base;
-	cleanup_fd int dir =
-		open_parent_in(root, "var/lib/systemd/random-seed", OPEN_IN_ROOT, &base);
-
-	if (dir >= 0 && unlinkat(dir, base, 0) < 0 && errno != ENOENT && errno != EISDIR)
-		return err_set(err, -errno, "delete the copied random seed");
-	return 0;
-}
-
 static int hash_password(int root, const char *password, char hash[CRYPT_OUTPUT_SIZE],
 			 struct lxmgr_err *err)
 {
@@ -246,7 +235,7 @@ static int write_all_files(int root, const struct personalize *p, struct lxmgr_e
 	if (r == 0 && p->old_hostname)
 		r = personalize_hosts(root, p->old_hostname, p->hostname, err);
 	if (r == 0 && p->new_host_keys)
-		r = drop_seed(root, err);
+		r = identity_forget(root, err);
 	if (r == 0 && p->new_host_keys)
 		r = personalize_host_keys(root, err);
 	return r;

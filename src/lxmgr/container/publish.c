@@ -16,6 +16,7 @@
 #include <unistd.h>
 
 #include "container/container.h"
+#include "container/identity.h"
 #include "container/mounts.h"
 #include "container/rootfs.h"
 #include "container/setup_run.h"
@@ -34,41 +35,7 @@
 #include "util/file.h"
 #include "util/msg.h"
 
-#define MAX_DEPTH 16
-
-static int remove_in(int root, const char *path, struct lxmgr_err *err)
-{
-	const char *base;
-	cleanup_fd int dir = open_parent_in(root, path, OPEN_NO_LINKS, &base);
-	int r = dir < 0 ? dir : remove_tree_at(dir, base);
-
-	return r == 0 || r == -ENOENT || r == -ELOOP || r == -ENOTDIR
-		       ? 0
-		       : err_set(err, r, "remove '/%s' of the image", path);
-}
-
-/* The files below path that begin with prefix; with deep, in its directories too, which stay. */
-static int remove_files(int root, const char *path, const char *prefix, int deep,
-			struct lxmgr_err *err)
-{
-	int fd = open_in(root, path, OPEN_NO_LINKS, O_RDONLY | O_DIRECTORY, 0), r = 0;
-	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-
-	while (d && r == 0 && (e = readdir(d))) {
-		struct stat st;
-
-		if (str_eq(e->d_name, ".") || str_eq(e->d_name, "..") ||
-		    !str_has_prefix(e->d_name, prefix) ||
-		    fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-			continue;
-		if (!S_ISDIR(st.st_mode))
-			r = unlinkat(fd, e->d_name, 0) < 0 ? -errno : 0;
-		else if (deep > 0)
-			r = remove_files(fd, e->d_name, "", deep - 1, err);
-	}
-	return r < 0 ? err_set(err, r, "empty '/%s' of the image", path) : 0;
-}
+#define MAX_DEPTH IDENTITY_MAX_DEPTH
 
 /* An empty file, if it is there: what it is for says that it is to be made. */
 static int make_empty(int root, const char *path, mode_t mode, struct lxmgr_err *err)
@@ -94,7 +61,7 @@ static int forget_history(int root, const char *home, struct lxmgr_err *err)
 		char path[600];
 
 		snprintf(path, sizeof(path), "%s/%s", home, names[i]);
-		r = remove_in(root, path, err);
+		r = identity_remove(root, path, err);
 	}
 	return r;
 }
@@ -119,30 +86,26 @@ static int forget_homes(int root, struct lxmgr_err *err)
 /* What no two containers may share, or nobody else is to see. */
 static int forget(int root, struct lxmgr_err *err)
 {
-	static const char *const gone[] = { "var/lib/dbus/machine-id",
-					    "var/lib/systemd/random-seed",
-					    "var/lib/systemd/credential.secret",
-					    "var/lib/urandom/random-seed",
-					    "var/lib/cloud/instances" };
+	static const char *const gone[] = { "var/lib/dbus/machine-id", "var/lib/cloud/instances" };
 	static const struct {
 		const char *path, *prefix;
 		int deep;
 	} emptied[] = {
-		{ "etc/ssh", "ssh_host_", 0 },	     { "etc/dropbear", "dropbear_", 0 },
-		{ "var/log", "", MAX_DEPTH },	     { "tmp", "", MAX_DEPTH },
-		{ "var/tmp", "", MAX_DEPTH },	     { "run", "", MAX_DEPTH },
-		{ "var/lib/dhcp", "", 0 },	     { "var/lib/dhclient", "", 0 },
-		{ "var/lib/dhcpcd", "", 0 },	     { "var/lib/NetworkManager", "", 0 },
-		{ "var/lib/systemd/timers", "", 0 }, { "var/spool/cron/atjobs", "", 0 },
+		{ "etc/ssh", "ssh_host_", 0 },	    { "var/log", "", MAX_DEPTH },
+		{ "tmp", "", MAX_DEPTH },	    { "var/tmp", "", MAX_DEPTH },
+		{ "run", "", MAX_DEPTH },	    { "var/lib/systemd/timers", "", 0 },
+		{ "var/spool/cron/atjobs", "", 0 },
 	};
 	int r = make_empty(root, "etc/machine-id", 0444, err);
 
 	if (r == 0)
 		r = make_empty(root, "etc/hostname", 0644, err);
+	if (r == 0)
+		r = identity_forget(root, err);
 	for (size_t i = 0; i < ARRAY_SIZE(gone) && r == 0; i++)
-		r = remove_in(root, gone[i], err);
+		r = identity_remove(root, gone[i], err);
 	for (size_t i = 0; i < ARRAY_SIZE(emptied) && r == 0; i++)
-		r = remove_files(root, emptied[i].path, emptied[i].prefix, emptied[i].deep, err);
+		r = identity_empty(root, emptied[i].path, emptied[i].prefix, emptied[i].deep, err);
 	return r == 0 ? forget_homes(root, err) : r;
 }
 

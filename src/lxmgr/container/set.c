@@ -58,7 +58,7 @@ struct set {
 	struct edit edit, running; /* running: if runs */
 	struct cgroup cg;	   /* if runs */
 	struct disk_job disk;	   /* if on_disk */
-	bool runs, limits, on_disk;
+	bool runs, limits, on_disk, saved;
 	struct cgroup_spec before;
 };
 
@@ -174,7 +174,19 @@ static int save(struct set *s, struct lxmgr_err *err)
 {
 	int r = s->runs ? edit_write_running(s->c, s->running.text, err) : 0;
 
-	return r < 0 ? r : edit_write(s->c, &s->edit, err);
+	if (r == 0)
+		r = edit_write(s->c, &s->edit, err);
+	s->saved = r == 0;
+	return r;
+}
+
+static int unsave(struct set *s, struct lxmgr_err *err)
+{
+	const struct edit back = { .config = &s->c->config,
+				   .text = s->edit.before,
+				   .before = s->edit.text };
+
+	return s->saved ? edit_write(s->c, &back, err) : 0;
 }
 
 /* Whatever is not as it was is told with what failed. */
@@ -182,6 +194,8 @@ static void take_back(struct set *s, struct lxmgr_err *err)
 {
 	struct lxmgr_err why = { 0 };
 
+	if (unsave(s, &why) < 0)
+		err_hint(err, "the config has the change nevertheless: %s", why.text);
 	if (change_disk(s, &s->c->config, &why) < 0)
 		err_hint(err, "the former limit of the disk cannot be set again: %s", why.text);
 	if (!s->runs)
@@ -250,9 +264,11 @@ int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *ch
 		r = open_disk(&s, err);
 	if (r == 0 && !(flags & LXMGR_SET_DRY_RUN)) {
 		r = bring_into_force(&s, err);
+		if (r == 0 && s.on_disk && disk_job_grows(&s.disk, s.edit.config))
+			r = save(&s, err);
 		if (r == 0)
 			r = change_disk(&s, s.edit.config, err);
-		if (r == 0)
+		if (r == 0 && !s.saved)
 			r = save(&s, err);
 		if (r < 0)
 			take_back(&s, err);

@@ -91,6 +91,11 @@ static int save_hostname(struct lxmgr_container *c, const char *name, struct lxm
 	return r;
 }
 
+static bool sets_network(const struct lxmgr_setup_opts *o)
+{
+	return o && (o->addresses || o->routes);
+}
+
 int lxmgr_container_setup(struct lxmgr_container *c, const struct lxmgr_setup_opts *opts,
 			  char **ret_json, struct lxmgr_err *err)
 {
@@ -122,6 +127,8 @@ int lxmgr_container_setup(struct lxmgr_container *c, const struct lxmgr_setup_op
 		r = mounts_check(c, true, err);
 	if (r == 0)
 		r = rootfs_recover(c, err);
+	if (r >= 0 && sets_network(opts) && setup_note_network(c->dir_fd, err) < 0)
+		r = err->code;
 	if (r == 0) {
 		r = setup_run_stopped(c->dir_fd, path, &c->config, SETUP_MAIN, &request, answer,
 				      err);

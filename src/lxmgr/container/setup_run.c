@@ -176,6 +176,42 @@ int setup_run_stopped(int ct_fd, const char *path, const struct config *cfg, con
 	return rootrun_stopped(ct_fd, path, &cfg->storage, in_stopped, &s, err);
 }
 
+static int forget_request(const struct config *cfg, struct strbuf *request, int answer,
+			  struct lxmgr_err *err)
+{
+	int r = answer < 0 ? err_set(err, answer, "make a file in memory")
+			   : setup_request(NULL, cfg, request, err);
+
+	if (r == 0 && lua_request_add(request, "forget", "1") < 0)
+		r = err_set(err, -ENOMEM, "request");
+	return r;
+}
+
+int setup_run_forget_stopped(int ct_fd, const char *path, const struct config *cfg,
+			     struct lxmgr_err *err)
+{
+	cleanup_strbuf struct strbuf request = { 0 };
+	cleanup_fd int answer = sys_memfd_create("answer", 0);
+	int r = forget_request(cfg, &request, answer, err);
+
+	return r < 0 ? r : setup_run_stopped(ct_fd, path, cfg, SETUP_MAIN, &request, answer, err);
+}
+
+#define NETWORK "network"
+
+int setup_note_network(int ct_fd, struct lxmgr_err *err)
+{
+	cleanup_fd int fd =
+		openat(ct_fd, NETWORK, O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+
+	return fd < 0 ? err_set(err, -errno, "note that the network is set") : 0;
+}
+
+bool setup_has_network(int ct_fd)
+{
+	return faccessat(ct_fd, NETWORK, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}
+
 int setup_run_forget(int root, const struct config *cfg, struct lxmgr_err *err)
 {
 	cleanup_strbuf struct strbuf request = { 0 };
@@ -184,11 +220,8 @@ int setup_run_forget(int root, const struct config *cfg, struct lxmgr_err *err)
 		.cfg = cfg, .script = SETUP_MAIN, .request = &request, .answer = answer
 	};
 	struct storage plain = { .spec = &cfg->storage };
-	int r = answer < 0 ? err_set(err, answer, "make a file in memory")
-			   : setup_request(NULL, cfg, &request, err);
+	int r = forget_request(cfg, &request, answer, err);
 
-	if (r == 0 && lua_request_add(&request, "forget", "1") < 0)
-		r = err_set(err, -ENOMEM, "request");
 	if (r < 0)
 		return r;
 	userns = stored_userns(cfg, &plain, err);

@@ -16,6 +16,12 @@ int setup_run_running(const struct state *state, const char *script, const struc
 		      int answer_fd, struct lxmgr_err *err);
 /* Take what was set of the network out of a root that has no ids of its own. */
 int setup_run_forget(int root, const struct config *cfg, struct lxmgr_err *err);
+/* The same of the stopped container in ct_fd, which path names. */
+int setup_run_forget_stopped(int ct_fd, const char *path, const struct config *cfg,
+			     struct lxmgr_err *err);
+/* That something was set of its network, which no copy may have too; noted before it is done. */
+int setup_note_network(int ct_fd, struct lxmgr_err *err);
+bool setup_has_network(int ct_fd);
 /* What came, to be freed. */
 int setup_answer(int answer_fd, char **ret, struct lxmgr_err *err);
 

@@ -97,7 +97,7 @@ static int read_one(int snapshots, const char *name, struct lxmgr_snapshot *s)
 	if (r < 0)
 		return r;
 	if (storage_open(&st, dir, &none, NULL) == 0) {
-		if (storage_usage(&st, &s->size, NULL) < 0)
+		if (storage_usage(&st, false, &s->size, NULL) < 0)
 			s->size = LXMGR_UNKNOWN;
 		storage_close(&st);
 	}

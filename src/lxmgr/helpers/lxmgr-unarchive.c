@@ -82,7 +82,9 @@ int count_bytes(struct unarchive *u, size_t n)
 {
 	u->bytes += n;
 	if (u->bytes > u->max_size)
-		return refuse(u, "the content is more than the limit of %llu bytes",
+		return refuse(u,
+			      "the content is more than the limit of %llu bytes "
+			      "(--max-size=SIZE)",
 			      (unsigned long long)u->max_size);
 	if (u->ratio && u->bytes > RATIO_FROM && u->bytes / u->ratio > u->in.in)
 		return refuse(u,
@@ -118,7 +120,7 @@ static int next(struct unarchive *u, struct archive_entry **ret)
 		return read_error(u, "the archive is damaged");
 	zsum_in_taken(&u->in, (uint64_t)archive_read_header_position(u->a));
 	if (++u->entries > u->max_entries)
-		return refuse(u, "it has more than %llu entries",
+		return refuse(u, "it has more than %llu entries (--max-entries=N)",
 			      (unsigned long long)u->max_entries);
 	return archive_entry_pathname(*ret) ? 1 : refuse(u, "an entry has no name");
 }

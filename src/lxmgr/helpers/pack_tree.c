@@ -10,13 +10,13 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "helpers/archivebounds.h"
 #include "helpers/attrs.h"
 #include "helpers/pack.h"
 #include "util/cleanup.h"
 #include "util/file.h"
 #include "util/str.h"
 
-#define DEPTH	 200
 #define CHUNK	 (1U << 18)
 #define TELL	 (8U << 20)
 #define ZEROS	 (256U << 20)
@@ -455,6 +455,12 @@ static int one(struct pack *p, int dir, const char *name, const char *parent, in
 		return err_set(&p->err, -errno, "look at '%.200s'", path);
 	if (leave_out(p, &i))
 		return 0;
+	/* A backup that cannot be restored is none. */
+	if (depth >= ARCHIVE_DEPTH || strlen(path) > ARCHIVE_NAME)
+		return err_msg(
+			&p->err, -ENAMETOOLONG,
+			"an archive has no names of more than %d parts or %d bytes: '%.200s'",
+			ARCHIVE_DEPTH, ARCHIVE_NAME, path);
 	is_dir = S_ISDIR(i.st.st_mode);
 	if (is_dir || S_ISREG(i.st.st_mode)) {
 		fd = openat(dir, name,
@@ -475,9 +481,6 @@ static int walk(struct pack *p, int fd, const char *path, int depth)
 	cleanup_strlist struct strlist names = { 0 };
 	int r;
 
-	if (depth > DEPTH)
-		return err_msg(&p->err, -ELOOP, "directories are nested deeper than %d: '%.200s'",
-			       DEPTH, path);
 	r = read_names(p, fd, path, &names);
 	for (size_t i = 0; r == 0 && i < names.n; i++)
 		r = one(p, fd, names.v[i], path, depth);

@@ -7,11 +7,11 @@
 #include <archive_entry.h>
 #include <limits.h>
 
+#include "helpers/archivebounds.h"
 #include "helpers/zsum.h"
 #include "util/err.h"
 
-#define UNARCHIVE_DEPTH 200
-#define REFUSED		ZSUM_REFUSED
+#define REFUSED ZSUM_REFUSED
 
 struct unarchive {
 	struct archive *a;
@@ -24,7 +24,7 @@ struct unarchive {
 		int fd;
 		size_t len; /* of its path */
 		struct timespec mtime;
-	} level[UNARCHIVE_DEPTH + 2];
+	} level[ARCHIVE_DEPTH + 2];
 	size_t n_levels;
 	char path[PATH_MAX]; /* of the innermost */
 	uint64_t entries, bytes, told;

@@ -33,7 +33,7 @@ const char *entry_name(struct unarchive *u, const char *name)
 			return refuse(u, "the name '%.200s' has a part that is empty, '.' or '..'",
 				      name),
 			       NULL;
-		if (n > NAME_MAX || ++parts > UNARCHIVE_DEPTH)
+		if (n > NAME_MAX || ++parts > ARCHIVE_DEPTH)
 			return refuse(u, "the name '%.200s' is too long or too deep", name), NULL;
 		p += n + (p[n] == '/');
 	}
@@ -290,8 +290,11 @@ int make_entry(struct unarchive *u, struct archive_entry *e, const char *name)
 	if (*path && path[strlen(path) - 1] == '/')
 		path[strlen(path) - 1] = '\0';
 	if (uid < 0 || gid < 0 || (uint64_t)uid >= u->ids || (uint64_t)gid >= u->ids)
-		return refuse(u, "'%.200s' belongs to %lld:%lld, which no container has", path,
-			      (long long)uid, (long long)gid);
+		return refuse(
+			u,
+			"'%.200s' belongs to %lld:%lld; only a container with nesting has such "
+			"ids (--define lxmgr.features=nesting)",
+			path, (long long)uid, (long long)gid);
 	if (archive_entry_size(e) < 0)
 		return refuse(u, "'%.200s' has a bad size", path);
 	if (!*path)

@@ -189,6 +189,8 @@ static int unpack_argv(const struct archive_unpack *u, struct strlist *argv)
 		r |= strlist_addf(argv, "--sum=%s", u->sum);
 	if (u->max_size)
 		r |= strlist_addf(argv, "--size=%llu", (unsigned long long)u->max_size);
+	if (u->max_entries)
+		r |= strlist_addf(argv, "--entries=%llu", (unsigned long long)u->max_entries);
 	if (u->max_ids)
 		r |= strlist_addf(argv, "--ids=%llu", (unsigned long long)u->max_ids);
 	if (u->any_ratio)

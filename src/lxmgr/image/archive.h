@@ -42,8 +42,9 @@ struct archive_unpack {
 	bool increment;	   /* root_fd is what the point before it left; else it is empty */
 	const char *sum;   /* of the file; NULL: any */
 	uint64_t max_size; /* bytes of content; 0: the helper's default */
-	uint64_t max_ids;  /* owners are below; 0: 65536 */
-	bool any_ratio;	   /* what it grows by is not looked at */
+	uint64_t max_entries;
+	uint64_t max_ids;			     /* owners are below; 0: 65536 */
+	bool any_ratio;				     /* what it grows by is not looked at */
 	void (*progress)(uint64_t bytes, void *arg); /* of the archive, so far; may be NULL */
 	void *progress_arg;
 	/* Set by archive_unpack(): what the archive says of itself; no name is checked. */

@@ -185,12 +185,14 @@ static int destroy(struct storage *st, struct lxmgr_err *err)
 	return r == -ENOTDIR ? 0 : r;
 }
 
-static int usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err)
+static int usage(struct storage *st, bool at_once, uint64_t *ret_bytes, struct lxmgr_err *err)
 {
 	cleanup_fd int fd = open_subvol(st, err);
 	int r = fd < 0 ? fd : subvol_usage(fd, ret_bytes, err);
 
-	return r == -ENOTCONN ? tree_usage(fd, ret_bytes, err) : r;
+	if (r == -ENOTCONN)
+		r = at_once ? -ENODATA : tree_usage(fd, ret_bytes, err);
+	return r;
 }
 
 /* To another file system: file by file. */

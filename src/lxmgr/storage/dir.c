@@ -179,13 +179,13 @@ static int destroy(struct storage *st, struct lxmgr_err *err)
 	return r < 0 ? err_set(err, r, "delete 'rootfs'") : 0;
 }
 
-static int usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err)
+static int usage(struct storage *st, bool at_once, uint64_t *ret_bytes, struct lxmgr_err *err)
 {
 	cleanup_fd int dir = open_dir(st, err);
 
 	if (dir < 0 || project_usage(dir, ret_bytes) == 0)
 		return dir < 0 ? dir : 0;
-	return tree_usage(dir, ret_bytes, err);
+	return at_once ? -ENODATA : tree_usage(dir, ret_bytes, err);
 }
 
 static int resize(struct storage *st, const struct storage_limit *limit, bool running,

@@ -248,7 +248,7 @@ static int on_disk(const struct image *i, uint64_t *ret, struct lxmgr_err *err)
 	return 0;
 }
 
-static int usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err)
+static int usage(struct storage *st, bool at_once, uint64_t *ret_bytes, struct lxmgr_err *err)
 {
 	cleanup_image struct image i = IMAGE_INIT;
 	int r = open_image(st, &i, err);

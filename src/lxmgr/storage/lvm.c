@@ -352,11 +352,13 @@ static int destroy(struct storage *st, struct lxmgr_err *err)
 	return r <= 0 ? r : lvm_remove(st->group, st->tag, NULL, err);
 }
 
-static int usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err)
+static int usage(struct storage *st, bool at_once, uint64_t *ret_bytes, struct lxmgr_err *err)
 {
 	cleanup_volume struct volume v = VOLUME_INIT;
 	int r;
 
+	if (at_once)
+		return -ENODATA;
 	if (!is_outside(st)) {
 		r = lvm_usage(st->group, st->tree, ret_bytes, err);
 		if (r != -ENODATA)

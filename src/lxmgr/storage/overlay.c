@@ -394,7 +394,9 @@ static int probe(int dirfd, bool map, struct lxmgr_err *err)
 static int create(struct storage *st, int image_root_fd, struct lxmgr_err *err)
 {
 	if (image_root_fd < 0)
-		return err_msg(err, -EINVAL, "backend overlay needs a template (-t); use -B dir");
+		return err_msg(err, -EINVAL,
+			       "backend overlay needs an image below it, which templates make; use "
+			       "-B dir");
 	return overlay_make_tree(st, image_root_fd, err);
 }
 
@@ -474,14 +476,15 @@ static int open_view(struct storage *st, bool live, struct lxmgr_err *err)
 	return r < 0 ? r : take_fd(&mnt);
 }
 
-static int usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err)
+static int usage(struct storage *st, bool at_once, uint64_t *ret_bytes, struct lxmgr_err *err)
 {
 	struct layers l __attribute__((cleanup(overlay_close_layers))) = { .writable = -EBADF };
 	int r = overlay_open_layers(st, &l, err);
 
 	if (r < 0 || (l.writable >= 0 && project_usage(l.writable, ret_bytes) == 0))
 		return r < 0 ? r : 0;
-	return tree_usage(l.writable >= 0 ? l.writable : l.lower[0], ret_bytes, err);
+	return at_once ? -ENODATA
+		       : tree_usage(l.writable >= 0 ? l.writable : l.lower[0], ret_bytes, err);
 }
 
 static int resize(struct storage *st, const struct storage_limit *limit, bool running,

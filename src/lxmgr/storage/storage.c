@@ -293,9 +293,10 @@ int storage_destroy(struct storage *st, struct lxmgr_err *err)
 	return st->ops->destroy ? st->ops->destroy(st, err) : lacks(st, "destroy", err);
 }
 
-int storage_usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err)
+int storage_usage(struct storage *st, bool at_once, uint64_t *ret_bytes, struct lxmgr_err *err)
 {
-	return st->ops->usage ? st->ops->usage(st, ret_bytes, err) : lacks(st, "usage", err);
+	return st->ops->usage ? st->ops->usage(st, at_once, ret_bytes, err)
+			      : lacks(st, "usage", err);
 }
 
 int storage_bounds(struct storage *st, bool at_once, struct storage_limit *ret,

@@ -150,7 +150,8 @@ struct storage_ops {
 	int (*open_labelled)(struct storage *st, struct lxmgr_err *err);
 	/* Delete all that create made. Idempotent. */
 	int (*destroy)(struct storage *st, struct lxmgr_err *err);
-	int (*usage)(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err);
+	/* at_once: -ENODATA, without a message, where that takes a walk or a program. */
+	int (*usage)(struct storage *st, bool at_once, uint64_t *ret_bytes, struct lxmgr_err *err);
 	/* How large a file system of its own is, and how many inodes it has (0: as many as fit).
 	 * at_once: -ENODATA, without a message, where that takes a program to find out. */
 	int (*size)(struct storage *st, bool at_once, struct storage_limit *ret,
@@ -236,7 +237,8 @@ int storage_mount_delta(struct storage *root, const char *name, int lower,
 /* -EOPNOTSUPP, without a message: the backend's mount has the label. */
 int storage_open_labelled(struct storage *st, struct lxmgr_err *err);
 int storage_destroy(struct storage *st, struct lxmgr_err *err);
-int storage_usage(struct storage *st, uint64_t *ret_bytes, struct lxmgr_err *err);
+/* at_once: only where it can be known without a walk or a program, else -ENODATA. */
+int storage_usage(struct storage *st, bool at_once, uint64_t *ret_bytes, struct lxmgr_err *err);
 /* What holds the root to its limit, whether asked for or not: the size of a file system of its own,
  * where it has one. at_once: only what can be known without a program. */
 int storage_bounds(struct storage *st, bool at_once, struct storage_limit *ret,
