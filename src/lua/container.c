@@ -319,11 +319,11 @@ void container_register(lua_State *L)
 		{ "__tostring", to_string },
 		{ NULL, NULL },
 	};
-	static const luaL_Reg *const more[] = { archive_methods, attach_methods,   change_methods,
-						copy_methods,	 create_methods,   disk_methods,
-						files_methods,	 image_methods,	   run_methods,
-						setup_methods,	 snapshot_methods, start_methods,
-						usage_methods };
+	static const luaL_Reg *const more[] = { archive_methods, attach_methods, change_methods,
+						copy_methods,	 create_methods, disk_methods,
+						files_methods,	 image_methods,	 plan_methods,
+						run_methods,	 setup_methods,	 snapshot_methods,
+						start_methods,	 usage_methods };
 
 	luaL_newmetatable(L, LUA_CONTAINER);
 	luaL_setfuncs(L, methods, 0);

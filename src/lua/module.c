@@ -358,7 +358,7 @@ int luaopen_lxmgr(lua_State *L)
 		{ NULL, NULL },
 	};
 	static const luaL_Reg *const more[] = { archive_functions, create_functions,
-						files_functions, usage_functions };
+						files_functions, plan_functions, usage_functions };
 
 	container_register(L);
 	luaL_newlib(L, functions);

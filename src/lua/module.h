@@ -91,10 +91,11 @@ const char *container_field(lua_State *L, int n);
 int container_done(lua_State *L, struct lxmgr_container *c, int r, const struct lxmgr_err *err);
 
 /* What each file has to offer. */
-extern const luaL_Reg archive_functions[], create_functions[], files_functions[], usage_functions[];
+extern const luaL_Reg archive_functions[], create_functions[], files_functions[], plan_functions[],
+	usage_functions[];
 extern const luaL_Reg archive_methods[], attach_methods[], change_methods[], copy_methods[],
 	create_methods[], disk_methods[], files_methods[], image_methods[], run_methods[],
-	setup_methods[], snapshot_methods[], start_methods[], usage_methods[];
+	plan_methods[], setup_methods[], snapshot_methods[], start_methods[], usage_methods[];
 /* Add the table "image" to the table on top of the stack. */
 void image_register(lua_State *L);
 

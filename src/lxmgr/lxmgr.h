@@ -96,7 +96,8 @@ struct lxmgr_create_opts {
 	const char *const *defines;	 /* KEY=VALUE, saved into the config; NULL-terminated */
 	const char *hostname, *password; /* NULL: as the template leaves it */
 	const char *ssh_key_file;
-	int timeout_ms; /* of the template; 0: an hour */
+	const char *plan; /* its limits; NULL: those of default.conf */
+	int timeout_ms;	  /* of the template; 0: an hour */
 	void (*progress)(const char *text, int permille, void *arg);
 	void *progress_arg;
 	char **ret_notice; /* one line on what had to be other than asked, to be freed; or NULL */
@@ -583,6 +584,30 @@ typedef void lxmgr_set_fn(const char *key, const char *old, const char *value, v
  */
 int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *changes, size_t n,
 			unsigned int flags, lxmgr_set_fn *fn, void *arg, struct lxmgr_err *err);
+
+/* A plan: what a slice is sold as. /etc/lxmgr/plans/NAME.conf has keys lxmgr.limit.* and
+ * lxmgr.snapshot.*, one each line. To be freed with lxmgr_plan_free(). */
+struct lxmgr_plan {
+	struct lxmgr_change *keys; /* in the file's order */
+	size_t n;
+	char *text; /* what they point into */
+};
+int lxmgr_plan_read(const char *name, struct lxmgr_plan *ret, struct lxmgr_err *err);
+void lxmgr_plan_free(struct lxmgr_plan *plan);
+/* Their names, sorted, for lxmgr_list_free(). */
+int lxmgr_plan_list(char ***ret_names, size_t *ret_n, struct lxmgr_err *err);
+/* The text of a plan of which n containers fill this host, whose disk is that of path (NULL: the
+ * default one), to be freed. */
+int lxmgr_plan_split(const char *path, unsigned int n, char **ret, struct lxmgr_err *err);
+/* Give a container the keys of a plan, as lxmgr_container_set() does; its config says whose they
+ * are (lxmgr.plan). Keys that the plan does not name stay. */
+int lxmgr_container_plan(struct lxmgr_container *c, const char *name, unsigned int flags,
+			 lxmgr_set_fn *fn, void *arg, struct lxmgr_err *err);
+/* How many keys of the plan have another value in the container's config; fn is told each, with
+ * that of the container and that of the plan. name NULL: its own plan; -ENOENT: it has none, or
+ * that is gone. */
+int lxmgr_container_plan_diff(struct lxmgr_container *c, const char *name, lxmgr_set_fn *fn,
+			      void *arg, struct lxmgr_err *err);
 
 /* Read (value NULL: *ret) or write a control file of the running container's cgroup. */
 int lxmgr_container_cgroup(struct lxmgr_container *c, const char *file, const char *value,

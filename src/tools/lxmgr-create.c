@@ -25,6 +25,7 @@ static const struct opt opts[] = {
 	{ 0, "dir", OPT_STRING, &o.dir, "DIR",
 	  "backend dir: make the root file system at DIR; with -t none: use DIR as it is" },
 	{ 's', "define", OPT_STRINGS, &defines, "KEY=VALUE", "set a key in the new config" },
+	{ 0, "plan", OPT_STRING, &o.plan, "PLAN", "limits of a plan (lxmgr-plan list)" },
 	{ 0, "privileged", OPT_FLAG, &o.privileged, NULL,
 	  "no user namespace: its root is the host's" },
 	{ 0, "hostname", OPT_STRING, &o.hostname, "NAME",

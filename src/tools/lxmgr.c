@@ -37,6 +37,7 @@ static const struct {
 	{ "freeze", "freeze all its processes" },
 	{ "unfreeze", "let them go on" },
 	{ "set", "change limits at once, with what is kept" },
+	{ "plan", "plans: list, show, apply, diff, split" },
 	{ "config", "settings, and keys of a container" },
 	{ "cgroup", "read or write a cgroup control file" },
 	{ "device", "give it a device or an interface" },

@@ -46,6 +46,33 @@ ok 'and no limit' lx set -q a --memory max --cpus= --cpu-weight=
 is "$(max) $(if v1; then echo -1; else quota max; fi) $(weight 100) 80" 'none is none' limits
 is '' 'a default is not in the config' bash -c "grep -E 'limit.cpu' $TREE/a/config"
 ok 'a limit again' lx set -q a --memory 200M
+# Which CPUs, and a burst.
+cpus=$(lx attach a -- nproc)
+if [ "$cpus" -gt 1 ]; then
+	ok 'one CPU alone' lx set -q a --cpuset 0
+	is 1 'is what it counts' lx attach a -- nproc
+	is '0 0' 'and config and kernel have' echo "$(key limit.cpuset) $(lx cgroup a cpuset.cpus)"
+	status 1 'one that is not there' lx set a --cpuset 0-8191 --pids 81
+	says 'this host has the CPUs' 'is told, with those that are' lx set a --cpuset 0-8191
+	is '1 80' 'and all is as it was' echo "$(lx attach a -- nproc) $(group pids.max pids.max)"
+	ok 'all of them again' lx set -q a --cpuset=
+	is "$cpus" 'are what it counts' lx attach a -- nproc
+else
+	skip 'one CPU alone' 'this host has no other'
+fi
+burst() { group cpu.max.burst cpu.cfs_burst_us; }
+status 1 'a burst beyond no limit' lx set a --cpu-burst 0.5
+says 'needs lxmgr.limit.cpus' 'is told' lx set a --cpu-burst 0.5
+ok 'beside one' lx set -q a --cpus 0.5 --cpu-burst 0.4
+is "$(quota 50000) 40000" 'the kernel has both' echo "$(group cpu.max cpu.cfs_quota_us) $(burst)"
+status 1 'more than that' lx set a --cpus 0.3
+ok 'less of both' lx set -q a --cpus 0.3 --cpu-burst 0.1
+is "$(quota 30000) 10000" 'the kernel has them' echo "$(group cpu.max cpu.cfs_quota_us) $(burst)"
+lx stop -k a
+lx start a
+is "$(quota 30000) 10000" 'after the next start, too' echo "$(group cpu.max cpu.cfs_quota_us) $(burst)"
+ok 'none again' lx set -q a --cpus= --cpu-burst=
+is 0 'is none' burst
 lx stop -k a
 lx start a
 is "209715200 $(if v1; then echo -1; else quota max; fi) $(weight 100) 80" 'the next start agrees' limits

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <linux/sched.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +19,7 @@
 #include <unistd.h>
 
 #include "kernel/cgroup.h"
+#include "kernel/cpulist.h"
 #include "kernel/sys.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -43,11 +45,10 @@ static void must(int r)
 
 static struct cgroup_spec no_limits(void)
 {
-	return (struct cgroup_spec){ .memory = LIMIT_UNSET,
-				     .swap = LIMIT_UNSET,
-				     .cpus_milli = LIMIT_UNSET,
-				     .cpu_weight = LIMIT_UNSET,
-				     .pids = LIMIT_UNSET };
+	struct cgroup_spec s;
+
+	cgroup_spec_init(&s);
+	return s;
 }
 
 static void test_device_rules(void **state)
@@ -248,13 +249,13 @@ static void test_limits(void **state)
 	struct cgroup_stats st;
 	int status;
 
-	s.memory = 32 << 20;
-	s.cpus_milli = 200;
-	s.cpu_weight = 50;
-	s.pids = 20;
+	s.limit[LIMIT_MEMORY] = 32 << 20;
+	s.limit[LIMIT_CPUS] = 200;
+	s.limit[LIMIT_CPU_WEIGHT] = 50;
+	s.limit[LIMIT_PIDS] = 20;
 	begin(&s);
 	must(cgroup_stats(&cg, &st, &err));
-	assert_int_equal(st.memory_limit, s.memory);
+	assert_int_equal(st.memory_limit, s.limit[LIMIT_MEMORY]);
 	assert_int_equal(st.pids_limit, 20);
 	status = end_of(spawn(run_forks));
 	assert_true(WIFEXITED(status));
@@ -277,14 +278,102 @@ static void test_limits(void **state)
 	end();
 }
 
+/* Whichever of both grows or shrinks, no quota is below the burst at any time: the kernel refuses
+ * that. */
+static void test_burst(void **state)
+{
+	static const struct {
+		uint64_t cpus, burst; /* thousandths */
+	} steps[] = {
+		{ 500, 400 }, { 200, 100 }, { 1500, 1000 },	      { 1000, 1000 },
+		{ 300, 0 },   { 300, 300 }, { LIMIT_MAX, LIMIT_MAX },
+	};
+	struct cgroup_spec s = no_limits();
+	uint64_t have[LIMIT_COUNT];
+
+	s.limit[LIMIT_CPUS] = 250;
+	s.limit[LIMIT_CPU_BURST] = 250;
+	begin(&s);
+	cgroup_get_limits(&cg, have);
+	assert_int_equal(have[LIMIT_CPUS], 250);
+	assert_int_equal(have[LIMIT_CPU_BURST], 250);
+	for (size_t i = 0; i < ARRAY_SIZE(steps); i++) {
+		s.limit[LIMIT_CPUS] = steps[i].cpus;
+		s.limit[LIMIT_CPU_BURST] = steps[i].burst;
+		must(cgroup_set_limits(&cg, s.limit, &err));
+		cgroup_get_limits(&cg, have);
+		assert_int_equal(have[LIMIT_CPUS], steps[i].cpus);
+		assert_int_equal(have[LIMIT_CPU_BURST],
+				 steps[i].burst == LIMIT_MAX ? 0 : steps[i].burst);
+	}
+	end();
+
+	s.limit[LIMIT_CPUS] = 500;
+	s.limit[LIMIT_CPU_BURST] = 501;
+	assert_int_equal(cgroup_check(&s, &err), -EINVAL);
+	s.limit[LIMIT_CPUS] = LIMIT_UNSET;
+	s.limit[LIMIT_CPU_BURST] = 1;
+	assert_int_equal(cgroup_check(&s, &err), -EINVAL);
+}
+
+static int run_count_cpus(void)
+{
+	cpu_set_t set;
+
+	CPU_ZERO(&set);
+	return sched_getaffinity(0, sizeof(set), &set) < 0 ? -1 : CPU_COUNT(&set);
+}
+
+static void test_cpus(void **state)
+{
+	struct cgroup_spec s = no_limits();
+	char *text = NULL;
+	int status, all = run_count_cpus();
+
+	s.cpuset = (char *)"0";
+	begin(&s);
+	status = end_of(spawn(run_count_cpus));
+	assert_true(WIFEXITED(status));
+	assert_int_equal(WEXITSTATUS(status), 1);
+	must(cgroup_get_cpus(&cg, &text, &err));
+	assert_string_equal(text, "0");
+	free(text);
+	must(cgroup_set_cpus(&cg, NULL, &err));
+	assert_int_equal(WEXITSTATUS(end_of(spawn(run_count_cpus))), all);
+	end();
+	s.cpuset = (char *)"0,8191";
+	assert_int_equal(cgroup_check(&s, &err), -ERANGE);
+	assert_non_null(strstr(err.text, "0,8191"));
+}
+
+static void test_cpulist(void **state)
+{
+	static const char *const bad[] = { "",	  "-1",	  "1-",	  "2-1",    "1,", ",1",
+					   "0 1", "0-1x", "8192", "0-8192", "+1", "1--2" };
+	struct cpulist a, b;
+
+	assert_int_equal(cpulist_parse("0-2,5", &a), 0);
+	assert_int_equal(cpulist_parse("5,1-2,0,1", &b), 0);
+	assert_true(cpulist_equal(&a, &b));
+	assert_int_equal(cpulist_parse("64,1", &b), 0);
+	assert_false(cpulist_equal(&a, &b));
+	assert_false(cpulist_within(&b, &a));
+	assert_int_equal(cpulist_parse("0-8191", &a), 0);
+	assert_true(cpulist_within(&b, &a));
+	assert_false(cpulist_within(&a, &b));
+	for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
+		if (cpulist_parse(bad[i], &a) != -EINVAL)
+			fail_msg("'%s' is taken", bad[i]);
+}
+
 /* A group that a crash left over keeps nothing of what it limited. */
 static void test_left_over(void **state)
 {
 	struct cgroup_spec s = no_limits();
 	struct cgroup_stats st;
 
-	s.pids = 5;
-	s.memory = 64 << 20;
+	s.limit[LIMIT_PIDS] = 5;
+	s.limit[LIMIT_MEMORY] = 64 << 20;
 	begin(&s);
 	assert_int_equal(mkdirat(cg.into_fd, "sub", 0755), 0);
 	cgroup_close(&cg);
@@ -403,10 +492,10 @@ static void test_refusals(void **state)
 	assert_int_equal(cgroup_check(&s, &err), -EOPNOTSUPP);
 	assert_non_null(strstr(err.text, s.raw[0].file));
 	s = no_limits();
-	s.swap = 1 << 20;
+	s.limit[LIMIT_SWAP] = 1 << 20;
 	if (hybrid) {
 		assert_true(cgroup_check(&s, &err) < 0);
-		s.memory = LIMIT_MAX;
+		s.limit[LIMIT_MEMORY] = LIMIT_MAX;
 		assert_true(cgroup_check(&s, &err) < 0);
 		assert_non_null(strstr(err.text, "lxmgr.limit.swap"));
 	}
@@ -563,9 +652,11 @@ int main(void)
 {
 	const struct CMUnitTest plain[] = {
 		cmocka_unit_test(test_device_rules),
+		cmocka_unit_test(test_cpulist),
 	};
 	const struct CMUnitTest root[] = {
 		ROOT_TEST(test_places),	      ROOT_TEST(test_limits),
+		ROOT_TEST(test_burst),	      ROOT_TEST(test_cpus),
 		ROOT_TEST(test_left_over),    ROOT_TEST(test_devices),
 		ROOT_TEST(test_devices_live), ROOT_TEST(test_refusals),
 		ROOT_TEST(test_freeze),	      ROOT_TEST(test_delegation),

@@ -22,8 +22,7 @@ void config_init(struct config *c)
 	c->autodev_tmpfs_size = 500000;
 	c->keyring_session = true;
 	c->storage.managed = true;
-	c->cgroup.memory = c->cgroup.swap = c->cgroup.cpus_milli = LIMIT_UNSET;
-	c->cgroup.cpu_weight = c->cgroup.pids = LIMIT_UNSET;
+	cgroup_spec_init(&c->cgroup);
 	c->limit_disk = c->limit_inodes = LIMIT_UNSET;
 	c->stop_timeout_ms = 60000;
 	c->health_interval_ms = 30000;

@@ -165,6 +165,7 @@ struct config {
 	uint64_t stop_timeout_ms; /* 60 s */
 	char *description;
 	char *template_name; /* lxmgr.template, informational */
+	char *plan;
 	struct strlist nameservers;
 	bool checkpoint;
 	char *snapshot_schedule, *snapshot_keep; /* NULL: none by the clock; all are kept */

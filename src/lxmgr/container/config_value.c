@@ -11,6 +11,7 @@
 #include "container/features.h"
 #include "container/schedule.h"
 #include "kernel/apparmor.h"
+#include "kernel/cpulist.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/keep.h"
@@ -334,6 +335,30 @@ static void print_cpus(const struct value_ctx *v, struct strbuf *out)
 }
 
 const struct value_type value_cpus = { "CPUs or max", set_cpus, NULL, print_cpus, false };
+
+static int set_burst(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	if (str_eq(value, "max"))
+		return err_msg(err, -EINVAL, "a burst has an end: 0, or 0.01 to 8192 CPUs");
+	if (!str_eq(value, "0"))
+		return set_cpus(v, value, err);
+	*(uint64_t *)v->field = 0;
+	return 0;
+}
+
+const struct value_type value_burst = { "CPUs", set_burst, NULL, print_cpus, false };
+
+static int set_cpuset(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	struct cpulist list;
+
+	if (cpulist_parse(value, &list) < 0)
+		return err_msg(err, -EINVAL, "'%s' is no list of CPUs, as 0-3,8", value);
+	return replace_string(v->field, value, err);
+}
+
+const struct value_type value_cpuset = { "list of CPUs", set_cpuset, clear_string, print_string,
+					 false };
 
 static int set_weight(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {

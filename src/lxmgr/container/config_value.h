@@ -43,10 +43,10 @@ struct config_key {
 enum { KEY_OURS = 1, KEY_NET = 2, KEY_FAMILY = 4, KEY_NOT_SAVED = 8 };
 
 extern const struct value_type value_string, value_bool, value_u32, value_size, value_limit_size,
-	value_limit_disk, value_limit_count, value_limit_pids, value_cpus, value_weight,
-	value_signal, value_list, value_words, value_names, value_apparmor_raw, value_env,
-	value_enum, value_duration, value_path, value_hostname, value_ifname, value_seconds,
-	value_loglevel, value_arch, value_schedule, value_keep;
+	value_limit_disk, value_limit_count, value_limit_pids, value_cpus, value_burst,
+	value_cpuset, value_weight, value_signal, value_list, value_words, value_names,
+	value_apparmor_raw, value_env, value_enum, value_duration, value_path, value_hostname,
+	value_ifname, value_seconds, value_loglevel, value_arch, value_schedule, value_keep;
 extern const struct value_type value_idmap, value_mount, value_api, value_ns_mask, value_ns_share,
 	value_groups, value_pairs_proc, value_pairs_sysctl, value_rlimit, value_cgroup2,
 	value_cgroup1, value_time_boot, value_time_monotonic, value_rootfs, value_rootfs_options,

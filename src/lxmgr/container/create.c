@@ -15,6 +15,7 @@
 #include "container/image_config.h"
 #include "container/makeopts.h"
 #include "container/personalize.h"
+#include "container/plans.h"
 #include "container/rootplace.h"
 #include "container/schedule.h"
 #include "container/units.h"
@@ -59,32 +60,21 @@ static int add_define(struct create *c, const char *define, struct lxmgr_err *er
  * v1: with such a line no start would succeed. */
 static int drop_limits(struct create *c, struct lxmgr_err *err)
 {
-	static const struct {
-		const char *key;
-		size_t offset;
-	} limits[] = {
-		{ "lxmgr.limit.memory", offsetof(struct cgroup_spec, memory) },
-		{ "lxmgr.limit.swap", offsetof(struct cgroup_spec, swap) },
-		{ "lxmgr.limit.cpus", offsetof(struct cgroup_spec, cpus_milli) },
-		{ "lxmgr.limit.cpu.weight", offsetof(struct cgroup_spec, cpu_weight) },
-		{ "lxmgr.limit.pids", offsetof(struct cgroup_spec, pids) },
-	};
 	cleanup_strbuf struct strbuf dropped = { 0 };
-	struct config plain;
 	int r = 0;
 
-	config_init(&plain);
-	for (size_t i = 0; i < ARRAY_SIZE(limits) && r == 0; i++) {
-		struct cgroup_spec one = plain.cgroup;
-		uint64_t *to = (uint64_t *)((char *)&one + limits[i].offset);
+	for (size_t i = 0; i < LIMIT_COUNT && r == 0; i++) {
+		cleanup_free char *key = str_printf("lxmgr.%s", cgroup_limit_keys[i]);
+		struct cgroup_spec one;
 
-		*to = *(const uint64_t *)((const char *)&c->d.config.cgroup + limits[i].offset);
-		if (*to == LIMIT_UNSET || cgroup_check(&one, NULL) == 0)
+		cgroup_spec_init(&one);
+		one.limit[i] = c->d.config.cgroup.limit[i];
+		/* That it stands on another one (-EINVAL) is not looked at here. */
+		if (one.limit[i] == LIMIT_UNSET || cgroup_check(&one, NULL) != -EOPNOTSUPP)
 			continue;
-		strbuf_addf(&dropped, "%s%s", dropped.len ? ", " : "", limits[i].key);
-		r = draft_set(&c->d, limits[i].key, NULL, err);
+		strbuf_addf(&dropped, "%s%s", dropped.len ? ", " : "", key ? key : "");
+		r = key ? draft_set(&c->d, key, NULL, err) : err_set(err, -ENOMEM, "limits");
 	}
-	config_free(&plain);
 	if (r == 0 && dropped.len && c->o->ret_notice)
 		*c->o->ret_notice =
 			str_printf("nothing can limit containers here: left away %s of %s",
@@ -116,6 +106,16 @@ static int map_root(struct create *c, struct lxmgr_err *err)
 	return r < 0 ? r : draft_parse(&c->d, "new config", err);
 }
 
+static int add_plan(struct create *c, struct lxmgr_err *err)
+{
+	cleanup_plan struct lxmgr_plan plan = { NULL };
+	int r = lxmgr_plan_read(c->o->plan, &plan, err);
+
+	for (size_t i = 0; r == 0 && i < plan.n; i++)
+		r = draft_set(&c->d, plan.keys[i].key, plan.keys[i].value, err);
+	return r < 0 ? r : draft_set(&c->d, "lxmgr.plan", c->o->plan, err);
+}
+
 /* The text of the config file: default.conf or -f, and what the options say. */
 static int make_config(struct create *c, struct lxmgr_err *err)
 {
@@ -135,6 +135,8 @@ static int make_config(struct create *c, struct lxmgr_err *err)
 		r = drop_limits(c, err);
 	if (r == 0 && c->o->template_name && !str_eq(c->o->template_name, "none"))
 		r = draft_set(&c->d, "lxmgr.template", c->o->template_name, err);
+	if (r == 0 && c->o->plan)
+		r = add_plan(c, err);
 	if (r == 0 && c->o->privileged) {
 		r = draft_set(&c->d, "lxmgr.idmap", NULL, err);
 		if (r == 0)

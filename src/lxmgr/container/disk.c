@@ -307,7 +307,7 @@ static int change(struct disk_job *j, const char *bytes, const char *inodes, str
 	struct lxmgr_container *c = j->c;
 	cleanup_free char *was_bytes = NULL, *was_inodes = NULL;
 	struct storage_limit have = { 0 };
-	char bytes_text[32], inodes_text[32];
+	char bytes_text[32] = "", inodes_text[32] = "";
 	bool first;
 	int r = config_get(&c->config, "lxmgr.limit.disk", &was_bytes, err);
 

@@ -36,12 +36,12 @@ void doctor_kernel(struct doctor *d)
 
 static const struct {
 	const char *name;
-	size_t offset;
+	enum cgroup_limit limit;
 } limits[] = {
-	{ "memory limit", offsetof(struct cgroup_spec, memory) },
-	{ "swap limit", offsetof(struct cgroup_spec, swap) },
-	{ "CPU limit", offsetof(struct cgroup_spec, cpus_milli) },
-	{ "process limit", offsetof(struct cgroup_spec, pids) },
+	{ "memory limit", LIMIT_MEMORY },
+	{ "swap limit", LIMIT_SWAP },
+	{ "CPU limit", LIMIT_CPUS },
+	{ "process limit", LIMIT_PIDS },
 };
 
 void doctor_cgroup(struct doctor *d)
@@ -56,16 +56,13 @@ void doctor_cgroup(struct doctor *d)
 	}
 	doctor_say(d, DOCTOR_OK, "%s", ops->name);
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
-		struct cgroup_spec s = { .memory = LIMIT_UNSET,
-					 .swap = LIMIT_UNSET,
-					 .cpus_milli = LIMIT_UNSET,
-					 .cpu_weight = LIMIT_UNSET,
-					 .pids = LIMIT_UNSET };
+		struct cgroup_spec s;
 
+		cgroup_spec_init(&s);
 		/* A swap limit stands on a memory limit. */
-		if (limits[i].offset == offsetof(struct cgroup_spec, swap))
-			s.memory = 1 << 20;
-		*(uint64_t *)(void *)((char *)&s + limits[i].offset) = 1000000;
+		if (limits[i].limit == LIMIT_SWAP)
+			s.limit[LIMIT_MEMORY] = 1 << 20;
+		s.limit[limits[i].limit] = 1000000;
 		d->name = limits[i].name;
 		if (cgroup_check(&s, &err) == 0)
 			doctor_say(d, DOCTOR_OK, "works");

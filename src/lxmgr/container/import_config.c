@@ -151,11 +151,11 @@ static const struct limit {
 	const char *name;
 	size_t at; /* in struct config */
 } limits[] = {
-	{ "limit.memory", offsetof(struct config, cgroup.memory) },
-	{ "limit.swap", offsetof(struct config, cgroup.swap) },
-	{ "limit.cpus", offsetof(struct config, cgroup.cpus_milli) },
-	{ "limit.cpu.weight", offsetof(struct config, cgroup.cpu_weight) },
-	{ "limit.pids", offsetof(struct config, cgroup.pids) },
+	{ "limit.memory", offsetof(struct config, cgroup.limit[LIMIT_MEMORY]) },
+	{ "limit.swap", offsetof(struct config, cgroup.limit[LIMIT_SWAP]) },
+	{ "limit.cpus", offsetof(struct config, cgroup.limit[LIMIT_CPUS]) },
+	{ "limit.cpu.weight", offsetof(struct config, cgroup.limit[LIMIT_CPU_WEIGHT]) },
+	{ "limit.pids", offsetof(struct config, cgroup.limit[LIMIT_PIDS]) },
 	{ "limit.disk", offsetof(struct config, limit_disk) },
 	{ "limit.inodes", offsetof(struct config, limit_inodes) },
 };

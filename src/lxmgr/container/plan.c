@@ -277,9 +277,9 @@ static void print_nets(struct strbuf *b, const struct config *cfg)
 static void print_limit(struct strbuf *b, const char *key, uint64_t value)
 {
 	if (value == LIMIT_MAX)
-		strbuf_addf(b, "limit.%s: max\n", key);
+		strbuf_addf(b, "%s: max\n", key);
 	else if (value != LIMIT_UNSET)
-		strbuf_addf(b, "limit.%s: %llu\n", key, (unsigned long long)value);
+		strbuf_addf(b, "%s: %llu\n", key, (unsigned long long)value);
 }
 
 int plan_print(const struct lxmgr_container *c, const struct plan *p, char **ret)
@@ -304,13 +304,16 @@ int plan_print(const struct lxmgr_container *c, const struct plan *p, char **ret
 	strbuf_addf(&b, "rootfs: %s%s\n",
 		    cfg->storage.path && *cfg->storage.path ? cfg->storage.path : "built-in",
 		    p->map_storage ? " (id-mapped)" : "");
-	print_limit(&b, "memory", cfg->cgroup.memory);
-	print_limit(&b, "swap", cfg->cgroup.swap);
-	print_limit(&b, "cpus (thousandths)", cfg->cgroup.cpus_milli);
-	print_limit(&b, "cpu.weight", cfg->cgroup.cpu_weight);
-	print_limit(&b, "pids", cfg->cgroup.pids);
-	print_limit(&b, "disk", cfg->limit_disk);
-	print_limit(&b, "inodes", cfg->limit_inodes);
+	print_limit(&b, "limit.memory", cfg->cgroup.limit[LIMIT_MEMORY]);
+	print_limit(&b, "limit.swap", cfg->cgroup.limit[LIMIT_SWAP]);
+	print_limit(&b, "limit.cpus (thousandths)", cfg->cgroup.limit[LIMIT_CPUS]);
+	print_limit(&b, "limit.cpu.burst (thousandths)", cfg->cgroup.limit[LIMIT_CPU_BURST]);
+	print_limit(&b, "limit.cpu.weight", cfg->cgroup.limit[LIMIT_CPU_WEIGHT]);
+	print_limit(&b, "limit.pids", cfg->cgroup.limit[LIMIT_PIDS]);
+	if (cfg->cgroup.cpuset)
+		strbuf_addf(&b, "limit.cpuset: %s\n", cfg->cgroup.cpuset);
+	print_limit(&b, "limit.disk", cfg->limit_disk);
+	print_limit(&b, "limit.inodes", cfg->limit_inodes);
 	for (size_t i = 0; i < cfg->n_mounts; i++) {
 		cleanup_free char *m = mount_spec_print(&cfg->mounts[i]);
 

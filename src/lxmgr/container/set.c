@@ -22,6 +22,7 @@
 enum when {
 	WHEN_NEVER, /* not before its next start */
 	WHEN_LIMIT, /* at once, in its cgroup */
+	WHEN_CPUS,  /* the same */
 	WHEN_DISK,  /* at once, as a limit of the root, whether it runs or not */
 	WHEN_USED,  /* nothing that runs has it: it is read where it is needed */
 };
@@ -30,14 +31,25 @@ static const struct {
 	const char *key; /* without the prefix */
 	enum when when;
 } known[] = {
-	{ "limit.memory", WHEN_LIMIT },	    { "limit.swap", WHEN_LIMIT },
-	{ "limit.cpus", WHEN_LIMIT },	    { "limit.cpu.weight", WHEN_LIMIT },
-	{ "limit.pids", WHEN_LIMIT },	    { "limit.disk", WHEN_DISK },
-	{ "limit.inodes", WHEN_DISK },	    { "start.auto", WHEN_USED },
-	{ "start.order", WHEN_USED },	    { "start.delay", WHEN_USED },
-	{ "start.after", WHEN_USED },	    { "group", WHEN_USED },
-	{ "stop.timeout", WHEN_USED },	    { "description", WHEN_USED },
-	{ "snapshot.schedule", WHEN_USED }, { "snapshot.keep", WHEN_USED },
+	{ "limit.memory", WHEN_LIMIT },
+	{ "limit.swap", WHEN_LIMIT },
+	{ "limit.cpus", WHEN_LIMIT },
+	{ "limit.cpu.weight", WHEN_LIMIT },
+	{ "limit.cpu.burst", WHEN_LIMIT },
+	{ "limit.cpuset", WHEN_CPUS },
+	{ "limit.pids", WHEN_LIMIT },
+	{ "limit.disk", WHEN_DISK },
+	{ "limit.inodes", WHEN_DISK },
+	{ "start.auto", WHEN_USED },
+	{ "start.order", WHEN_USED },
+	{ "start.delay", WHEN_USED },
+	{ "start.after", WHEN_USED },
+	{ "group", WHEN_USED },
+	{ "plan", WHEN_USED },
+	{ "stop.timeout", WHEN_USED },
+	{ "description", WHEN_USED },
+	{ "snapshot.schedule", WHEN_USED },
+	{ "snapshot.keep", WHEN_USED },
 };
 
 static enum when when_of(const char *key)
@@ -58,8 +70,9 @@ struct set {
 	struct edit edit, running; /* running: if runs */
 	struct cgroup cg;	   /* if runs */
 	struct disk_job disk;	   /* if on_disk */
-	bool runs, limits, on_disk, saved;
-	struct cgroup_spec before;
+	bool runs, limits, cpus, on_disk, saved;
+	uint64_t before[LIMIT_COUNT];
+	char *cpus_before;
 };
 
 /* What is really another value, told in the order it was asked for. */
@@ -74,7 +87,7 @@ static int compare(struct set *s, lxmgr_set_fn *fn, void *arg, struct lxmgr_err 
 			r = config_get(s->edit.config, s->changes[i].key, &new, err);
 		if (r)
 			return r;
-		if (str_eq(old, new) && when != WHEN_LIMIT)
+		if (str_eq(old, new) && when != WHEN_LIMIT && when != WHEN_CPUS)
 			continue;
 		if (s->runs && when == WHEN_NEVER)
 			return err_status(err, STATUS_WRONG_STATE, -EBUSY,
@@ -82,6 +95,7 @@ static int compare(struct set *s, lxmgr_set_fn *fn, void *arg, struct lxmgr_err 
 					  "have lxmgr-config change it for the next start",
 					  s->changes[i].key, s->c->name);
 		s->limits = s->limits || when == WHEN_LIMIT;
+		s->cpus = s->cpus || when == WHEN_CPUS;
 		s->on_disk = s->on_disk || when == WHEN_DISK;
 		if (fn && !str_eq(old, new))
 			fn(s->changes[i].key, old, new, arg);
@@ -90,70 +104,58 @@ static int compare(struct set *s, lxmgr_set_fn *fn, void *arg, struct lxmgr_err 
 }
 
 /* A limit that the config does not name is none. */
-static uint64_t effective(uint64_t limit)
+static void wanted(const struct config *cfg, uint64_t ret[LIMIT_COUNT])
 {
-	return limit == LIMIT_UNSET ? LIMIT_MAX : limit;
+	for (size_t i = 0; i < LIMIT_COUNT; i++) {
+		uint64_t limit = cfg->cgroup.limit[i];
+
+		ret[i] = limit == LIMIT_UNSET ? LIMIT_MAX : limit;
+	}
 }
 
-static struct cgroup_spec wanted(const struct config *cfg)
-{
-	const struct cgroup_spec *s = &cfg->cgroup;
-
-	return (struct cgroup_spec){ .memory = effective(s->memory),
-				     .swap = effective(s->swap),
-				     .cpus_milli = effective(s->cpus_milli),
-				     .cpu_weight = effective(s->cpu_weight),
-				     .pids = effective(s->pids) };
-}
-
-/* The kernel counts memory in pages. */
-static bool agrees(uint64_t want, uint64_t have, uint64_t unit)
-{
-	if (want == LIMIT_MAX)
-		return have >= LIMIT_MAX;
-	return have < LIMIT_MAX && want / unit == have / unit;
-}
-
-static int read_back(struct set *s, const struct cgroup_spec *want, struct lxmgr_err *err)
+/* The kernel counts memory in pages. What weight and what burst are none is its to say. */
+static bool agrees(enum cgroup_limit which, uint64_t want, uint64_t have)
 {
 	uint64_t page = (uint64_t)sysconf(_SC_PAGESIZE);
-	struct cgroup_spec have;
+	uint64_t unit = which == LIMIT_MEMORY || which == LIMIT_SWAP ? page : 1;
 
-	cgroup_get_limits(&s->cg, &have);
-	/* What weight is none is the kernel's to say. */
-	if (want->cpu_weight == LIMIT_MAX)
-		have.cpu_weight = LIMIT_MAX;
-	const struct {
-		const char *name;
-		uint64_t want, have, unit;
-	} all[] = {
-		{ "memory", want->memory, have.memory, page },
-		{ "swap", want->swap, have.swap, page },
-		{ "cpus (in thousandths)", want->cpus_milli, have.cpus_milli, 1 },
-		{ "cpu.weight", want->cpu_weight, have.cpu_weight, 1 },
-		{ "pids", want->pids, have.pids, 1 },
-	};
+	if (want != LIMIT_MAX)
+		return have < LIMIT_MAX && want / unit == have / unit;
+	return which == LIMIT_CPU_WEIGHT || which == LIMIT_CPU_BURST || have >= LIMIT_MAX;
+}
 
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		if (!agrees(all[i].want, all[i].have, all[i].unit))
+static int read_back(struct set *s, const uint64_t *want, struct lxmgr_err *err)
+{
+	uint64_t have[LIMIT_COUNT];
+
+	cgroup_get_limits(&s->cg, have);
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		if (!agrees(i, want[i], have[i]))
 			return err_msg(err, -EIO,
-				       "lxmgr.limit.%s: %llu was written, but the kernel has %llu",
-				       all[i].name, (unsigned long long)all[i].want,
-				       (unsigned long long)all[i].have);
+				       "lxmgr.%s: %llu was written, but the kernel has %llu",
+				       cgroup_limit_keys[i], (unsigned long long)want[i],
+				       (unsigned long long)have[i]);
 	return 0;
 }
 
 static int bring_into_force(struct set *s, struct lxmgr_err *err)
 {
-	struct cgroup_spec want;
-	int r;
+	uint64_t want[LIMIT_COUNT];
+	int r = 0;
 
-	if (!s->runs || !s->limits)
-		return 0;
-	want = wanted(s->running.config);
-	cgroup_get_limits(&s->cg, &s->before);
-	r = cgroup_set_limits(&s->cg, &want, err);
-	return r < 0 ? r : read_back(s, &want, err);
+	if (s->runs && s->limits)
+		cgroup_get_limits(&s->cg, s->before);
+	if (s->runs && s->cpus)
+		r = cgroup_get_cpus(&s->cg, &s->cpus_before, err);
+	if (r == 0 && s->runs && s->limits) {
+		wanted(s->running.config, want);
+		r = cgroup_set_limits(&s->cg, want, err);
+		if (r == 0)
+			r = read_back(s, want, err);
+	}
+	if (r == 0 && s->runs && s->cpus)
+		r = cgroup_set_cpus(&s->cg, s->running.config->cgroup.cpuset, err);
+	return r;
 }
 
 /* Ctrl-C ends what takes long, as in lxmgr-disk. */
@@ -200,8 +202,10 @@ static void take_back(struct set *s, struct lxmgr_err *err)
 		err_hint(err, "the former limit of the disk cannot be set again: %s", why.text);
 	if (!s->runs)
 		return;
-	if (s->limits && cgroup_set_limits(&s->cg, &s->before, &why) < 0)
+	if (s->limits && cgroup_set_limits(&s->cg, s->before, &why) < 0)
 		err_hint(err, "the former limits cannot be set again: %s", why.text);
+	if (s->cpus_before && cgroup_set_cpus(&s->cg, s->cpus_before, &why) < 0)
+		err_hint(err, "the former CPUs cannot be set again: %s", why.text);
 	if (edit_write_running(s->c, s->running.before, &why) < 0)
 		err_hint(err, "%s", why.text);
 }
@@ -233,7 +237,7 @@ static int open_disk(struct set *s, struct lxmgr_err *err)
 /* What needs none is changed without. */
 static int open_cgroup(struct set *s, struct lxmgr_err *err)
 {
-	if (!s->runs || !s->limits)
+	if (!s->runs || (!s->limits && !s->cpus))
 		return 0;
 	if (!*s->state.cgroup)
 		return err_msg(err, -ENOENT, "container '%s' has no cgroup", s->c->name);
@@ -275,6 +279,7 @@ int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *ch
 	}
 	if (s.cg.ops)
 		cgroup_close(&s.cg);
+	free(s.cpus_before);
 	disk_job_close(&s.disk);
 	edit_free(&s.edit);
 	edit_free(&s.running);

@@ -191,7 +191,8 @@ int cgroup_check(const struct cgroup_spec *spec, struct lxmgr_err *err)
 		return err_msg(err, -EOPNOTSUPP,
 			       "lxmgr.cgroup2.devices.* cannot act in a container: the kernel lets "
 			       "only the host's root filter devices");
-	return ops->check(&full, err);
+	r = cgroup_check_limits(spec, err);
+	return r < 0 ? r : ops->check(&full, err);
 }
 
 int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
@@ -201,21 +202,6 @@ int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr
 	int r = resolve_devices(spec, &full, &rules, err);
 
 	return r < 0 ? r : cg->ops->apply(cg, &full, err);
-}
-
-int cgroup_set_limits(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
-{
-	return cg->ops->set_limits(cg, spec, err);
-}
-
-void cgroup_get_limits(struct cgroup *cg, struct cgroup_spec *ret)
-{
-	*ret = (struct cgroup_spec){ .memory = LIMIT_UNSET,
-				     .swap = LIMIT_UNSET,
-				     .cpus_milli = LIMIT_UNSET,
-				     .cpu_weight = LIMIT_UNSET,
-				     .pids = LIMIT_UNSET };
-	cg->ops->get_limits(cg, ret);
 }
 
 int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err)
@@ -261,15 +247,15 @@ int cgroup_stats(struct cgroup *cg, struct cgroup_stats *ret, struct lxmgr_err *
 
 void cgroup_counters(struct cgroup *cg, struct cgroup_counter ret[CGROUP_RESOURCES])
 {
-	struct cgroup_spec limits;
+	uint64_t limits[LIMIT_COUNT];
 
 	memset(ret, 0xff, CGROUP_RESOURCES * sizeof(*ret)); /* LIMIT_UNSET everywhere */
 	cg->ops->counters(cg, ret);
-	cgroup_get_limits(cg, &limits);
-	ret[CGROUP_MEMORY].limit = limits.memory;
-	ret[CGROUP_SWAP].limit = limits.swap;
-	ret[CGROUP_CPUS].limit = limits.cpus_milli;
-	ret[CGROUP_PIDS].limit = limits.pids;
+	cgroup_get_limits(cg, limits);
+	ret[CGROUP_MEMORY].limit = limits[LIMIT_MEMORY];
+	ret[CGROUP_SWAP].limit = limits[LIMIT_SWAP];
+	ret[CGROUP_CPUS].limit = limits[LIMIT_CPUS];
+	ret[CGROUP_PIDS].limit = limits[LIMIT_PIDS];
 }
 
 /* A control file's name: no path. */
@@ -721,36 +707,4 @@ int cgroup_tree_set(int dirfd, const char *file, const char *value, struct lxmgr
 	int r = write_small(dirfd, file, value);
 
 	return r < 0 ? err_set(err, r, "write '%s' to the control file '%s'", value, file) : 0;
-}
-
-int cgroup_write_limit(int dirfd, const char *file, uint64_t value, const char *max,
-		       const char *key, struct lxmgr_err *err)
-{
-	char text[32];
-	int r;
-
-	if (value == LIMIT_UNSET)
-		return 0;
-	if (value == LIMIT_MAX)
-		snprintf(text, sizeof(text), "%s", max);
-	else
-		snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
-	r = write_small(dirfd, file, text);
-	/* Where the controller is not enabled, nothing limits. */
-	if (r == -ENOENT && value == LIMIT_MAX)
-		return 0;
-	if (r == -ENOENT)
-		return err_msg(err, r,
-			       "apply lxmgr.%s: the cgroup has no %s: its controller is not "
-			       "enabled in the groups above",
-			       key, file);
-	return r < 0 ? err_set(err, r, "apply lxmgr.%s = %s (%s)", key, text, file) : 0;
-}
-
-int cgroup_refuse_memory(uint64_t used, uint64_t limit, struct lxmgr_err *err)
-{
-	return err_status(err, STATUS_REFUSED, -EBUSY,
-			  "%llu KiB of memory are in use and cannot be taken back; a limit of %llu "
-			  "KiB would have the kernel kill processes",
-			  (unsigned long long)used / 1024, (unsigned long long)limit / 1024);
 }

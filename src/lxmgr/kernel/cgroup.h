@@ -20,6 +20,20 @@ struct lxmgr_err;
 #define LIMIT_UNSET UINT64_MAX	     /* not configured */
 #define LIMIT_MAX   (UINT64_MAX - 1) /* configured as "max" */
 
+/* The limits that are a number. A new one is a line here, one in cgroup_limit_keys and one in each
+ * driver's table. */
+enum cgroup_limit {
+	LIMIT_MEMORY,	  /* bytes */
+	LIMIT_SWAP,	  /* bytes of swap beyond memory */
+	LIMIT_CPUS,	  /* 1500: one and a half CPUs */
+	LIMIT_CPU_BURST,  /* the same: what a period may take beyond that, of what others left */
+	LIMIT_CPU_WEIGHT, /* 1..10000, 100 is normal */
+	LIMIT_PIDS,	  /* 1.. */
+	LIMIT_COUNT
+};
+/* "limit.memory" */
+extern const char *const cgroup_limit_keys[LIMIT_COUNT];
+
 struct cgroup_raw {
 	char *file; /* "memory.high" or "devices.allow" */
 	char *value;
@@ -41,11 +55,8 @@ struct cgroup_spec {
 	char *dir_monitor;   /* lxmgr.cgroup.dir.monitor */
 	char *dir_pivot;     /* lxmgr.cgroup.dir.monitor.pivot */
 	bool relative;	     /* below the caller's cgroup */
-	uint64_t memory;     /* bytes */
-	uint64_t swap;	     /* bytes of swap beyond memory */
-	uint64_t cpus_milli; /* 1500: one and a half CPUs */
-	uint64_t cpu_weight; /* 1..10000, 100 is normal */
-	uint64_t pids;	     /* 1.. */
+	uint64_t limit[LIMIT_COUNT];
+	char *cpuset; /* the CPUs it may use, as "0-3,8"; NULL: those of the host */
 	struct cgroup_raw *raw;
 	size_t n_raw;
 	struct cgroup_device_rule *devices; /* in the order given */
@@ -109,8 +120,10 @@ struct cgroup_ops {
 	int (*create)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
 	int (*open)(struct cgroup *cg, struct lxmgr_err *err);
 	int (*apply)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
-	int (*set_limits)(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
-	void (*get_limits)(struct cgroup *cg, struct cgroup_spec *ret);
+	int (*set_limits)(struct cgroup *cg, const uint64_t *limit, struct lxmgr_err *err);
+	void (*get_limits)(struct cgroup *cg, uint64_t *ret);
+	int (*set_cpus)(struct cgroup *cg, const char *cpus, struct lxmgr_err *err);
+	int (*get_cpus)(struct cgroup *cg, char **ret, struct lxmgr_err *err);
 	int (*delegate)(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err);
 	int (*join)(struct cgroup *cg, struct lxmgr_err *err);
 	int (*open_attach)(struct cgroup *cg, struct lxmgr_err *err);
@@ -129,7 +142,10 @@ struct cgroup_ops {
 /* The host's driver, decided once per process; NULL with a reason if there is no usable one. */
 const struct cgroup_ops *cgroup_driver(struct lxmgr_err *err);
 
-/* Refuse limits or raw keys that the host's driver cannot apply. */
+/* No limit at all, no rule. */
+void cgroup_spec_init(struct cgroup_spec *spec);
+/* Refuse limits or raw keys that the host's driver cannot apply (-EOPNOTSUPP), or that contradict
+ * each other (-EINVAL). */
 int cgroup_check(const struct cgroup_spec *spec, struct lxmgr_err *err);
 /* A group for monitors, to be born in: the caller's session or service takes its own processes with
  * it when it ends. An open descriptor; -EOPNOTSUPP where the driver has none. */
@@ -152,13 +168,18 @@ int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct l
 /* Limits, raw keys and device rules (v2: a BPF program that lives with the group). The rules add to
  * cgroup_device_defaults() unless one of them is "a", which begins anew. */
 int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
-/* The limits alone (memory to pids), of a group in use, in an order that the kernel takes;
- * LIMIT_UNSET: as it is. swap counts with memory on v1, so both are given together. -EBUSY with a
- * reason: more memory is in use than that, and cannot be taken back. After a failure some may have
- * changed. */
-int cgroup_set_limits(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
-/* Those that are in force; LIMIT_UNSET: there is no such thing here. All else in *ret is zero. */
-void cgroup_get_limits(struct cgroup *cg, struct cgroup_spec *ret);
+/* The limits alone, of a group in use, in an order that the kernel takes; LIMIT_UNSET: as it is.
+ * swap counts with memory on v1, and no burst is above the CPUs, so these are given
+ * together. -EBUSY with a reason: more memory is in use than that, and cannot be taken back. After
+ * a failure some may have changed. */
+int cgroup_set_limits(struct cgroup *cg, const uint64_t limit[LIMIT_COUNT], struct lxmgr_err *err);
+/* Those that are in force; LIMIT_UNSET: there is no such thing here. */
+void cgroup_get_limits(struct cgroup *cg, uint64_t ret[LIMIT_COUNT]);
+/* The CPUs that its processes may use, as cpuset(7) writes them; NULL or empty: those of the group
+ * above it. */
+int cgroup_set_cpus(struct cgroup *cg, const char *cpus, struct lxmgr_err *err);
+/* Those that it was given, empty: none; the caller frees them. */
+int cgroup_get_cpus(struct cgroup *cg, char **ret, struct lxmgr_err *err);
 /* Hand the inner v2 group to the container's root: the files of cgroup_delegate(7). */
 int cgroup_delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err);
 /* Called by the child itself, right after clone and before it makes its cgroup namespace:

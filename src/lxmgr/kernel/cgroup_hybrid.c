@@ -148,14 +148,14 @@ static int check_swap(const struct cgroup_spec *s, struct lxmgr_err *err)
 {
 	int m = find("memory");
 
-	if (s->swap == LIMIT_UNSET)
+	if (s->limit[LIMIT_SWAP] == LIMIT_UNSET)
 		return 0;
 	if (m < 0 || faccessat(hosts.v1[m].root, "memory.memsw.usage_in_bytes", F_OK, 0) < 0)
 		return err_msg(err, -EOPNOTSUPP,
 			       "lxmgr.limit.swap cannot act on this host: its kernel does not "
 			       "account swap on cgroup v1");
 	/* v1 limits the sum of both. */
-	if (s->swap != LIMIT_MAX && s->memory >= LIMIT_MAX)
+	if (s->limit[LIMIT_SWAP] != LIMIT_MAX && s->limit[LIMIT_MEMORY] >= LIMIT_MAX)
 		return err_msg(err, -EINVAL,
 			       "lxmgr.limit.swap needs lxmgr.limit.memory beside it on cgroup v1");
 	return 0;
@@ -222,21 +222,30 @@ static int check_devices(const struct cgroup_spec *s, struct lxmgr_err *err)
 	return 0;
 }
 
+static const struct cgroup_limit_file limit_files[LIMIT_COUNT] = {
+	[LIMIT_MEMORY] = { "memory", "memory.limit_in_bytes", "-1" },
+	[LIMIT_SWAP] = { "memory", "memory.memsw.limit_in_bytes", "-1" },
+	[LIMIT_CPUS] = { "cpu", "cpu.cfs_quota_us", "-1" },
+	[LIMIT_CPU_BURST] = { "cpu", "cpu.cfs_burst_us", "0" },
+	[LIMIT_CPU_WEIGHT] = { "cpu", "cpu.shares", "1024" },
+	[LIMIT_PIDS] = { "pids", "pids.max", "max" },
+};
+
+static int check_cpus(const struct cgroup_spec *s, struct lxmgr_err *err)
+{
+	int h = find("cpuset");
+
+	return cgroup_check_cpus(h < 0 ? -EBADF : hosts.v1[h].root, "cpuset.cpus", s->cpuset, err);
+}
+
 static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
 {
-	const struct {
-		uint64_t value;
-		const char *key, *controller;
-	} limits[] = {
-		{ s->memory, "limit.memory", "memory" },
-		{ s->cpus_milli, "limit.cpus", "cpu" },
-		{ s->cpu_weight, "limit.cpu.weight", "cpu" },
-		{ s->pids, "limit.pids", "pids" },
-	};
+	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
-		if (limits[i].value != LIMIT_UNSET && find(limits[i].controller) < 0)
-			return refuse(limits[i].key, limits[i].controller, err);
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		if (i != LIMIT_SWAP && s->limit[i] != LIMIT_UNSET &&
+		    find(limit_files[i].controller) < 0)
+			return refuse(cgroup_limit_keys[i], limit_files[i].controller, err);
 	for (size_t i = 0; i < s->n_raw; i++) {
 		const struct cgroup_raw *raw = &s->raw[i];
 
@@ -255,7 +264,10 @@ static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
 		return err_msg(err, -EOPNOTSUPP,
 			       "lxmgr.cgroup.relative cannot act on this host: cgroup v1 has a "
 			       "place of the caller's in each hierarchy");
-	return check_devices(s, err) < 0 ? -EOPNOTSUPP : check_swap(s, err);
+	r = check_devices(s, err);
+	if (r == 0)
+		r = check_swap(s, err);
+	return r < 0 ? r : check_cpus(s, err);
 }
 
 /* A new cpuset has no CPUs and no memory nodes: nothing can run in it. */
@@ -389,48 +401,53 @@ static int apply_devices(struct cgroup *cg, const struct cgroup_spec *spec, stru
 	return 0;
 }
 
+static int group_of(struct cgroup *cg, const char *controller)
+{
+	int h = find(controller);
+
+	return h < 0 ? -EBADF : cg->fd[h];
+}
+
 /* The sum of both may not be below memory at any time. */
 static int set_memory(int dir, uint64_t memory, uint64_t memsw, struct lxmgr_err *err)
 {
-	static const char *const file[] = { "memory.limit_in_bytes",
-					    "memory.memsw.limit_in_bytes" };
-	static const char *const key[] = { "limit.memory", "limit.swap" };
+	static const enum cgroup_limit which[] = { LIMIT_MEMORY, LIMIT_SWAP };
 	const uint64_t value[] = { memory, memsw };
 	uint64_t sum = 0, used;
 	int r, first;
 
 	/* Numbers of v1 without a limit are larger than any. */
-	first = memsw != LIMIT_UNSET && cgroup_tree_read(dir, file[1], &sum) == 0 && memsw > sum;
-	r = cgroup_write_limit(dir, file[first], value[first], "-1", key[first], err);
+	first = memsw != LIMIT_UNSET &&
+		cgroup_tree_read(dir, limit_files[LIMIT_SWAP].file, &sum) == 0 && memsw > sum;
+	r = cgroup_write_limit(dir, &limit_files[which[first]], which[first], value[first], err);
 	if (r == 0)
-		r = cgroup_write_limit(dir, file[!first], value[!first], "-1", key[!first], err);
+		r = cgroup_write_limit(dir, &limit_files[which[!first]], which[!first],
+				       value[!first], err);
 	if (r == -EBUSY && cgroup_tree_read(dir, "memory.usage_in_bytes", &used) == 0)
 		return cgroup_refuse_memory(used, memory, err);
 	return r;
 }
 
-static int set_limits(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
+static int set_limits(struct cgroup *cg, const uint64_t *limit, struct lxmgr_err *err)
 {
-	int mem = find("memory"), cpu = find("cpu"), pids = find("pids"), r = 0;
-	uint64_t quota = s->cpus_milli, shares = s->cpu_weight, memsw = s->swap;
+	int mem = group_of(cg, "memory"), cpu = group_of(cg, "cpu"), pids = group_of(cg, "pids");
+	uint64_t shares = limit[LIMIT_CPU_WEIGHT], memsw = limit[LIMIT_SWAP];
+	int r = 0;
 
-	if (quota < LIMIT_MAX)
-		quota *= 100; /* of a period of 100 ms */
 	if (shares < LIMIT_MAX)
 		shares = shares * 1024 / 100 < 2 ? 2 : shares * 1024 / 100;
-	if (memsw < LIMIT_MAX && __builtin_add_overflow(memsw, s->memory, &memsw))
+	if (memsw < LIMIT_MAX && __builtin_add_overflow(memsw, limit[LIMIT_MEMORY], &memsw))
 		memsw = LIMIT_MAX;
 	if (mem >= 0)
-		r = set_memory(cg->fd[mem], s->memory, memsw, err);
-	if (r == 0 && cpu >= 0) {
-		r = cgroup_write_limit(cg->fd[cpu], "cpu.cfs_quota_us", quota, "-1", "limit.cpus",
-				       err);
-		if (r == 0)
-			r = cgroup_write_limit(cg->fd[cpu], "cpu.shares", shares, "1024",
-					       "limit.cpu.weight", err);
-	}
+		r = set_memory(mem, limit[LIMIT_MEMORY], memsw, err);
+	if (r == 0 && cpu >= 0)
+		r = cgroup_write_cpus(cpu, limit_files, limit, err);
+	if (r == 0 && cpu >= 0)
+		r = cgroup_write_limit(cpu, &limit_files[LIMIT_CPU_WEIGHT], LIMIT_CPU_WEIGHT,
+				       shares, err);
 	if (r == 0 && pids >= 0)
-		r = cgroup_write_limit(cg->fd[pids], "pids.max", s->pids, "max", "limit.pids", err);
+		r = cgroup_write_limit(pids, &limit_files[LIMIT_PIDS], LIMIT_PIDS,
+				       limit[LIMIT_PIDS], err);
 	return r;
 }
 
@@ -440,32 +457,66 @@ static void get_bytes(int dir, const char *file, uint64_t *ret)
 		*ret = LIMIT_MAX;
 }
 
-static void get_limits(struct cgroup *cg, struct cgroup_spec *s)
+static void get_cpu_limits(int cpu, uint64_t *ret)
 {
-	int mem = find("memory"), cpu = find("cpu"), pids = find("pids");
 	uint64_t shares, period;
 	char quota[32];
 
-	if (mem >= 0) {
-		get_bytes(cg->fd[mem], "memory.limit_in_bytes", &s->memory);
-		get_bytes(cg->fd[mem], "memory.memsw.limit_in_bytes", &s->swap);
-		if (s->swap < LIMIT_MAX)
-			s->swap = s->swap > s->memory ? s->swap - s->memory : 0;
-	}
-	if (cpu >= 0 && cgroup_tree_read(cg->fd[cpu], "cpu.shares", &shares) == 0)
-		s->cpu_weight = (shares * 100 + 512) / 1024;
-	if (cpu >= 0 && read_small(cg->fd[cpu], "cpu.cfs_quota_us", quota, sizeof(quota)) > 0 &&
-	    cgroup_tree_read(cg->fd[cpu], "cpu.cfs_period_us", &period) == 0 && period)
-		s->cpus_milli =
+	if (cgroup_tree_read(cpu, limit_files[LIMIT_CPU_WEIGHT].file, &shares) == 0)
+		ret[LIMIT_CPU_WEIGHT] = (shares * 100 + 512) / 1024;
+	if (cgroup_tree_read(cpu, limit_files[LIMIT_CPU_BURST].file, &ret[LIMIT_CPU_BURST]) == 0)
+		ret[LIMIT_CPU_BURST] /= CGROUP_PERIOD_US_PER_MILLI;
+	if (read_small(cpu, limit_files[LIMIT_CPUS].file, quota, sizeof(quota)) > 0 &&
+	    cgroup_tree_read(cpu, "cpu.cfs_period_us", &period) == 0 && period)
+		ret[LIMIT_CPUS] =
 			*quota == '-' ? LIMIT_MAX : strtoull(quota, NULL, 10) * 1000 / period;
+}
+
+static void get_limits(struct cgroup *cg, uint64_t *ret)
+{
+	int mem = group_of(cg, "memory"), cpu = group_of(cg, "cpu"), pids = group_of(cg, "pids");
+
+	if (mem >= 0) {
+		get_bytes(mem, limit_files[LIMIT_MEMORY].file, &ret[LIMIT_MEMORY]);
+		get_bytes(mem, limit_files[LIMIT_SWAP].file, &ret[LIMIT_SWAP]);
+		if (ret[LIMIT_SWAP] < LIMIT_MAX)
+			ret[LIMIT_SWAP] = ret[LIMIT_SWAP] > ret[LIMIT_MEMORY]
+						  ? ret[LIMIT_SWAP] - ret[LIMIT_MEMORY]
+						  : 0;
+	}
+	if (cpu >= 0)
+		get_cpu_limits(cpu, ret);
 	if (pids >= 0)
-		cgroup_tree_read(cg->fd[pids], "pids.max", &s->pids);
+		cgroup_tree_read(pids, limit_files[LIMIT_PIDS].file, &ret[LIMIT_PIDS]);
+}
+
+/* One without CPUs cannot run: without a limit it has those of the group above. */
+static int set_cpus(struct cgroup *cg, const char *cpus, struct lxmgr_err *err)
+{
+	int dir = group_of(cg, "cpuset");
+	cleanup_fd int above = -EBADF;
+	char all[1024];
+
+	if (dir >= 0 && !(cpus && *cpus)) {
+		above = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (above < 0 || read_small(above, "cpuset.cpus", all, sizeof(all)) < 0)
+			return err_set(err, -EIO, "read the CPUs of the group above");
+		cpus = all;
+	}
+	return cgroup_write_cpuset(dir, cpus ? cpus : "", "cpuset.effective_cpus", err);
+}
+
+static int get_cpus(struct cgroup *cg, char **ret, struct lxmgr_err *err)
+{
+	return cgroup_read_cpuset(group_of(cg, "cpuset"), ret, err);
 }
 
 static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
 {
-	int r = set_limits(cg, s, err);
+	int r = set_limits(cg, s->limit, err);
 
+	if (r == 0 && s->cpuset)
+		r = set_cpus(cg, s->cpuset, err);
 	if (r == 0)
 		r = apply_raw(cg, s, err);
 	return r < 0 ? r : apply_devices(cg, s, err);
@@ -600,13 +651,6 @@ static int stats(struct cgroup *cg, struct cgroup_stats *s, struct lxmgr_err *er
 	return 0;
 }
 
-static int group_of(struct cgroup *cg, const char *controller)
-{
-	int h = find(controller);
-
-	return h < 0 ? -EBADF : cg->fd[h];
-}
-
 static void memory_counters(int mem, struct cgroup_counter *ret)
 {
 	uint64_t memsw;
@@ -679,6 +723,8 @@ const struct cgroup_ops cgroup_hybrid = {
 	.apply = apply,
 	.set_limits = set_limits,
 	.get_limits = get_limits,
+	.set_cpus = set_cpus,
+	.get_cpus = get_cpus,
 	.delegate = delegate,
 	.join = join,
 	.open_attach = open_attach,

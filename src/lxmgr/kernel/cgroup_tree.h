@@ -32,9 +32,28 @@ int cgroup_tree_remove(int rootfd, const char *path, struct lxmgr_err *err);
 int cgroup_tree_delegate(int inner, uid_t uid, gid_t gid, struct lxmgr_err *err);
 int cgroup_tree_get(int dirfd, const char *file, char **ret, struct lxmgr_err *err);
 int cgroup_tree_set(int dirfd, const char *file, const char *value, struct lxmgr_err *err);
-/* Write a limit where it is set; max is the text for LIMIT_MAX, key the config key for errors. */
-int cgroup_write_limit(int dirfd, const char *file, uint64_t value, const char *max,
-		       const char *key, struct lxmgr_err *err);
+
+/* cgroup_limits.c: where a driver has a limit. */
+struct cgroup_limit_file {
+	const char *controller, *file;
+	const char *none; /* the text for LIMIT_MAX */
+};
+#define CGROUP_PERIOD_US_PER_MILLI 100 /* of a period of 100 ms, which every new group has */
+
+/* Write a limit, in the kernel's unit, where it is set. */
+int cgroup_write_limit(int dirfd, const struct cgroup_limit_file *file, enum cgroup_limit which,
+		       uint64_t value, struct lxmgr_err *err);
+/* Write a quota and the burst beside it (milli-CPUs): no quota may be below the burst, whichever
+ * of both grows. */
+int cgroup_write_cpus(int dirfd, const struct cgroup_limit_file files[LIMIT_COUNT],
+		      const uint64_t *limit, struct lxmgr_err *err);
+/* host: the group's file with the CPUs that there are. */
+int cgroup_check_cpus(int dirfd, const char *host, const char *cpus, struct lxmgr_err *err);
+/* Write it into cpuset.cpus ("": none of its own) and see that the file "effective" has it. */
+int cgroup_write_cpuset(int dirfd, const char *cpus, const char *effective, struct lxmgr_err *err);
+int cgroup_read_cpuset(int dirfd, char **ret, struct lxmgr_err *err);
+/* -EINVAL: limits that contradict each other. */
+int cgroup_check_limits(const struct cgroup_spec *spec, struct lxmgr_err *err);
 
 /* -EBUSY: more is in use (bytes) than a new limit of memory would allow. */
 int cgroup_refuse_memory(uint64_t used, uint64_t limit, struct lxmgr_err *err);

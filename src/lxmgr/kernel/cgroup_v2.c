@@ -39,33 +39,32 @@ static bool has_controller(int dir, const char *name)
 	       strlist_split(&words, buf, " ") == 0 && strlist_has(&words, name);
 }
 
+static const struct cgroup_limit_file files[LIMIT_COUNT] = {
+	[LIMIT_MEMORY] = { "memory", "memory.max", "max" },
+	[LIMIT_SWAP] = { "memory", "memory.swap.max", "max" },
+	[LIMIT_CPUS] = { "cpu", "cpu.max", "max" },
+	[LIMIT_CPU_BURST] = { "cpu", "cpu.max.burst", "0" },
+	[LIMIT_CPU_WEIGHT] = { "cpu", "cpu.weight", "100" },
+	[LIMIT_PIDS] = { "pids", "pids.max", "max" },
+};
+
 static int check(const struct cgroup_spec *s, struct lxmgr_err *err)
 {
 	cleanup_fd int root = open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	const struct {
-		uint64_t value;
-		const char *key, *controller;
-	} limits[] = {
-		{ s->memory, "limit.memory", "memory" },
-		{ s->swap, "limit.swap", "memory" },
-		{ s->cpus_milli, "limit.cpus", "cpu" },
-		{ s->cpu_weight, "limit.cpu.weight", "cpu" },
-		{ s->pids, "limit.pids", "pids" },
-	};
 
-	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
-		if (limits[i].value != LIMIT_UNSET && !has_controller(root, limits[i].controller))
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		if (s->limit[i] != LIMIT_UNSET && !has_controller(root, files[i].controller))
 			return err_msg(err, -EOPNOTSUPP,
 				       "lxmgr.%s cannot act on this host: the controller '%s' is "
 				       "not available",
-				       limits[i].key, limits[i].controller);
+				       cgroup_limit_keys[i], files[i].controller);
 	for (size_t i = 0; i < s->n_raw; i++)
 		if (s->raw[i].v1)
 			return err_msg(err, -EOPNOTSUPP,
 				       "lxmgr.cgroup.%s cannot act on this host: it has cgroup v2 "
 				       "only (use lxmgr.limit.* or lxmgr.cgroup2.*)",
 				       s->raw[i].file);
-	return 0;
+	return cgroup_check_cpus(root, "cpuset.cpus.effective", s->cpuset, err);
 }
 
 /* In a container whose init does not manage groups, the processes are in the topmost one, which so
@@ -187,12 +186,10 @@ static int monitor_dir(struct lxmgr_err *err)
 
 static bool has_limits(const struct cgroup_spec *s)
 {
-	const uint64_t all[] = { s->memory, s->swap, s->cpus_milli, s->cpu_weight, s->pids };
-
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
-		if (all[i] < LIMIT_MAX)
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		if (s->limit[i] < LIMIT_MAX)
 			return true;
-	return s->n_raw > 0;
+	return s->n_raw > 0 || s->cpuset;
 }
 
 static int create(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)
@@ -247,49 +244,53 @@ static int reclaim(int dir, uint64_t limit, struct lxmgr_err *err)
 	return cgroup_refuse_memory(used, limit, err);
 }
 
-static int set_limits(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
+static int set_limits(struct cgroup *cg, const uint64_t *limit, struct lxmgr_err *err)
 {
-	/* Microseconds of a period of 100000, which every new group has. */
-	uint64_t quota = s->cpus_milli < LIMIT_MAX ? s->cpus_milli * 100 : s->cpus_milli;
-	int r = reclaim(cg->fd[0], s->memory, err);
+	int dir = cg->fd[0], r = reclaim(dir, limit[LIMIT_MEMORY], err);
 
-	if (r == 0)
-		r = cgroup_write_limit(cg->fd[0], "memory.max", s->memory, "max", "limit.memory",
-				       err);
-	if (r == 0)
-		r = cgroup_write_limit(cg->fd[0], "memory.swap.max", s->swap, "max", "limit.swap",
-				       err);
-	if (r == 0)
-		r = cgroup_write_limit(cg->fd[0], "cpu.max", quota, "max", "limit.cpus", err);
-	if (r == 0)
-		r = cgroup_write_limit(cg->fd[0], "cpu.weight", s->cpu_weight, "100",
-				       "limit.cpu.weight", err);
-	if (r == 0)
-		r = cgroup_write_limit(cg->fd[0], "pids.max", s->pids, "max", "limit.pids", err);
+	for (size_t i = 0; r == 0 && i < LIMIT_COUNT; i++) {
+		if (i == LIMIT_CPUS)
+			r = cgroup_write_cpus(dir, files, limit, err);
+		else if (i != LIMIT_CPU_BURST)
+			r = cgroup_write_limit(dir, &files[i], i, limit[i], err);
+	}
 	return r;
 }
 
-static void get_limits(struct cgroup *cg, struct cgroup_spec *ret)
+static void get_limits(struct cgroup *cg, uint64_t *ret)
 {
-	char text[64];
 	unsigned long long quota, period;
+	char text[64];
 
-	cgroup_tree_read(cg->fd[0], "memory.max", &ret->memory);
-	cgroup_tree_read(cg->fd[0], "memory.swap.max", &ret->swap);
-	cgroup_tree_read(cg->fd[0], "cpu.weight", &ret->cpu_weight);
-	cgroup_tree_read(cg->fd[0], "pids.max", &ret->pids);
-	if (read_small(cg->fd[0], "cpu.max", text, sizeof(text)) < 0)
+	for (size_t i = 0; i < LIMIT_COUNT; i++)
+		if (i != LIMIT_CPUS)
+			cgroup_tree_read(cg->fd[0], files[i].file, &ret[i]);
+	if (ret[LIMIT_CPU_BURST] < LIMIT_MAX)
+		ret[LIMIT_CPU_BURST] /= CGROUP_PERIOD_US_PER_MILLI;
+	if (read_small(cg->fd[0], files[LIMIT_CPUS].file, text, sizeof(text)) < 0)
 		return;
 	if (str_has_prefix(text, "max"))
-		ret->cpus_milli = LIMIT_MAX;
+		ret[LIMIT_CPUS] = LIMIT_MAX;
 	else if (sscanf(text, "%llu %llu", &quota, &period) == 2 && period)
-		ret->cpus_milli = quota * 1000 / period;
+		ret[LIMIT_CPUS] = quota * 1000 / period;
+}
+
+static int set_cpus(struct cgroup *cg, const char *cpus, struct lxmgr_err *err)
+{
+	return cgroup_write_cpuset(cg->fd[0], cpus ? cpus : "", "cpuset.cpus.effective", err);
+}
+
+static int get_cpus(struct cgroup *cg, char **ret, struct lxmgr_err *err)
+{
+	return cgroup_read_cpuset(cg->fd[0], ret, err);
 }
 
 static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_err *err)
 {
-	int r = set_limits(cg, s, err);
+	int r = set_limits(cg, s->limit, err);
 
+	if (r == 0 && s->cpuset)
+		r = set_cpus(cg, s->cpuset, err);
 	for (size_t i = 0; r == 0 && i < s->n_raw; i++) {
 		r = write_small(cg->fd[0], s->raw[i].file, s->raw[i].value);
 		if (r < 0)
@@ -443,6 +444,8 @@ const struct cgroup_ops cgroup_v2 = {
 	.apply = apply,
 	.set_limits = set_limits,
 	.get_limits = get_limits,
+	.set_cpus = set_cpus,
+	.get_cpus = get_cpus,
 	.delegate = delegate,
 	.join = join,
 	.open_attach = open_attach,
