@@ -490,20 +490,9 @@ static void get_limits(struct cgroup *cg, uint64_t *ret)
 		cgroup_tree_read(pids, limit_files[LIMIT_PIDS].file, &ret[LIMIT_PIDS]);
 }
 
-/* One without CPUs cannot run: without a limit it has those of the group above. */
 static int set_cpus(struct cgroup *cg, const char *cpus, struct lxmgr_err *err)
 {
-	int dir = group_of(cg, "cpuset");
-	cleanup_fd int above = -EBADF;
-	char all[1024];
-
-	if (dir >= 0 && !(cpus && *cpus)) {
-		above = openat(dir, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
-		if (above < 0 || read_small(above, "cpuset.cpus", all, sizeof(all)) < 0)
-			return err_set(err, -EIO, "read the CPUs of the group above");
-		cpus = all;
-	}
-	return cgroup_write_cpuset(dir, cpus ? cpus : "", "cpuset.effective_cpus", err);
+	return cgroup_write_cpuset(group_of(cg, "cpuset"), cpus, "cpuset.effective_cpus", err);
 }
 
 static int get_cpus(struct cgroup *cg, char **ret, struct lxmgr_err *err)

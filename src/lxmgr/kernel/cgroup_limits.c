@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Limits and CPUs of a group: what both cgroup drivers have in common of them. */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "kernel/cgroup_tree.h"
 #include "kernel/cpulist.h"
@@ -154,17 +156,25 @@ int cgroup_read_cpuset(int dirfd, char **ret, struct lxmgr_err *err)
 
 int cgroup_write_cpuset(int dirfd, const char *cpus, const char *effective, struct lxmgr_err *err)
 {
-	int r = write_small(dirfd, "cpuset.cpus", *cpus ? cpus : "\n");
+	cleanup_fd int above = -EBADF;
+	char text[1024] = "", all[1024];
 	struct cpulist want, have;
-	char text[1024] = "";
+	int r;
 
-	/* Where the controller is not enabled, nothing limits. */
-	if ((r == -ENOENT || r == -EBADF) && !*cpus)
-		return 0;
+	if (!cpus || !*cpus) {
+		/* Where the controller is not enabled, nothing limits. */
+		if (dirfd < 0 || faccessat(dirfd, "cpuset.cpus", F_OK, 0) < 0)
+			return 0;
+		/* A group with processes must have some: none is refused, on v2 as well. */
+		above = openat(dirfd, "..", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		r = above < 0 ? -errno : (int)read_small(above, effective, all, sizeof(all));
+		if (r < 0)
+			return err_set(err, r, "read the CPUs of the group above");
+		cpus = all;
+	}
+	r = write_small(dirfd, "cpuset.cpus", cpus);
 	if (r < 0)
 		return err_set(err, r, "apply lxmgr.limit.cpuset = %s (cpuset.cpus)", cpus);
-	if (!*cpus)
-		return 0;
 	if (read_small(dirfd, effective, text, sizeof(text)) < 0 ||
 	    cpulist_parse(cpus, &want) < 0 || cpulist_parse(text, &have) < 0 ||
 	    !cpulist_equal(&want, &have))

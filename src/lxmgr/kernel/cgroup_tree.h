@@ -49,7 +49,8 @@ int cgroup_write_cpus(int dirfd, const struct cgroup_limit_file files[LIMIT_COUN
 		      const uint64_t *limit, struct lxmgr_err *err);
 /* host: the group's file with the CPUs that there are. */
 int cgroup_check_cpus(int dirfd, const char *host, const char *cpus, struct lxmgr_err *err);
-/* Write it into cpuset.cpus ("": none of its own) and see that the file "effective" has it. */
+/* Write it into cpuset.cpus (NULL or "": those of the group above) and see that the file
+ * "effective" has it. */
 int cgroup_write_cpuset(int dirfd, const char *cpus, const char *effective, struct lxmgr_err *err);
 int cgroup_read_cpuset(int dirfd, char **ret, struct lxmgr_err *err);
 /* -EINVAL: limits that contradict each other. */

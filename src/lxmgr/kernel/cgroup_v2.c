@@ -277,7 +277,7 @@ static void get_limits(struct cgroup *cg, uint64_t *ret)
 
 static int set_cpus(struct cgroup *cg, const char *cpus, struct lxmgr_err *err)
 {
-	return cgroup_write_cpuset(cg->fd[0], cpus ? cpus : "", "cpuset.cpus.effective", err);
+	return cgroup_write_cpuset(cg->fd[0], cpus, "cpuset.cpus.effective", err);
 }
 
 static int get_cpus(struct cgroup *cg, char **ret, struct lxmgr_err *err)
