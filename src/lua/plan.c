@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* plans(), plan(name), plan_split(n, options); container:plan(name, options), plan_diff(name) */
+/* plans(), plan(name), plan_split(n); container:plan(name, options), plan_diff(name) */
 #include "module.h"
 
 #include <stdlib.h>

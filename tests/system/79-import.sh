@@ -248,6 +248,7 @@ lx stop -k piped
 # OCI
 python3 ./oci-site.py make "$SRC/oci" "$(type -P busybox)" >/dev/null || exit 1
 says 'than the limit of 1000000 bytes' 'oci: more than it may be' lx import -n sys --max-size 1000000 "$SRC/oci/sys"
+says 'more than 3 entries' 'oci: more files than it may have' lx import -n sys --max-entries 3 "$SRC/oci/sys"
 ok 'oci: a layout of a system' lx import -n sys "$SRC/oci/sys"
 says '^lxmgr.init.cmd = /sbin/init$' 'oci: its init' cat "$TREE/sys/config"
 ok 'oci: it boots' lx start sys

@@ -72,14 +72,18 @@ static int run_helper(const struct import_source *s, int root, int tmp,
 	char layout[FD_PATH_SIZE + 16], to[FD_PATH_SIZE + 16], config[FD_PATH_SIZE + 16], text[64];
 	cleanup_free char *size = str_printf(
 		"--size=%llu", (unsigned long long)(s->max_size ? s->max_size : MAX_SIZE));
-	const char *const argv[] = { HELPER, layout, "", to, config, size, NULL };
+	cleanup_free char *entries =
+		str_printf("--entries=%llu", (unsigned long long)s->max_entries);
+	const char *const argv[] = {
+		HELPER, layout, "", to, config, size, s->max_entries ? entries : NULL, NULL
+	};
 	struct output output = { .p = p };
 	struct run_opts o = RUN_OPTS_INIT;
 	cleanup_free char *out = NULL;
 	const char *why;
 	int r;
 
-	if (!size)
+	if (!size || !entries)
 		return err_set(err, -ENOMEM, "import");
 	/* The helper does not follow a link to the root. */
 	snprintf(layout, sizeof(layout), "/proc/%d/fd/%d/.", getpid(), s->fd);

@@ -2,7 +2,7 @@
 /*
  * The root of an OCI image, for the template oci. Not for users.
  *
- *	lxmgr-oci LAYOUT REF ROOTFS CONFIG [--size=BYTES]
+ *	lxmgr-oci LAYOUT REF ROOTFS CONFIG [--size=BYTES] [--entries=N]
  *
  * LAYOUT is an OCI layout's directory, REF a tag in it ("" if there is one image), ROOTFS an empty
  * directory, CONFIG a file that is made: what the image says of its command, as keys of a
@@ -38,7 +38,7 @@
 struct oci {
 	int layout, root;
 	const char *ref;
-	uint64_t bytes, entries, max_size;
+	uint64_t bytes, entries, max_size, max_entries;
 };
 
 /* What OCI calls this machine. */
@@ -160,7 +160,7 @@ static int unpack_layer(struct oci *o, int fd, bool first, struct lxmgr_err *err
 		u.whiteouts = pass == 0;
 		u.layer = pass == 1;
 		u.max_size = o->max_size - o->bytes;
-		u.max_entries = MAX_ENTRIES - o->entries;
+		u.max_entries = o->max_entries - o->entries;
 		r = unpack_run(&u, err);
 		if (r < 0)
 			return r;
@@ -168,7 +168,7 @@ static int unpack_layer(struct oci *o, int fd, bool first, struct lxmgr_err *err
 			continue;
 		o->bytes += u.bytes;
 		o->entries += u.entries;
-		if (o->bytes >= o->max_size || o->entries >= MAX_ENTRIES)
+		if (o->bytes >= o->max_size || o->entries >= o->max_entries)
 			return err_msg(err, -EFBIG, "the image is too large");
 	}
 	return 0;
@@ -364,20 +364,29 @@ static int write_config(struct oci *o, const struct strlist *lines, const char *
 	return r < 0 ? err_set(err, r, "write the image's config") : 0;
 }
 
+static int read_bounds(struct oci *o, char **args)
+{
+	for (; *args; args++) {
+		const char *size = str_after(*args, "--size=");
+		const char *entries = str_after(*args, "--entries=");
+
+		if (size ? parse_u64(size, &o->max_size) < 0 || !o->max_size
+			 : !entries || parse_u64(entries, &o->max_entries) < 0 || !o->max_entries)
+			return -EINVAL;
+	}
+	return 0;
+}
+
 int main(int argc, char **argv)
 {
 	cleanup_strlist struct strlist lines = { 0 };
 	cleanup_free char *manifest = NULL;
 	struct lxmgr_err err = { 0 };
-	struct oci o = { .max_size = MAX_SIZE };
-	const char *size;
+	struct oci o = { .max_size = MAX_SIZE, .max_entries = MAX_ENTRIES };
 	char shown[600];
 	int r;
 
-	if (argc == 6 && (!(size = str_after(argv[5], "--size=")) ||
-			  parse_u64(size, &o.max_size) < 0 || !o.max_size))
-		return 64;
-	if (argc != 5 && argc != 6)
+	if (argc < 5 || read_bounds(&o, argv + 5) < 0)
 		return 64;
 	o.ref = argv[2];
 	o.layout = open(argv[1], O_RDONLY | O_DIRECTORY | O_CLOEXEC);
