@@ -2,6 +2,8 @@
 #include "tool.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 static struct lxmgr_stop_opts o = { .timeout_ms = -1 };
 static int timeout = -1;
@@ -19,6 +21,24 @@ static const struct tool tool = {
 	.n_opts = ARRAY_SIZE(opts),
 };
 
+/* It would not come back. */
+static void refuse_suspended(struct lxmgr_container *c)
+{
+	struct lxmgr_err err = { .status = LXMGR_REFUSED };
+	char *value = NULL;
+	bool suspended = lxmgr_container_get_item(c, "lxmgr.suspended", &value, NULL) == 0 &&
+			 strcmp(value, "1") == 0;
+
+	free(value);
+	if (!suspended)
+		return;
+	snprintf(err.text, sizeof(err.text),
+		 "it is suspended and would not start again; 'lxmgr-set %s --suspend-service no' "
+		 "lifts that",
+		 common.name);
+	exit(tool_exit(tool_error(&err)));
+}
+
 int main(int argc, char **argv)
 {
 	struct lxmgr_start_opts start = { .progress = tool_progress, .warn = tool_warn };
@@ -33,6 +53,7 @@ int main(int argc, char **argv)
 	if (timeout >= 0)
 		o.timeout_ms = timeout * 1000;
 	c = tool_open();
+	refuse_suspended(c);
 	r = lxmgr_container_stop(c, &o, &err);
 	lxmgr_container_close(c);
 	if (r < 0 && err.status != LXMGR_NOT_RUNNING)

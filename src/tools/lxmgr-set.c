@@ -21,17 +21,32 @@ enum {
 	BOOT_DELAY,
 	STOP_TIMEOUT,
 	DESCRIPTION,
+	OWNER,
+	TAG,
+	PROTECT,
+	SUSPEND,
 	OPTIONS
 };
 static const char *given[OPTIONS];
 static const char *const keys[OPTIONS] = {
-	[MEMORY] = "lxmgr.limit.memory",       [SWAP] = "lxmgr.limit.swap",
-	[CPUS] = "lxmgr.limit.cpus",	       [CPU_BURST] = "lxmgr.limit.cpu.burst",
-	[CPUSET] = "lxmgr.limit.cpuset",       [CPU_WEIGHT] = "lxmgr.limit.cpu.weight",
-	[PIDS] = "lxmgr.limit.pids",	       [DISK] = "lxmgr.limit.disk",
-	[INODES] = "lxmgr.limit.inodes",       [ONBOOT] = "lxmgr.start.auto",
-	[BOOT_ORDER] = "lxmgr.start.order",    [BOOT_DELAY] = "lxmgr.start.delay",
-	[STOP_TIMEOUT] = "lxmgr.stop.timeout", [DESCRIPTION] = "lxmgr.description",
+	[MEMORY] = "lxmgr.limit.memory",
+	[SWAP] = "lxmgr.limit.swap",
+	[CPUS] = "lxmgr.limit.cpus",
+	[CPU_BURST] = "lxmgr.limit.cpu.burst",
+	[CPUSET] = "lxmgr.limit.cpuset",
+	[CPU_WEIGHT] = "lxmgr.limit.cpu.weight",
+	[PIDS] = "lxmgr.limit.pids",
+	[DISK] = "lxmgr.limit.disk",
+	[INODES] = "lxmgr.limit.inodes",
+	[ONBOOT] = "lxmgr.start.auto",
+	[BOOT_ORDER] = "lxmgr.start.order",
+	[BOOT_DELAY] = "lxmgr.start.delay",
+	[STOP_TIMEOUT] = "lxmgr.stop.timeout",
+	[DESCRIPTION] = "lxmgr.description",
+	[OWNER] = "lxmgr.owner",
+	[TAG] = "lxmgr.tag",
+	[PROTECT] = "lxmgr.protect",
+	[SUSPEND] = "lxmgr.suspended",
 };
 static bool dry_run;
 
@@ -54,6 +69,12 @@ static const struct opt opts[] = {
 	{ 0, "stop-timeout", OPT_STRING, &given[STOP_TIMEOUT], "TIME",
 	  "what a clean halt may take (60s)" },
 	{ 0, "description", OPT_STRING, &given[DESCRIPTION], "TEXT", "what it is for" },
+	{ 0, "owner", OPT_STRING, &given[OWNER], "TEXT", "whose it is" },
+	{ 0, "tag", OPT_STRING, &given[TAG], "WORDS", "words for whoever looks for it" },
+	{ 0, "protect", OPT_STRING, &given[PROTECT], "yes|no",
+	  "yes: it can neither be destroyed nor reinstalled" },
+	{ 0, "suspend-service", OPT_STRING, &given[SUSPEND], "yes|no",
+	  "yes: it cannot be started, what runs goes on" },
 	{ 0, "dry-run", OPT_FLAG, &dry_run, NULL, "tell what would change, and change nothing" },
 };
 
@@ -84,17 +105,26 @@ static void print_change(const char *key, const char *old, const char *value, vo
 		       *value ? tool_text(value) : "default");
 }
 
+/* The option that takes yes or no, or NULL. */
+static const char *switch_name(int option)
+{
+	return option == ONBOOT	   ? "--onboot"
+	       : option == PROTECT ? "--protect"
+	       : option == SUSPEND ? "--suspend-service"
+				   : NULL;
+}
+
 static const char *value_of(int option)
 {
-	const char *text = given[option];
+	const char *text = given[option], *name = switch_name(option);
 
-	if (option == ONBOOT && strcmp(text, "yes") == 0)
-		return "1";
-	if (option == ONBOOT && strcmp(text, "no") == 0)
-		return "0";
-	if (option == ONBOOT && *text)
-		tool_usage_error("--onboot takes yes or no, not '%s'", tool_text(text));
-	return *text ? text : NULL;
+	if (!*text)
+		return NULL;
+	if (!name)
+		return text;
+	if (strcmp(text, "yes") != 0 && strcmp(text, "no") != 0)
+		tool_usage_error("%s takes yes or no, not '%s'", name, tool_text(text));
+	return strcmp(text, "yes") == 0 ? "1" : "0";
 }
 
 int main(int argc, char **argv)

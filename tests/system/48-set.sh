@@ -145,6 +145,32 @@ ok 'what nothing that runs has' lx set -q a --onboot yes --boot-order 7 --boot-d
 is '1 7 3 5000ms a shop' 'is saved' echo "$(key start.auto)" "$(key start.order)" "$(key start.delay)" "$(key stop.timeout)" "$(key description)"
 ok 'and taken away' lx set -q a --onboot no --description=
 is '' 'all of it' key description
+# Who owns it, and what may not be done with it.
+ok 'protected' lx set -q a --protect yes --owner 'A. Customer' --tag 'shop web'
+is 'A. Customer shop web' 'with whose it is' echo "$(key owner)" "$(key tag | xargs)"
+lx stop -q -k a
+status 6 'it is not destroyed' lx destroy a
+status 6 'nor by force' lx destroy -f a
+says 'protect no' 'which is told with the cure' lx destroy -f a
+status 6 'nor reinstalled' lx reinstall -q a
+ok 'a copy' lx copy -q a c
+ok 'is not protected' lx destroy -q c
+status 1 'nor can it be ephemeral' lx config -n a lxmgr.ephemeral=1
+ok 'no more' lx set -q a --protect no
+lx start a
+ok 'suspended' lx set -q a --suspend-service yes --onboot yes
+is RUNNING 'it goes on' lx info -s -H a
+status 6 'is not restarted' lx restart -k a
+is RUNNING 'and runs' lx info -s -H a
+lx stop -k a
+status 6 'is not started' lx start a
+says 'suspend-service no' 'which is told with the cure' lx start a
+status 125 'nor for one command' lx execute a -- true
+is '' 'nor at boot' lx autostart -L
+ok 'lifted' lx set -q a --suspend-service no
+says '^a' 'at boot again' lx autostart -L
+ok 'it starts' lx start a
+lx set -q a --onboot no
 lua 'the Lua module does the same' '
 local c = assert(lxmgr.open("a", P))
 local told = assert(c:change({"lxmgr.limit.pids=44"}, {dry_run = true}))

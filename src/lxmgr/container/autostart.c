@@ -165,6 +165,9 @@ static int consider(struct picking *p, const char *path, const char *name)
 		return 0;
 	}
 	rank = p->o->all ? 0 : auto_group_rank(&c->config, p->o->groups);
+	/* It would be refused, and is no failure of the others' boot. */
+	if (!p->o->up && c->config.suspended)
+		rank = -1;
 	if (rank >= 0 && (p->o->ignore_auto || c->config.start_auto)) {
 		lxmgr_container_state(c, &state, NULL);
 		if (is_up(state) == p->o->up)

@@ -91,7 +91,7 @@ struct config {
 	uint32_t init_uid, init_gid;
 	uint32_t *init_groups;
 	size_t n_init_groups;
-	bool ephemeral;
+	bool ephemeral, protect, suspended;
 	bool sched_core;
 	struct config_pairs proc; /* proc.FILE */
 	struct rlimit_spec *prlimits;
@@ -166,6 +166,8 @@ struct config {
 	char *description;
 	char *template_name; /* lxmgr.template, informational */
 	char *plan;
+	char *owner;
+	struct strlist tags;
 	struct strlist nameservers;
 	bool checkpoint;
 	char *snapshot_schedule, *snapshot_keep; /* NULL: none by the clock; all are kept */

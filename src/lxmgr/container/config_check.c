@@ -54,6 +54,14 @@ static int check_start(const struct config *c, const char *name, struct lxmgr_er
 	return blame(c, "start.after", -ELOOP, err);
 }
 
+static int check_end(const struct config *c, struct lxmgr_err *err)
+{
+	if (!c->ephemeral || !c->protect)
+		return 0;
+	err_msg(err, -EINVAL, "what is destroyed when it stops (ephemeral) cannot be protected");
+	return blame(c, "protect", -EINVAL, err);
+}
+
 static int check_health(const struct config *c, struct lxmgr_err *err)
 {
 	const struct {
@@ -243,6 +251,8 @@ int config_check(struct config *c, const char *name, struct lxmgr_err *err)
 		r = check_namespaces(c, err);
 	if (r == 0)
 		r = check_start(c, name, err);
+	if (r == 0)
+		r = check_end(c, err);
 	if (r == 0)
 		r = check_health(c, err);
 	if (r == 0)

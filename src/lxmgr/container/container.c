@@ -274,3 +274,25 @@ int container_run_dir(const struct lxmgr_container *c, bool make, struct lxmgr_e
 				       : err_set(err, -errno, "open '%s/%s'", RUNDIR, c->tag);
 	return fd;
 }
+
+int container_may_start(const struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	return c->config.suspended
+		       ? err_status(
+				 err, STATUS_REFUSED, -EPERM,
+				 "container '%s' is suspended; 'lxmgr-set %s --suspend-service no' "
+				 "lifts that",
+				 c->name, c->name)
+		       : 0;
+}
+
+int container_may_end(const struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	return c->config_loaded && c->config.protect
+		       ? err_status(
+				 err, STATUS_REFUSED, -EPERM,
+				 "container '%s' is protected; 'lxmgr-set %s --protect no' lifts "
+				 "that",
+				 c->name, c->name)
+		       : 0;
+}

@@ -25,6 +25,10 @@ struct lxmgr_container {
 	struct config config; /* valid if config_loaded */
 };
 
+/* LXMGR_REFUSED where its loaded config says that it may not be started, or neither destroyed nor
+ * reinstalled. */
+int container_may_start(const struct lxmgr_container *c, struct lxmgr_err *err);
+int container_may_end(const struct lxmgr_container *c, struct lxmgr_err *err);
 /* As lxmgr_container_open(). rcfile "" means no config file at all: every key at its default
  * (lxmgr-execute without a container); a container that is opened with an rcfile need not have
  * a directory, dir_fd is -1 then. */

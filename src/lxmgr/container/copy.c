@@ -108,6 +108,11 @@ static int make_config(struct copy *c, struct lxmgr_err *err)
 		r = edit_hostname(c, err);
 	if (r == 0 && have->ephemeral)
 		r = unset(&c->d, "lxmgr.ephemeral", err);
+	/* What was decided about the other one. */
+	if (r == 0 && have->protect)
+		r = unset(&c->d, "lxmgr.protect", err);
+	if (r == 0 && have->suspended)
+		r = unset(&c->d, "lxmgr.suspended", err);
 	if (r == 0 && c->o->ephemeral) {
 		r = draft_set(&c->d, "lxmgr.ephemeral", "1", err);
 		/* Nothing of it is to stay. */

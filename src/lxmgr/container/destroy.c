@@ -218,6 +218,9 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 	/* A config that cannot be read must not keep it from being destroyed. */
 	if (container_load_config(c, NULL) < 0)
 		log_info("%s: its config cannot be read: no hook is run, ignoring", c->name);
+	r = container_may_end(c, err);
+	if (r < 0)
+		return r;
 	/* One may have been made meanwhile. */
 	r = snapshots ? snapshots_hold(&h, c, CONTAINER_LOCK_TIMEOUT_MS, err)
 		      : refuse_snapshots(c, err);

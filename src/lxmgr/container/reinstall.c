@@ -171,6 +171,9 @@ static int check(struct reinstall *r, struct lxmgr_err *err)
 	char name[256];
 	int ret;
 
+	ret = container_may_end(r->c, err);
+	if (ret < 0)
+		return ret;
 	if (spec->path && *spec->path)
 		return err_status(err, STATUS_REFUSED, -EPERM,
 				  "the root of '%s' is not of lxmgr's making (lxmgr.rootfs.path)",

@@ -158,8 +158,10 @@ static int check(struct start *s, bool locked, struct lxmgr_err *err)
 {
 	const struct config *cfg = &s->c->config;
 	struct storage st;
-	int r = cgroup_check(&cfg->cgroup, err);
+	int r = container_may_start(s->c, err);
 
+	if (r == 0)
+		r = cgroup_check(&cfg->cgroup, err);
 	if (r == 0)
 		r = lxcfs_check(cfg, err);
 	if (r < 0)

@@ -225,7 +225,7 @@ static void set_local_id(struct openvz *o, const char *key, const char *value)
 static void set_disabled(struct openvz *o, const char *key, const char *value)
 {
 	if (str_eq(value, "yes"))
-		translate_note(&o->t, "it was disabled: lxmgr starts it all the same");
+		translate_set(&o->t, "suspended", "1");
 }
 
 /* Words "NAME:on", "NAME:off". */

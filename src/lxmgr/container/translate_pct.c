@@ -314,6 +314,7 @@ static const struct {
 	{ "memory", set_memory, "limit.memory" },
 	{ "swap", set_memory, "limit.swap" },
 	{ "onboot", set_bool, "start.auto" },
+	{ "protection", set_bool, "protect" },
 };
 
 static const struct {
@@ -331,7 +332,6 @@ static const char *const silent[] = { "ostype", "console",  "cmode",	"debug",   
 static const struct {
 	const char *key, *why;
 } refused[] = {
-	{ "protection", "lxmgr does not protect containers from lxmgr-destroy" },
 	{ "hookscript", "a hook is a program of the host" },
 	{ "searchdomain", "lxmgr sets no search domain: use lxmgr-setup" },
 	{ "entrypoint", "the container's init is started" },
@@ -383,11 +383,9 @@ static void set_key(struct pct *p, const char *key, char *value)
 			*c = *c == ',' ? ' ' : *c;
 		translate_set(t, "nameserver", value);
 	} else if (str_eq(key, "tags")) {
-		translate_note(t,
-			       "tags: %s are in the description now: a group of lxmgr's "
-			       "decides about autostart",
-			       value);
-		strbuf_addf(&p->description, "%stags: %s", p->description.len ? " " : "", value);
+		for (char *c = value; *c; c++)
+			*c = *c == ';' || *c == ',' ? ' ' : *c;
+		translate_set(t, "tag", value);
 	} else if (str_eq(key, "description")) {
 		add_description(p, value);
 	} else if ((i = numbered(key, "net")) >= 0) {

@@ -138,7 +138,7 @@ int unit_texts_make(const char *name, const struct config *cfg, struct unit_text
 	cleanup_strbuf struct strbuf b = { 0 };
 	int rank = auto_group_rank(cfg, auto_boot_groups), r = 0;
 
-	*ret = (struct unit_texts){ .enabled = cfg->start_auto && rank >= 0 };
+	*ret = (struct unit_texts){ .enabled = cfg->start_auto && !cfg->suspended && rank >= 0 };
 	/* An order is also one for the stop, of one that somebody starts by hand. */
 	ret->has_level = ret->enabled || cfg->start_order;
 	ret->level = auto_level_of(name, cfg, rank < 0 ? 1 : (unsigned int)rank);
