@@ -22,8 +22,9 @@ tools=''
 for t in "$(dirname "$(command -v lxmgr-ls)")"/lxmgr-*; do
 	"$t" --help 2>/dev/null | grep -q -- '--json' && tools="$tools ${t##*/lxmgr-}"
 done
-is ' autostart checkconfig config disk doctor export image info ls monitor mount pid reinstall set setup snapshot usage' 'these offer it' echo "$tools"
+is ' autostart checkconfig config disk doctor export image info ls monitor mount pid plan reinstall set setup snapshot usage' 'these offer it' echo "$tools"
 json 'reinstall' lx reinstall --json -t busybox b
+json 'plan, list' lxmgr-plan --json list
 json 'mount, of none' lx mount --json
 mkdir "$TREE/.at \"ü\" {}"
 json 'mount' lx mount --json b "$TREE/.at \"ü\" {}"
