@@ -10,7 +10,7 @@ struct change_args {
 };
 
 /* What changes, as a list of {key, old, value} on top of the stack. */
-static void told(const char *key, const char *old, const char *value, void *arg)
+void change_told(const char *key, const char *old, const char *value, void *arg)
 {
 	lua_State *L = arg;
 
@@ -68,7 +68,8 @@ static int change(lua_State *L)
 	if (!c)
 		return module_fail(L, &err);
 	lua_newtable(L);
-	r = lxmgr_container_set(c, changes, n, a.dry_run ? LXMGR_SET_DRY_RUN : 0, told, L, &err);
+	r = lxmgr_container_set(c, changes, n, a.dry_run ? LXMGR_SET_DRY_RUN : 0, change_told, L,
+				&err);
 	lxmgr_container_close(c);
 	return r < 0 ? module_fail(L, &err) : 1;
 }

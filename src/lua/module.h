@@ -71,6 +71,8 @@ void table_bool(lua_State *L, const char *key, bool value);
 void table_strings(lua_State *L, const char *key, char *const *v);
 /* Append the value on top of the stack to the list below it. */
 void table_add(lua_State *L);
+/* An lxmgr_set_fn whose arg is a lua_State: {key, old, value}, added to the list on top. */
+void change_told(const char *key, const char *old, const char *value, void *arg);
 
 /* nil, message, status. */
 int module_fail(lua_State *L, const struct lxmgr_err *err);

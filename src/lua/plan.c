@@ -51,18 +51,6 @@ static int split(lua_State *L)
 	return 1;
 }
 
-/* Of a list on top of the stack. */
-static void told(const char *key, const char *one, const char *other, void *arg)
-{
-	lua_State *L = arg;
-
-	lua_newtable(L);
-	table_text(L, "key", key);
-	table_text(L, "old", one);
-	table_text(L, "value", other);
-	table_add(L);
-}
-
 static int apply(lua_State *L)
 {
 	struct args {
@@ -82,7 +70,7 @@ static int apply(lua_State *L)
 	if (!c)
 		return module_fail(L, &err);
 	lua_newtable(L);
-	r = lxmgr_container_plan(c, name, a.dry_run ? LXMGR_SET_DRY_RUN : 0, told, L, &err);
+	r = lxmgr_container_plan(c, name, a.dry_run ? LXMGR_SET_DRY_RUN : 0, change_told, L, &err);
 	lxmgr_container_close(c);
 	return r < 0 ? module_fail(L, &err) : 1;
 }
@@ -99,7 +87,7 @@ static int diff(lua_State *L)
 	if (!c)
 		return module_fail(L, &err);
 	lua_newtable(L);
-	r = lxmgr_container_plan_diff(c, name, told, L, &err);
+	r = lxmgr_container_plan_diff(c, name, change_told, L, &err);
 	lxmgr_container_close(c);
 	return r < 0 ? module_fail(L, &err) : 1;
 }

@@ -39,7 +39,6 @@ static const struct tool tool = {
 struct told {
 	json_t *rows;	    /* NULL: print */
 	const char *before; /* the line's begin */
-	const char *last;   /* what the second value is called */
 };
 
 static json_t *value_or_null(const char *value)
@@ -54,7 +53,7 @@ static void tell(const char *key, const char *one, const char *other, void *arg)
 	if (t->rows)
 		json_array_append_new(t->rows,
 				      json_pack("{ss so so}", "key", key, "value",
-						value_or_null(one), t->last, value_or_null(other)));
+						value_or_null(one), "plan", value_or_null(other)));
 	else if (!common.quiet)
 		printf("%s%s: %s -> %s\n", t->before, key, *one ? tool_text(one) : "default",
 		       *other ? tool_text(other) : "default");
@@ -124,7 +123,7 @@ static int do_apply(char **args, int n)
 	int status = 0;
 
 	for (int i = 1; i < n; i++) {
-		struct told t = { rows ? json_array() : NULL, "", "plan" };
+		struct told t = { rows ? json_array() : NULL, "" };
 		struct lxmgr_container *c;
 		struct lxmgr_err err = { 0 };
 		char before[80] = "";
@@ -155,7 +154,7 @@ static int do_apply(char **args, int n)
 /* 0, LXMGR_FAILED: it differs. */
 static int diff_one(const char *name, json_t *rows, bool asked)
 {
-	struct told t = { rows ? json_array() : NULL, "", "plan" };
+	struct told t = { rows ? json_array() : NULL, "" };
 	struct lxmgr_container *c = NULL;
 	struct lxmgr_err err = { 0 };
 	char *plan = NULL, before[160];

@@ -195,6 +195,16 @@ static int stop_and_remove(struct lxmgr_container *c, bool force, struct lxmgr_e
 	return r;
 }
 
+/* Before the lock, so that no start of it is ended; it is read anew under that. */
+static int refuse_protected(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	int r = container_load_config(c, NULL) < 0 ? 0 : container_may_end(c, err);
+
+	config_free(&c->config);
+	c->config_loaded = false;
+	return r;
+}
+
 int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshots,
 			    struct lxmgr_err *err)
 {
@@ -210,8 +220,12 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 	r = snapshots ? 0 : refuse_snapshots(c, err);
 	if (r < 0)
 		return r;
-	if (force)
+	if (force) {
+		r = refuse_protected(c, err);
+		if (r < 0)
+			return r;
 		container_end_start(c);
+	}
 	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
 	if (lock < 0)
 		return lock;

@@ -57,27 +57,13 @@ static int add_key(struct lxmgr_plan *p, const char *key, const char *value, str
 /* Its values go into *as, which tells what they are, and whether they are. */
 static int parse(struct lxmgr_plan *p, struct config *as, const char *path, struct lxmgr_err *err)
 {
+	char *rest = p->text, *key, *value;
 	unsigned int n = 0;
+	int e;
 
-	for (char *rest = p->text; *rest;) {
-		size_t len = strcspn(rest, "\n");
-		char *line = rest, *key, *value, *eq;
-		int r;
+	while ((e = str_next_setting(&rest, &n, &key, &value)) > 0) {
+		int r = add_key(p, key, value, err);
 
-		n++;
-		rest += len + (rest[len] == '\n');
-		line[len] = '\0';
-		key = str_strip(line);
-		if (!*key || *key == '#')
-			continue;
-		eq = strchr(key, '=');
-		if (!eq)
-			return err_msg(err, -EINVAL, "%s:%u: '%.80s' is not KEY = VALUE", path, n,
-				       key);
-		*eq = '\0';
-		key = str_strip(key);
-		value = str_strip(eq + 1);
-		r = add_key(p, key, value, err);
 		if (r == 0)
 			r = config_set(as, key, value, err);
 		if (r < 0) {
@@ -85,7 +71,7 @@ static int parse(struct lxmgr_plan *p, struct config *as, const char *path, stru
 			return r;
 		}
 	}
-	return 0;
+	return e < 0 ? err_msg(err, e, "%s:%u: '%.80s' is not KEY = VALUE", path, n, key) : 0;
 }
 
 static int read_plan(const char *name, struct lxmgr_plan *ret, struct config *as,

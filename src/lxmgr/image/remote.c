@@ -75,25 +75,12 @@ static int add_keys(struct remote *r, struct lxmgr_err *err)
 
 static int read_conf(struct remote *r, char *text, const char *path, struct lxmgr_err *err)
 {
+	char *key, *value;
 	unsigned int n = 0;
+	int e;
 
-	for (char *rest = text; *rest;) {
-		size_t len = strcspn(rest, "\n");
-		char *line = rest, *eq, *key;
-		int e;
-
-		n++;
-		rest += len + (rest[len] == '\n');
-		line[len] = '\0';
-		key = str_strip(line);
-		if (!*key || *key == '#')
-			continue;
-		eq = strchr(key, '=');
-		if (!eq)
-			return err_msg(err, -EINVAL, "%s:%u: '%.80s' is not KEY = VALUE", path, n,
-				       key);
-		*eq = '\0';
-		e = set(r, str_strip(key), str_strip(eq + 1));
+	while ((e = str_next_setting(&text, &n, &key, &value)) > 0) {
+		e = set(r, key, value);
 		if (e == -ENOENT)
 			return err_msg(err, -EINVAL,
 				       "%s:%u: unknown key '%.80s'; there are url, keyring, "
@@ -101,9 +88,9 @@ static int read_conf(struct remote *r, char *text, const char *path, struct lxmg
 				       path, n, key);
 		if (e < 0)
 			return err_msg(err, e, "%s:%u: '%s' may not be '%.200s'", path, n, key,
-				       str_strip(eq + 1));
+				       value);
 	}
-	return 0;
+	return e < 0 ? err_msg(err, e, "%s:%u: '%.80s' is not KEY = VALUE", path, n, key) : 0;
 }
 
 int remote_read(const char *name, struct remote *ret, struct lxmgr_err *err)

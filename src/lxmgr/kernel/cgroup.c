@@ -191,8 +191,8 @@ int cgroup_check(const struct cgroup_spec *spec, struct lxmgr_err *err)
 		return err_msg(err, -EOPNOTSUPP,
 			       "lxmgr.cgroup2.devices.* cannot act in a container: the kernel lets "
 			       "only the host's root filter devices");
-	r = cgroup_check_limits(spec, err);
-	return r < 0 ? r : ops->check(&full, err);
+	r = ops->check(&full, err);
+	return r < 0 ? r : cgroup_check_limits(spec, err);
 }
 
 int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err)

@@ -272,3 +272,26 @@ unsigned long long str_hash(const void *data, size_t len)
 		h = (h ^ *p++) * 0x100000001b3ULL;
 	return h;
 }
+
+int str_next_setting(char **text, unsigned int *n, char **ret_key, char **ret_value)
+{
+	while (**text) {
+		size_t len = strcspn(*text, "\n");
+		char *line = *text, *eq;
+
+		(*n)++;
+		*text += len + (line[len] == '\n');
+		line[len] = '\0';
+		*ret_key = str_strip(line);
+		if (!**ret_key || **ret_key == '#')
+			continue;
+		eq = strchr(*ret_key, '=');
+		if (!eq)
+			return -EINVAL;
+		*eq = '\0';
+		*ret_key = str_strip(*ret_key);
+		*ret_value = str_strip(eq + 1);
+		return 1;
+	}
+	return 0;
+}

@@ -21,6 +21,9 @@ bool str_has_suffix(const char *s, const char *suffix);
 
 /* Cut white space off both ends, in place; returns the new beginning. */
 char *str_strip(char *s);
+/* The next "KEY = VALUE" of a text, which is cut up; empty lines and comments are passed over. *n
+ * counts lines, *text is what is left. 1; 0: the end; -EINVAL: *ret_key is a line that is none. */
+int str_next_setting(char **text, unsigned int *n, char **ret_key, char **ret_value);
 
 /* Copy text to buf, every control character, DEL, C1 control (as UTF-8) and byte that is no
  * valid UTF-8 as \xNN, a backslash kept; cut at size, always terminated. Returns buf. */
