@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include <errno.h>
+#include <linux/capability.h>
 #include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,16 +155,41 @@ static int split_command(const char *cmd, struct strlist *ret, struct lxmgr_err 
 	return 0;
 }
 
+/* Whom init starts as, and of lxmgr-execute the arguments of the small init in front: its name, and
+ * whom it has the command run as. Asked for another than the config's user (init.uid), who may
+ * become nobody else, the small init is root, who may also signal what the command becomes. Where
+ * root may not change its ids, it starts as that user. */
+static int plan_ids(const struct config *cfg, const struct lxmgr_start_opts *opts, struct plan *p)
+{
+	const uint64_t needs = 1ULL << CAP_SETUID | 1ULL << CAP_SETGID;
+	uint32_t uid = cfg->init_uid, gid = cfg->init_gid;
+	bool asked;
+
+	p->uid = uid;
+	p->gid = gid;
+	p->config_user = true;
+	if (!opts || !opts->execute)
+		return 0;
+	asked = opts->uid != (uid_t)-1 || opts->gid != (gid_t)-1;
+	if (asked) {
+		uid = opts->uid != (uid_t)-1 ? opts->uid : uid;
+		gid = opts->gid != (gid_t)-1 ? opts->gid : gid;
+		p->config_user = false;
+		p->uid = (p->caps & needs) == needs ? 0 : uid;
+		p->gid = (p->caps & needs) == needs ? 0 : gid;
+	}
+	if (p->uid == uid && p->gid == gid)
+		uid = gid = (uint32_t)-1;
+	return strlist_add(&p->argv, "lxmgr-init") | strlist_addf(&p->argv, "%u", uid) |
+	       strlist_addf(&p->argv, "%u", gid);
+}
+
 static int plan_argv(const struct config *cfg, const struct lxmgr_start_opts *opts, struct plan *p,
 		     struct lxmgr_err *err)
 {
 	const char *cmd = cfg->init_cmd ? cfg->init_cmd : "/sbin/init";
 
-	/* The small init in front: its name, and whom the command runs as. */
-	if (opts && opts->execute &&
-	    (strlist_add(&p->argv, "lxmgr-init") < 0 ||
-	     strlist_addf(&p->argv, "%u", opts->uid) < 0 ||
-	     strlist_addf(&p->argv, "%u", opts->gid) < 0))
+	if (plan_ids(cfg, opts, p) < 0)
 		return err_set(err, -ENOMEM, "command");
 	if (opts && opts->argv && opts->argv[0]) {
 		for (size_t i = 0; opts->argv[i]; i++)
@@ -214,11 +240,11 @@ int plan_make(const struct lxmgr_container *c, const struct lxmgr_start_opts *op
 	if (r == 0)
 		r = plan_namespaces(cfg, opts, p, err);
 	if (r == 0)
+		r = enter_caps(cfg, &p->caps, err);
+	if (r == 0)
 		r = plan_argv(cfg, opts, p, err);
 	if (r == 0)
 		r = plan_personality(cfg, p, err);
-	if (r == 0)
-		r = enter_caps(cfg, &p->caps, err);
 	if (r == 0)
 		r = label_make(cfg, level, &p->label, err);
 	if (r == 0) {

@@ -20,8 +20,10 @@ struct plan {
 	struct idmap map; /* empty: no user namespace */
 	uid_t root_uid;	  /* host ids of the container's root */
 	gid_t root_gid;
-	bool map_storage; /* ids on disk are the container's: map with idmapped mounts */
-	uint64_t caps;	  /* mask that init keeps */
+	bool map_storage;  /* ids on disk are the container's: map with idmapped mounts */
+	uint64_t caps;	   /* mask that init keeps */
+	uint32_t uid, gid; /* ids inside that init starts as: the config's, or see plan_ids() */
+	bool config_user;  /* ... the config's, with its groups */
 	char hostname[65];
 	char mountpoint[256]; /* where the root is staged, and hooks see it */
 	struct strlist argv, env;

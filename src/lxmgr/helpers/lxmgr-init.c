@@ -4,10 +4,9 @@
  * ends with the command's status. Static, and run from a sealed copy: the container never gets a
  * file of the host's in its hands (CVE-2019-5736).
  *
- *	lxmgr-init UID GID COMMAND ...		(4294967295: leave)
+ *	lxmgr-init UID GID COMMAND ...		(4294967295: leave; the groups are what it got)
  */
 #include <errno.h>
-#include <grp.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,8 +30,7 @@ static void run(char **argv, const sigset_t *saved)
 	setsid();
 	/* The command, not this init, is what the terminal talks to. */
 	ioctl(0, TIOCSCTTY, 1);
-	if ((gid != 4294967295UL &&
-	     (setgroups(0, NULL) < 0 || setresgid((gid_t)gid, (gid_t)gid, (gid_t)gid) < 0)) ||
+	if ((gid != 4294967295UL && setresgid((gid_t)gid, (gid_t)gid, (gid_t)gid) < 0) ||
 	    (uid != 4294967295UL && setresuid((uid_t)uid, (uid_t)uid, (uid_t)uid) < 0)) {
 		say("cannot change the user");
 		_exit(125);
