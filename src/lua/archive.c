@@ -117,6 +117,8 @@ static int import(lua_State *L)
 		{ "name", OPT_STRING, offsetof(struct import_args, o.name) },
 		{ "format", OPT_STRING, offsetof(struct import_args, o.format) },
 		{ "backend", OPT_STRING, offsetof(struct import_args, o.backend) },
+		{ "fstype", OPT_STRING, offsetof(struct import_args, o.fstype) },
+		{ "fssize", OPT_STRING, offsetof(struct import_args, o.fssize) },
 		{ "trust", OPT_BOOL, offsetof(struct import_args, o.trust) },
 		{ "keep_name", OPT_BOOL, offsetof(struct import_args, o.keep_name) },
 		{ "keep_mac", OPT_BOOL, offsetof(struct import_args, o.keep_mac) },

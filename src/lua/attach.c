@@ -22,6 +22,9 @@ static const struct opt attach_opts[] = {
 	{ "arch", OPT_STRING, offsetof(struct attach_args, o.arch) },
 	{ "namespaces", OPT_STRING, offsetof(struct attach_args, namespaces) },
 	{ "elevated", OPT_BOOL, offsetof(struct attach_args, elevated) },
+	{ "remount_sys_proc", OPT_BOOL, offsetof(struct attach_args, o.remount_sys_proc) },
+	{ "context", OPT_STRING, offsetof(struct attach_args, o.selinux_context) },
+	{ "pty_log", OPT_STRING, offsetof(struct attach_args, o.pty_log) },
 };
 
 /* In the child. */

@@ -32,6 +32,7 @@ static int create(lua_State *L)
 		{ "hostname", OPT_STRING, offsetof(struct create_args, o.hostname) },
 		{ "password", OPT_STRING, offsetof(struct create_args, o.password) },
 		{ "ssh_key_file", OPT_STRING, offsetof(struct create_args, o.ssh_key_file) },
+		{ "plan", OPT_STRING, offsetof(struct create_args, o.plan) },
 		{ "timeout", OPT_SECONDS, offsetof(struct create_args, o.timeout_ms) },
 		{ "progress", OPT_CALL, offsetof(struct create_args, progress) },
 	};
@@ -99,6 +100,7 @@ static int reinstall(lua_State *L)
 {
 	static const struct opt opts[] = {
 		{ "template", OPT_STRING, offsetof(struct reinstall_args, o.template_name) },
+		{ "image", OPT_STRING, offsetof(struct reinstall_args, o.image) },
 		{ "args", OPT_STRINGS, offsetof(struct reinstall_args, o.template_args) },
 		{ "backend", OPT_STRING, offsetof(struct reinstall_args, o.backend) },
 		{ "keep_old", OPT_BOOL, offsetof(struct reinstall_args, o.keep_old) },

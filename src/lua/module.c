@@ -183,6 +183,8 @@ static const struct opt auto_opts[] = {
 	{ "groups", OPT_STRINGS, offsetof(struct auto_args, o.groups) },
 	{ "all", OPT_BOOL, offsetof(struct auto_args, o.all) },
 	{ "ignore_auto", OPT_BOOL, offsetof(struct auto_args, o.ignore_auto) },
+	{ "all_trees", OPT_BOOL, offsetof(struct auto_args, o.all_trees) },
+	{ "no_units", OPT_BOOL, offsetof(struct auto_args, o.no_units) },
 	{ "action", OPT_STRING, offsetof(struct auto_args, action) },
 	{ "timeout", OPT_SECONDS, offsetof(struct auto_args, timeout) },
 	{ "done", OPT_CALL, offsetof(struct auto_args, done) },
@@ -203,6 +205,10 @@ static int auto_get(lua_State *L, struct auto_args *a, struct lxmgr_auto **ret, 
 	if (action == ARRAY_SIZE(auto_actions))
 		luaL_error(L, "action must be start, stop, kill or reboot");
 	a->o.up = action != 0;
+	if (a->o.all_trees && !a->o.up)
+		luaL_error(L, "all_trees goes with stop, kill and reboot");
+	if (a->o.no_units && !a->o.all_trees)
+		luaL_error(L, "no_units goes with all_trees");
 	if (!module_is_root(err) ||
 	    lxmgr_auto_list(module_path(L, a->path), &a->o, ret, ret_n, err) < 0)
 		return -EIO;
@@ -301,6 +307,17 @@ static int autostart(lua_State *L)
 	return 1;
 }
 
+static int autostart_sync(lua_State *L)
+{
+	struct lxmgr_err err = { 0 };
+	int r = module_is_root(&err) ? lxmgr_auto_sync(&err) : -EPERM;
+
+	if (r < 0)
+		return module_fail(L, &err);
+	lua_pushinteger(L, r);
+	return 1;
+}
+
 static int tell_change(const char *name, enum lxmgr_state state, void *arg)
 {
 	struct call *call = arg;
@@ -347,6 +364,7 @@ int luaopen_lxmgr(lua_State *L)
 	static const luaL_Reg functions[] = {
 		{ "autostart", autostart },
 		{ "autostart_list", autostart_list },
+		{ "autostart_sync", autostart_sync },
 		{ "checkconfig", checkconfig },
 		{ "doctor", doctor },
 		{ "global", global },

@@ -85,6 +85,10 @@ static int start(lua_State *L)
 		{ "console", OPT_STRING, offsetof(struct start_job, o.console) },
 		{ "console_log", OPT_STRING, offsetof(struct start_job, o.console_log) },
 		{ "pidfile", OPT_STRING, offsetof(struct start_job, o.pidfile) },
+		{ "share_net", OPT_STRING, offsetof(struct start_job, o.share[0]) },
+		{ "share_ipc", OPT_STRING, offsetof(struct start_job, o.share[1]) },
+		{ "share_uts", OPT_STRING, offsetof(struct start_job, o.share[2]) },
+		{ "share_pid", OPT_STRING, offsetof(struct start_job, o.share[3]) },
 		{ "dry_run", OPT_BOOL, offsetof(struct start_job, o.dry_run) },
 	};
 	struct start_job job = { .o = { .uid = (uid_t)-1, .gid = (gid_t)-1 } };

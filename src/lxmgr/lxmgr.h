@@ -672,6 +672,7 @@ int lxmgr_auto_sync(struct lxmgr_err *err);
  * keys. At one instant: what fails before leaves all as it was. */
 struct lxmgr_reinstall_opts {
 	const char *template_name;	  /* NULL: the recorded one */
+	const char *image;		  /* a name or digest in the cache, in place of it */
 	const char *const *template_args; /* NULL or empty: those of the old image, if it is the
 					   * same template */
 	const char *backend;		  /* NULL: that of the old root */

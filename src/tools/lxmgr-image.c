@@ -233,22 +233,24 @@ static int do_import(const char *arg)
 								      : tell(digest);
 }
 
-static int refresh_one(const char *name, struct lxmgr_err *err)
+/* Both say in *ret_good whether there is a newer one, and whether it is what it was. */
+static int refresh_one(const char *name, bool *ret_good, struct lxmgr_err *err)
 {
 	struct lxmgr_image_opts o = options();
-	bool changed = false;
-	int r = lxmgr_image_refresh(name, &o, &changed, err);
+	int r = lxmgr_image_refresh(name, &o, ret_good, err);
 
 	tool_progress_end();
 	if (r == 0 && !common.quiet && !common.json)
-		printf("%s: %s\n", tool_text(name), changed ? "a newer one" : "the newest already");
+		printf("%s: %s\n", tool_text(name),
+		       *ret_good ? "a newer one" : "the newest already");
 	return r;
 }
 
-static int verify_one(const char *name, struct lxmgr_err *err)
+static int verify_one(const char *name, bool *ret_good, struct lxmgr_err *err)
 {
 	int r = lxmgr_image_verify(name, err);
 
+	*ret_good = r == 0;
 	if (r == 0 && !common.quiet && !common.json)
 		printf("%s: good\n", tool_text(name));
 	return r;
@@ -260,45 +262,73 @@ static bool is_of_remote(const char *origin)
 	return strchr(origin, ':') && !strchr(origin, ' ');
 }
 
+struct each {
+	int (*fn)(const char *name, bool *ret_good, struct lxmgr_err *err);
+	const char *key; /* of what it says, in JSON */
+	bool only_remote;
+	json_t *rows; /* NULL: as text */
+	int status;   /* the last failure's */
+};
+
+static void do_one(struct each *e, const char *name)
+{
+	struct lxmgr_err err = { 0 };
+	bool good = false;
+	int r = e->fn(name, &good, &err);
+
+	if (r < 0)
+		e->status = tool_error(&err);
+	if (e->rows)
+		json_array_append_new(
+			e->rows, json_pack("{so sb so}", "name", report_text(name), e->key, good,
+					   "error", r < 0 ? report_text(err.text) : json_null()));
+}
+
 /* One, or with --every each name; the last failure's status. */
-static int do_each(const char *arg, int (*fn)(const char *name, struct lxmgr_err *err),
-		   bool only_remote)
+static int do_each(const char *arg, struct each *e)
 {
 	struct lxmgr_image *list = NULL;
 	struct lxmgr_err err = { 0 };
 	size_t n = 0;
-	int status = 0;
 
-	if (arg)
-		return fn(arg, &err) < 0 ? tool_error(&err) : 0;
-	if (lxmgr_image_list(&list, &n, &err) < 0)
+	if (!arg && lxmgr_image_list(&list, &n, &err) < 0)
 		return tool_error(&err);
+	e->rows = common.json ? json_array() : NULL;
+	if (arg)
+		do_one(e, arg);
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < list[i].n_names; k++) {
-			if (only_remote && !is_of_remote(list[i].origin))
-				continue;
-			if (fn(list[i].names[k], &err) < 0)
-				status = tool_error(&err);
-		}
+		for (size_t k = 0; k < list[i].n_names; k++)
+			if (!e->only_remote || is_of_remote(list[i].origin))
+				do_one(e, list[i].names[k]);
 	lxmgr_image_list_free(list, n);
-	return status;
+	if (e->rows)
+		report_json(e->rows);
+	return e->status;
 }
 
 static int do_refresh(const char *arg)
 {
-	return do_each(arg, refresh_one, true);
+	struct each e = { .fn = refresh_one, .key = "changed", .only_remote = true };
+
+	return do_each(arg, &e);
 }
 
 static int do_verify(const char *arg)
 {
-	return do_each(arg, verify_one, false);
+	struct each e = { .fn = verify_one, .key = "good" };
+
+	return do_each(arg, &e);
 }
 
 static int do_delete(const char *arg)
 {
 	struct lxmgr_err err = { 0 };
 
-	return lxmgr_image_delete(arg, &err) < 0 ? tool_error(&err) : 0;
+	if (lxmgr_image_delete(arg, &err) < 0)
+		return tool_error(&err);
+	if (common.json)
+		report_json(json_pack("{so}", "deleted", report_text(arg)));
+	return 0;
 }
 
 static void removed(const struct lxmgr_image *i, void *arg)

@@ -11,6 +11,8 @@ static int timeout;
 static const struct opt opts[] = {
 	{ 't', "template", OPT_STRING, &o.template_name, "TEMPLATE",
 	  "another template (default: the one that it was made from)" },
+	{ 0, "image", OPT_STRING, &o.image, "IMAGE",
+	  "an image of the cache in place of a template (lxmgr-image list)" },
 	{ 'B', "bdev", OPT_STRING, &o.backend, "TYPE", "storage backend (default: as it was)" },
 	{ 0, "keep-old", OPT_FLAG, &o.keep_old, NULL, "keep the old root under /old" },
 	{ 'f', "force", OPT_FLAG, &o.force, NULL, "stop it first if it runs" },
@@ -21,7 +23,7 @@ static const struct opt opts[] = {
 
 static const struct tool tool = {
 	.name = "lxmgr-reinstall",
-	.usage = "[-n] NAME [-t TEMPLATE] [OPTIONS] [-- TEMPLATE OPTIONS]",
+	.usage = "[-n] NAME [-t TEMPLATE | --image IMAGE] [OPTIONS] [-- TEMPLATE OPTIONS]",
 	.summary = "Give a container a fresh root; who it is and who may log in stays.",
 	.opts = opts,
 	.n_opts = ARRAY_SIZE(opts),

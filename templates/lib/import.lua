@@ -8,7 +8,7 @@ end
 
 -- Formats that only the kernel could read: mounting what somebody else made is no way to import it.
 local images = {
-	{ "hsqs", 0, "squashfs" }, { "\x53\xef", 1080, "ext" }, { "XFSB", 0, "xfs" },
+	{ "hsqs", 0, "squashfs" }, { "\x53\xef", 1080, "ext4" }, { "XFSB", 0, "xfs" },
 	{ "_BHRfS_M", 65600, "btrfs" }, { "QFI\xfb", 0, "qcow2" },
 }
 
@@ -21,7 +21,7 @@ function import.root(t, path, subdir)
 	else
 		for _, i in ipairs(images) do
 			if file:size() >= i[2] + #i[1] and file:read(i[2], #i[1]) == i[1] then
-				fail("'%s' is a %s image: mount it read-only and give the directory", path, i[3])
+				fail("'%s' is an image of %s: mount it read-only and give the directory", path, i[3])
 			end
 		end
 		t.unpack(file, { subdir = subdir })

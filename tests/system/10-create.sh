@@ -77,6 +77,22 @@ says 'empty root directory' 'a template that makes nothing is refused' lx create
 says '^ .*--release SUITE' 'the help of a template' lx create -t debian --help
 says '^ .*--release SUITE' 'also behind the dashes' lx create -t debian -n none -- --help
 says 'does not exist' 'and neither made a container' lx info none
+# Nothing is taken and not looked at.
+mkdir -p "$TREE/.own"
+says "a password: -t none takes a root as it is" '-t none has no use for a password' lx create -t none --dir "$TREE/.own" -n none --password x
+says "ssh-key: -t none takes" 'nor for keys' lx create -t none --dir "$TREE/.own" -n none --ssh-key /dev/null
+says "'-F' is for a template" 'nor for -F' lx create -t none --dir "$TREE/.own" -n none -F
+says "'--timeout' is for a template" 'nor for a time limit' lx create -t none --dir "$TREE/.own" -n none --timeout 5
+says "'--release' is for a template, and with --image" 'an image takes no options of templates' lx create --image x -n none -- --release x
+status 64 'that is wrong usage' lx create --image x -n none -F
+says '--password: its value is missing' 'a password behind the dashes that is not there' lx create -t busybox -n none -- --password
+says 'does not exist' 'and none made a container' lx info none
+# Names of files behind the dashes are relative to where the user is.
+echo here >"$TREE/.file"
+tmpl 'for a; do case $a in --file=*) mkdir "$r/etc" && cat "${a#*=}" >"$r/etc/file" ;; esac; done'
+ok 'a file with a relative name' bash -c 'cd "$1" && lxmgr-create -q -P "$1" -t "$1/.tmpl" -n none -B dir -- --file=.file' x "$TREE"
+is here 'is found' cat "$TREE/none/rootfs/etc/file"
+lx destroy none
 says 'backend (overlay|dir) +works' 'doctor tells which backends work' lxmgr-doctor
 ok 'of each one, whether it does' bash -c '[ "$(lxmgr-doctor | grep -cE "backend (overlay|btrfs|dir|loop|lvm) +(works|not on this host: .)")" = 5 ]'
 says 'blocks of ids +[0-9]+ of [0-9]+' 'doctor tells how many blocks of ids are taken' lxmgr-doctor

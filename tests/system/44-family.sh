@@ -96,7 +96,7 @@ img=$CACHE/$(lx info devuan --json | jq -r .image)/rootfs
 says 'powerfail' 'devuan has an inittab that halts it' cat "$img/etc/inittab"
 says 'iface eth0 inet manual' 'and ifupdown' cat "$img/etc/network/interfaces"
 ok 'not systemd' test ! -e "$img/usr/share/test/systemd"
-says 'is no release name' 'a suite with a slash' lx create -q -t kali -n x -- -r ../x --mirror "$URL/kali" --keyring "$TREE/.keys.gpg"
+says 'is no release.s code name' 'a suite with a slash' lx create -q -t kali -n x -- -r ../x --mirror "$URL/kali" --keyring "$TREE/.keys.gpg"
 says 'mmdebstrap failed|status 1' "somebody else's key" lx create -q -t kali -n x -- -r kali-rolling --variant extract --mirror "$URL/kali" --keyring "$TREE/.others.gpg"
 ok 'nothing is made' test ! -e "$TREE/x"
 

@@ -30,7 +30,7 @@ ok 'and runs' lx attach lroot -- /bin/busybox true
 printf 'lxmgr.hook.pre-start = /bin/true\n' >"$TREE/.meta"
 status 6 'local: a key that a template may not set' lx create -q -t local -n x -- --fstree "$R" --metadata "$TREE/.meta"
 truncate -s 1M "$TREE/.fs" && printf '\x53\xef' | dd of="$TREE/.fs" bs=1 seek=1080 conv=notrunc 2>/dev/null
-says 'is a ext image: mount it' 'local: a file system image is not mounted' lx create -q -t local -n x -- --fstree "$TREE/.fs"
+says 'is an image of ext4: mount it' 'local: a file system image is not mounted' lx create -q -t local -n x -- --fstree "$TREE/.fs"
 python3 - "$TREE/.evil.tar" <<'PY'
 import sys, tarfile, io
 t = tarfile.open(sys.argv[1], "w")

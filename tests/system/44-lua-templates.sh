@@ -109,6 +109,18 @@ ok 'is another one when the file is' create -- --file "$TREE/.one"
 is two 'and has what is in it now' cat "$(lx info x --json | jq -r .image | sed "s,.*,$CACHE/&/rootfs/etc/one,")"
 lx destroy -q x
 
+works 'services of systemd' '
+lxmgr.mkdir("/usr/lib/systemd/system"); lxmgr.write("/usr/lib/systemd/system/one.service", "")
+local link = "/etc/systemd/system/multi-user.target.wants/one.service"
+t.service("one"); t.service("one.service"); assert(lxmgr.stat(link, true).target == "/usr/lib/systemd/system/one.service")
+t.service("one", false); assert(not lxmgr.stat(link)); t.service("one", false)'
+works 'and of OpenRC' '
+lxmgr.mkdir("/etc/init.d"); lxmgr.write("/etc/init.d/one", "", 493)
+t.service("one"); assert(lxmgr.stat("/etc/runlevels/default/one", true).target == "/etc/init.d/one")
+t.service("one", false); assert(not lxmgr.stat("/etc/runlevels/default/one"))'
+refused "no service 'two'" 'one that there is not' 't.service("two")'
+refused 'is no name' 'a path' 't.service("../two")'
+
 # What a hostile one tries. The host's side refuses, whatever the script did to its own side.
 works 'there is nothing of Lua that leads out' '
 for _, name in ipairs { "io", "os", "package", "debug", "coroutine", "load", "loadstring", "loadfile", "dofile", "collectgarbage" } do

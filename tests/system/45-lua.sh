@@ -45,6 +45,9 @@ eq(status, 0); eq(#out, 300000)
 status, out = c:attach({"cat"}, {capture = true}); eq(out, ""); eq(status, 0)
 status, out = c:attach({"sh", "-c", "echo $A-$HOST"}, {capture = true, env = {A = "b c"}}); eq(out, "b c-\n")
 status, out = c:attach({"id", "-u"}, {capture = true, uid = 33, gid = 33}); eq(out, "33\n")
+status, out = c:attach({"cat", "/proc/self/attr/current"}, {capture = true, remount_sys_proc = true}); eq(type(out), "string")
+fails(1, "nosuch/log", c:attach({"true"}, {pty_log = "/proc/nosuch/log"}))
+eq(c:attach({"true"}, {context = "no context"}), nil)
 fails(127, "no%-such%-command", c:attach({"no-such-command"}, {capture = true}))
 eq(c:attach({"true"}), 0)
 -- What it left running does not hold the script.
@@ -88,6 +91,7 @@ local f = io.open("/proc/thread-self/children"); eq(f:read("a"), "")'
 lua 'stop of what does not run' '
 local c = assert(lxmgr.open("a", P))
 fails(2, "not running", c:stop()); assert(c:stop{if_running = true})
+fails(3, "no%-such", c:start{share_net = "no-such"}); fails(3, "no%-such", c:start{share_pid = "no-such"})
 local plan = assert(c:start{dry_run = true}); assert(plan:find("namespaces"), plan); eq(c:state(), "STOPPED")'
 lua 'a start that fails says why, and is told to the script' '
 local c = assert(lxmgr.open("a", P))
@@ -99,6 +103,14 @@ local heard = ""
 eq(lxmgr.autostart{path = P.path, done = function(name, why) heard = heard .. name .. tostring(why) end}, 0)
 eq(heard, "anil")
 eq(#assert(lxmgr.autostart_list(P)), 0)
+local seen
+for _, e in ipairs(assert(lxmgr.autostart_list{path = P.path, action = "stop", all_trees = true, no_units = true})) do
+	seen = seen or e.name == "a" and e.path == P.path
+end
+eq(seen, true)
+eq(pcall(lxmgr.autostart_list, {path = P.path, all_trees = true}), false)
+eq(pcall(lxmgr.autostart_list, {path = P.path, action = "stop", no_units = true}), false)
+assert(lxmgr.autostart_sync() >= 0)
 eq(lxmgr.autostart{path = P.path, action = "kill"}, 0)
 eq(assert(lxmgr.open("a", P)):state(), "STOPPED")'
 ok 'monitor' bash -c 'lua5.4 -e '"'$prelude"'
@@ -215,6 +227,8 @@ assert(r:push(P.path .. "/.file", "/root/kept")); assert(r:export(file, {progres
 local i, notice = assert(lxmgr.import(file, {path = P.path, name = "i", define = {["lxmgr.limit.pids"] = 33}, warn = function() end}))
 eq(i:name(), "i"); eq(i:get("lxmgr.limit.pids"), "33"); assert(i:pull("/root/kept", P.path .. "/.kept"))
 fails(4, "exists", lxmgr.import(file, {path = P.path, name = "i"}))
+fails(6, "entries", lxmgr.import(file, {path = P.path, name = "x", max_entries = "5"}))
+fails(6, "ext9", lxmgr.import(file, {path = P.path, name = "x", fstype = "ext9", backend = "loop"}))
 fails(6, "", lxmgr.import(P.path .. "/.script", {path = P.path, name = "x"}))
 fails(1, "No such file", r:export(P.path .. "/none/x"))
 assert(#lxmgr.import_formats() > 3); assert(i:destroy())'

@@ -50,6 +50,7 @@ is nd.example.org 'the host name' inside nd -- hostname
 says '^10.99.0.1 ' '/etc/hosts' inside nd -- getent hosts gate
 says 'nameserver 10.99.0.1' 'the resolver' inside nd -- cat /etc/resolv.conf
 says 'search example.org' 'and its domain' inside nd -- cat /etc/resolv.conf
+says '/Etc/UTC$' 'the time zone' inside nd -- readlink /etc/localtime
 says 'LANG=C.UTF-8' 'the locale' inside nd -- systemctl show-environment
 says '^root:\$y\$' 'the password' inside nd -- grep ^root: /etc/shadow
 

@@ -25,6 +25,13 @@ done
 is ' autostart checkconfig config disk doctor export image info ls monitor mount pid plan reinstall set setup snapshot usage' 'these offer it' echo "$tools"
 json 'reinstall' lx reinstall --json -t busybox b
 json 'plan, list' lxmgr-plan --json list
+json 'image, list' lxmgr-image --json list
+lxmgr-image -q -P "$TREE" publish b --as "json-$$"
+json 'image, verify' lxmgr-image --json verify "json-$$"
+is '[true,null]' 'is it good?' bash -c "lxmgr-image --json verify json-$$ | jq -c '.[0] | [.good, .error]'"
+is '[false,true]' 'of one that there is not' bash -c "lxmgr-image --json verify nosuch-$$ 2>/dev/null | jq -c '.[0] | [.good, (.error | length > 0)]'"
+json 'image, refresh of none' lxmgr-image --json refresh --every --offline
+is "json-$$" 'image, delete' bash -c "lxmgr-image --json delete json-$$ | jq -r .deleted"
 json 'mount, of none' lx mount --json
 mkdir "$TREE/.at \"ü\" {}"
 json 'mount' lx mount --json b "$TREE/.at \"ü\" {}"

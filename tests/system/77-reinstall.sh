@@ -164,10 +164,17 @@ status 4 'a running one' lx reinstall ct
 is RUNNING 'runs on' lx info -s -H ct
 status 1 '-f with a template that fails' lx reinstall -f -t busybox ct -- --busybox-path /nonexistent
 is RUNNING 'lets it run' lx info -s -H ct
+OUT=$(strace -f -qq -o /dev/null -e trace=renameat2 -e inject=renameat2:error=EIO lxmgr-reinstall -q -f -P "$TREE" ct 2>&1)
+[[ $OUT == *'it is stopped now: lxmgr-start ct'* ]]
+result $? '-f that fails behind the stop says so'
+is STOPPED 'it is' lx info -s -H ct
+ok 'it starts again' lx start -q ct
 ok '-f stops it' lx reinstall -q -f ct
 is STOPPED 'it is stopped' lx info -s -H ct
 S=$(sum)
 status 3 'no such container' lx reinstall nobody
+status 64 'an image and options of a template' lx reinstall --image x ct -F
+status 64 'an image and a template' lx reinstall --image x -t busybox ct
 status 1 'no such template' lx reinstall -t nosuch ct
 status 1 'a template that fails' lx reinstall -t busybox ct -- --busybox-path /nonexistent
 mkdir -p "$TREE/ct/snaps/one"
@@ -183,6 +190,13 @@ is '' 'nothing is left' left
 ok 'a template for one that had none' lx reinstall -q -t busybox plain
 is busybox 'it is recorded' lx config plain lxmgr.template
 is fine 'it runs' in_root plain 'echo fine'
+ok 'it is published' lxmgr-image -q -P "$TREE" publish plain --as "reinstall-$$"
+ok 'an image in place of a template' lx reinstall -q --image "reinstall-$$" plain
+is '' 'no template is recorded' lx config plain lxmgr.template
+is fine 'it runs' in_root plain 'echo fine'
+status 4 'nobody deletes that image' lxmgr-image delete "reinstall-$$"
+ok 'a template again' lx reinstall -q -t busybox plain
+ok 'the image goes' lxmgr-image -q delete "reinstall-$$"
 
 # Two at once: the second one waits, and finds the new directory.
 lx reinstall -q ct &

@@ -212,6 +212,16 @@ ok 'a container is made of it' lx create -q -n u --image mine
 ok 'with the halt signal of busybox' grep -q 'signal.halt = SIGUSR2' "$TREE/u/config"
 ok 'it starts' lx start u
 says keep 'and has it' lx attach u -- /bin/cat /etc/kept
+lx config t lxmgr.signal.halt=SIGTERM
+ok 'it is published with another config' im -q publish t --as other
+OUT=$(im --json show other | jq -r .digest)
+[ -n "$OUT" ] && [ "$OUT" != "$(sed -n 's/^tree = //p' "$CACHE/$OUT/meta")" ]
+result $? 'which is in its digest'
+ok 'a container of it' lx create -q -n o --image other
+says 'signal.halt = SIGTERM' 'has that config' cat "$TREE/o/config"
+ok 'both are good' im -q verify mine
+ok 'each' im -q verify other
+lx destroy o && im -q delete other && lx config t lxmgr.signal.halt=SIGUSR2
 status 4 'a running one is not published' im publish u
 lx stop -k u
 status 3 'nor one that there is not' im publish nosuch

@@ -43,6 +43,27 @@ OUT=$(lx execute app 2>&1)
 [ "$OUT" = $'hello a b|'"it's|/work|1000|1001|/opt/bin:/bin" ]
 result $? 'executed, it has words, environment, directory and user'
 is '' 'it has no hook' grep hook "$TREE/app/config"
+# Its user is whom its own command runs as, and may become nobody else.
+is '1000 1001' 'a command of ours runs as that, too' lx execute app -- /bin/sh -c 'echo $(id -u) $(id -g)'
+is '0 0' 'but as root if asked' lx execute -u 0 -g 0 app -- /bin/sh -c 'echo $(id -u) $(id -g)'
+is '7 1001' 'or as another user' lx execute -u 7 app -- /bin/sh -c 'echo $(id -u) $(id -g)'
+is '0' 'which is in no group besides' lx execute -u 0 -g 0 -s lxmgr.init.groups=9 app -- /bin/sh -c 'id -G'
+is '7 8' 'also where root may change no ids' lx execute -s 'lxmgr.cap.drop = setuid setgid' -u 7 -g 8 app -- /bin/sh -c 'echo $(id -u) $(id -g)'
+printf '#!/bin/sh\necho $(id -u) $(id -g)\nexit 7\n' >"$TREE/.script"
+is '0 0' 'a script of the host runs as root' lx runscript app "$TREE/.script"
+status 7 'its status is the script' lx runscript app "$TREE/.script"
+is '7 0' 'or as another user' lx runscript -u 7 app "$TREE/.script"
+ok 'the application is published' lxmgr-image -q -P "$TREE" publish app --as oci-app
+ok 'a container is made of that' lx create -q -n again --image oci-app
+OUT=$(lx execute again 2>&1)
+[ "$OUT" = $'hello a b|'"it's|/work|1000|1001|/opt/bin:/bin" ]
+result $? 'it has the words, environment, directory and user'
+is "$(dpkg --print-architecture)" 'the list tells the architecture' bash -c \
+	"lxmgr-image --json list | jq -r '.[] | select(.names == [\"oci-app\"]).arch'"
+ok 'a layout with a relative name' bash -c 'cd "$1" && lxmgr-create -q -P "$2" -t oci -n rel -- --url oci:app:v1' x "$SITE" "$TREE"
+says '^lxmgr.execute.cmd' 'is that one' cat "$TREE/rel/config"
+says 'are for registries' 'a layout takes no --insecure' oci bad "oci:$SITE/app:v1" --insecure
+says 'are for registries' 'and no --authfile' oci bad "oci:$SITE/app:v1" --authfile /dev/null
 ok 'of a system' oci sys "oci:$SITE/sys"
 says '^lxmgr.init.cmd = /sbin/init$' 'its init is the command' cat "$TREE/sys/config"
 echo '{"imageLayoutVersion": "1.0.0" }' >"$SITE/sys/oci-layout"

@@ -19,9 +19,7 @@
 #include "container/rootplace.h"
 #include "container/schedule.h"
 #include "container/units.h"
-#include "image/cache.h"
 #include "image/image.h"
-#include "image/store.h"
 #include "image/users.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -160,7 +158,7 @@ static int make_config(struct create *c, struct lxmgr_err *err)
 /* --password and --ssh-key belong to the container, not to the image: they are taken out of the
  * template's arguments, where LXC's users put them. */
 static int split_args(const struct lxmgr_create_opts *o, struct strlist *ret, const char **password,
-		      const char **ssh_key)
+		      const char **ssh_key, struct lxmgr_err *err)
 {
 	const char *v;
 
@@ -177,11 +175,39 @@ static int split_args(const struct lxmgr_create_opts *o, struct strlist *ret, co
 		else if (str_eq(a, "--ssh-key") || str_eq(a, "--auth-key") || str_eq(a, "-S"))
 			to = ssh_key;
 		else if (strlist_add(ret, a) < 0)
-			return -ENOMEM;
-		if (to && o->template_args[i + 1])
+			return err_set(err, -ENOMEM, "template arguments");
+		if (to && !o->template_args[i + 1])
+			return err_status(err, STATUS_USAGE, -EINVAL, "%s: its value is missing",
+					  a);
+		if (to)
 			*to = o->template_args[++i];
 	}
 	return 0;
+}
+
+/* What would be taken and not looked at. */
+static int check_unused(const struct lxmgr_create_opts *o, const struct strlist *args,
+			const struct personalize *p, struct lxmgr_err *err)
+{
+	bool none = o->template_name && str_eq(o->template_name, "none");
+	const char *what = NULL;
+
+	if (none && (p->password || p->ssh_key_file))
+		return err_status(err, STATUS_USAGE, -EINVAL,
+				  "%s: -t none takes a root as it is; see lxmgr-setup(1)",
+				  p->password ? "a password" : "--ssh-key");
+	if (!none && !o->image)
+		return 0;
+	if (o->flush_cache)
+		what = "-F";
+	else if (o->timeout_ms)
+		what = "--timeout";
+	else if (args->n)
+		what = args->v[0];
+	return !what ? 0
+		     : err_status(err, STATUS_USAGE, -EINVAL,
+				  "'%s' is for a template, and with %s none is run", what,
+				  none ? "-t none" : "--image");
 }
 
 /* The host's own mirror for templates that take one: an argument like others, so that the image is
@@ -205,15 +231,6 @@ static int add_mirror(const struct lxmgr_create_opts *o, struct strlist *args,
 	return strlist_addf(args, "--mirror=%s", url) < 0 ? err_set(err, -ENOMEM, "mirror") : 0;
 }
 
-static int open_image(struct create *c, struct lxmgr_err *err)
-{
-	cleanup_fd int cache = image_cache_open(err);
-	char digest[IMAGE_DIGEST_LEN + 1];
-	int r = cache < 0 ? cache : image_resolve(cache, c->o->image, digest, err);
-
-	return r < 0 ? r : image_open(digest, &c->image, err);
-}
-
 static int get_image(struct create *c, const struct strlist *args, struct lxmgr_err *err)
 {
 	struct template_run t = {
@@ -228,7 +245,7 @@ static int get_image(struct create *c, const struct strlist *args, struct lxmgr_
 	};
 
 	if (c->o->image)
-		return open_image(c, err);
+		return image_open_named(c->o->image, &c->image, err);
 	if (!t.name || str_eq(t.name, "none"))
 		return 0;
 	return image_from_template(&t, &c->image, err);
@@ -338,9 +355,11 @@ static int build(struct create *c, struct lxmgr_err *err)
 	char path[DRAFT_PATH_SIZE];
 	int r;
 
-	if (split_args(c->o, &args, &p.password, &p.ssh_key_file) < 0)
-		return err_set(err, -ENOMEM, "template arguments");
-	r = add_mirror(c->o, &args, err);
+	r = split_args(c->o, &args, &p.password, &p.ssh_key_file, err);
+	if (r == 0)
+		r = check_unused(c->o, &args, &p, err);
+	if (r == 0)
+		r = add_mirror(c->o, &args, err);
 	if (r == 0)
 		r = personalize_check(&p, err);
 	if (r == 0 && c->o->dir && wants_image(c)) {

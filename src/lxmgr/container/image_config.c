@@ -111,6 +111,30 @@ int image_config_drop(struct draft *d, int image_root, struct lxmgr_err *err)
 	return each(d, image_root, drop, err);
 }
 
+int image_config_text(const struct config *c, struct strbuf *ret, struct lxmgr_err *err)
+{
+	struct config plain;
+	int r = 0;
+
+	config_init(&plain);
+	for (size_t i = 0; i < ARRAY_SIZE(keys) && r == 0; i++) {
+		cleanup_strlist struct strlist lines = { 0 };
+		cleanup_free char *value = NULL, *unset = NULL;
+
+		r = config_get(c, keys[i], &value, err);
+		if (r == 0)
+			r = config_get(&plain, keys[i], &unset, err);
+		if (r < 0 || str_eq(value, unset))
+			continue;
+		if (strlist_split(&lines, value, "\n") < 0)
+			r = err_set(err, -ENOMEM, "%s", keys[i]);
+		for (size_t k = 0; k < lines.n; k++)
+			strbuf_addf(ret, "%s = %s\n", keys[i], lines.v[k]);
+	}
+	config_free(&plain);
+	return r == 0 && ret->failed ? err_set(err, -ENOMEM, "the image's config") : r;
+}
+
 /* The lines of the key's value in a that b has not. What nobody set is not told. */
 static int lost(const struct config *a, const struct config *b, const char *key,
 		const struct config *plain, struct strlist *ret, struct lxmgr_err *err)

@@ -6,8 +6,11 @@
 struct config;
 struct draft;
 struct lxmgr_err;
+struct strbuf;
 struct strlist;
 
+/* The lines of an image's config that make containers of it as this one is. */
+int image_config_text(const struct config *c, struct strbuf *ret, struct lxmgr_err *err);
 /* Put them into the config in the making; image_root is the image's, -1: there is none. */
 int image_config_add(struct draft *d, int image_root, struct lxmgr_err *err);
 /* Take those away that are still as this image had them: its root goes. */

@@ -353,6 +353,23 @@ int lxmgr_image_delete(const char *name, struct lxmgr_err *err)
 	return image_delete(digest, err);
 }
 
+static void tell_download(const char *digest, uint64_t size, void *arg)
+{
+	const struct lxmgr_prune_opts *o = arg;
+	static char origin[] = "a download that was not ended", nothing[] = "";
+	struct lxmgr_image i = { .origin = origin,
+				 .arch = nothing,
+				 .os = nothing,
+				 .release = nothing,
+				 .variant = nothing,
+				 .version = nothing,
+				 .size = size,
+				 .users_known = true };
+
+	snprintf(i.digest, sizeof(i.digest), "%s", digest);
+	o->removed(&i, o->arg);
+}
+
 int lxmgr_image_prune(const struct lxmgr_prune_opts *o, struct lxmgr_err *err)
 {
 	struct lxmgr_image *list = NULL;
@@ -397,8 +414,11 @@ int lxmgr_image_prune(const struct lxmgr_prune_opts *o, struct lxmgr_err *err)
 		}
 		o->removed(&list[i], o->arg);
 	}
-	if (r == 0)
-		r = downloads_prune(o->dry_run, err);
+	if (r == 0) {
+		struct lxmgr_prune_opts told = *o;
+
+		r = downloads_prune(o->dry_run, tell_download, &told, err);
+	}
 	lxmgr_image_list_free(list, n);
 	return r;
 }

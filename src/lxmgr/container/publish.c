@@ -17,10 +17,12 @@
 
 #include "container/container.h"
 #include "container/identity.h"
+#include "container/image_config.h"
 #include "container/mounts.h"
 #include "container/rootfs.h"
 #include "container/setup_run.h"
 #include "container/teardown.h"
+#include "image/digest.h"
 #include "image/interrupt.h"
 #include "image/names.h"
 #include "image/remote.h"
@@ -28,7 +30,6 @@
 #include "kernel/mount.h"
 #include "kernel/sys.h"
 #include "storage/storage.h"
-#include "storage/tree.h"
 #include "storage/treecopy.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -199,24 +200,28 @@ static int copy_root(struct lxmgr_container *c, int target, int cancel_fd, struc
 	return wait_for(pid, mine, cancel_fd, err);
 }
 
-/* What its containers are to start with, as a template says it. */
-static int write_config(struct lxmgr_container *c, int dir, struct lxmgr_err *err)
+/* What its containers are to start with, as a template says it; and the digest of the tree with it:
+ * two configs on one tree are two images. */
+static int write_config(struct lxmgr_container *c, int dir, const char *tree,
+			char ret[IMAGE_DIGEST_LEN + 1], struct lxmgr_err *err)
 {
-	static const char *const keys[] = { "lxmgr.signal.halt", "lxmgr.signal.reboot",
-					    "lxmgr.init.cmd", "lxmgr.arch" };
 	cleanup_strbuf struct strbuf b = { 0 };
+	size_t skip;
 	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(keys); i++) {
-		cleanup_free char *value = NULL;
-
-		if (lxmgr_container_get_item(c, keys[i], &value, NULL) == 0 && value && *value)
-			strbuf_addf(&b, "%s = %s\n", keys[i], value);
-	}
-	if (!b.len)
+	strbuf_addf(&b, "%s\n", tree);
+	skip = b.len;
+	r = image_config_text(&c->config, &b, err);
+	if (r < 0)
+		return r;
+	if (b.len == skip) {
+		snprintf(ret, IMAGE_DIGEST_LEN + 1, "%s", tree);
 		return 0;
-	r = b.failed ? -ENOMEM : write_file_replace(dir, "config", b.s, b.len, 0600);
-	return r < 0 ? err_set(err, r, "write the image's config") : 0;
+	}
+	r = write_file_replace(dir, "config", b.s + skip, b.len - skip, 0600);
+	if (r < 0)
+		return err_set(err, r, "write the image's config");
+	return digest_data(b.s, b.len, ret, err);
 }
 
 static int build(struct lxmgr_container *c, const struct lxmgr_image_opts *o, int cancel_fd,
@@ -237,14 +242,14 @@ static int build(struct lxmgr_container *c, const struct lxmgr_image_opts *o, in
 	if (r == 0)
 		r = copy_root(c, b.root, cancel_fd, err);
 	if (r == 0)
-		r = write_config(c, b.dir, err);
+		r = digest_tree(b.root, m.tree, err);
 	if (r == 0)
-		r = tree_usage(b.root, &m.size, err);
+		r = write_config(c, b.dir, m.tree, digest, err);
 	if (r < 0)
 		return r;
 	snprintf(m.origin, sizeof(m.origin), "container %s", c->name);
 	snprintf(m.arch, sizeof(m.arch), "%s", remote_arch(c->config.arch));
-	r = image_build_commit(&b, NULL, &m, digest, err);
+	r = image_build_commit(&b, digest, &m, err);
 	if (r == 0)
 		r = image_open(digest, &img, err);
 	if (r == 0 && o->name)

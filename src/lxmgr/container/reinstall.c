@@ -48,7 +48,7 @@ struct reinstall {
 	struct image image, old_image;
 	struct strlist args;
 	const char *template_name;
-	bool live;
+	bool live, stopped;  /* stopped: by us */
 	int kept;	     /* a file in memory: what the old root's owner keeps, as JSON */
 	char *told;	     /* what could not be kept, as JSON */
 	struct strlist lost; /* what is told of the config */
@@ -138,6 +138,7 @@ static int come_to_rest(struct reinstall *r, struct lxmgr_err *err)
 	struct lxmgr_stop_opts stop = { .nolock = true, .timeout_ms = -1, .if_running = true };
 	int ret = r->live ? lxmgr_container_stop(r->c, &stop, err) : 0;
 
+	r->stopped = r->live && ret == 0;
 	return ret < 0 ? ret : storage_recover(&r->old, err);
 }
 
@@ -164,6 +165,26 @@ static int check_limit(const struct reinstall *r, struct lxmgr_err *err)
 	return ops ? disk_check(&r->c->config, ops, path, err) : err ? err->code : -EINVAL;
 }
 
+/* What would be taken and not looked at. */
+static int check_unused(const struct lxmgr_reinstall_opts *o, struct lxmgr_err *err)
+{
+	const char *what = NULL;
+
+	if (!o->image)
+		return 0;
+	if (o->template_name)
+		what = "-t";
+	else if (o->flush_cache)
+		what = "-F";
+	else if (o->timeout_ms)
+		what = "--timeout";
+	else if (o->template_args && o->template_args[0])
+		what = o->template_args[0];
+	return !what ? 0
+		     : err_status(err, STATUS_USAGE, -EINVAL,
+				  "'%s' is for a template, and with --image none is run", what);
+}
+
 /* Refused before anything is made. */
 static int check(struct reinstall *r, struct lxmgr_err *err)
 {
@@ -171,7 +192,9 @@ static int check(struct reinstall *r, struct lxmgr_err *err)
 	char name[256];
 	int ret;
 
-	ret = container_may_end(r->c, err);
+	ret = check_unused(r->o, err);
+	if (ret == 0)
+		ret = container_may_end(r->c, err);
 	if (ret < 0)
 		return ret;
 	if (spec->path && *spec->path)
@@ -184,9 +207,13 @@ static int check(struct reinstall *r, struct lxmgr_err *err)
 	if (ret < 0)
 		return ret;
 	r->template_name = r->o->template_name ? r->o->template_name : r->c->config.template_name;
-	if (!r->template_name || !*r->template_name || str_eq(r->template_name, "none"))
+	if (r->o->image)
+		r->template_name = NULL;
+	else if (!r->template_name || !*r->template_name || str_eq(r->template_name, "none"))
 		return err_status(err, STATUS_USAGE, -EINVAL,
-				  "no template is recorded for '%s'; give one with -t", r->c->name);
+				  "no template is recorded for '%s'; give one with -t, or an image "
+				  "with --image",
+				  r->c->name);
 	ret = each_other(r->c->dir_fd, judge_other, -1, name);
 	if (ret == -EISDIR)
 		return err_status(err, STATUS_REFUSED, -EBUSY,
@@ -200,7 +227,7 @@ static bool same_template(const struct reinstall *r)
 {
 	const char *was = r->c->config.template_name;
 
-	return was && str_eq(was, r->template_name);
+	return was && r->template_name && str_eq(was, r->template_name);
 }
 
 /* The arguments that were given, or of the same template those that its image was made with. */
@@ -243,6 +270,8 @@ static int get_image(struct reinstall *r, struct lxmgr_err *err)
 	/* The image may be gone: then only what it said of itself is not known any more. */
 	if (*r->old.base && image_open(r->old.base, &r->old_image, NULL) < 0)
 		log_info("the image of '%s' is gone, ignoring", r->c->name);
+	if (r->o->image)
+		return image_open_named(r->o->image, &r->image, err);
 	ret = collect_args(r, err);
 	if (ret < 0)
 		return ret;
@@ -281,7 +310,7 @@ static int make_config(struct reinstall *r, struct lxmgr_err *err)
 		ret = image_config_drop(d, r->old_image.root_fd, err);
 	if (ret == 0 && !same_template(r)) {
 		ret = draft_set(d, "lxmgr.template", NULL, err);
-		if (ret == 0)
+		if (ret == 0 && r->template_name)
 			ret = draft_set(d, "lxmgr.template", r->template_name, err);
 	}
 	if (ret == 0)
@@ -475,6 +504,9 @@ static int run(struct reinstall *r, struct lxmgr_err *err)
 	if (ret < 0)
 		return err_set(err, ret, "read the config of '%s'", r->c->name);
 	built = build(r, err);
+	if (built < 0 && r->stopped)
+		err_hint(err, "its root is as it was, but it is stopped now: lxmgr-start %s",
+			 r->c->name);
 	/* The new one if it failed, the old one if not, and layers that were its alone. */
 	draft_give_up(&r->d);
 	disk_enforce(r->c, built < 0 ? r->c->dir_fd : r->d.dir_fd);

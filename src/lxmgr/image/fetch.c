@@ -300,25 +300,29 @@ int image_fetch(const struct fetch *f, char ret_digest[IMAGE_DIGEST_LEN + 1], st
 	return e;
 }
 
-int downloads_prune(bool dry_run, struct lxmgr_err *err)
+int downloads_prune(bool dry_run, void (*told)(const char *digest, uint64_t size, void *arg),
+		    void *arg, struct lxmgr_err *err)
 {
 	int fd = open(DOWNLOADS, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
 	struct dirent *e;
 
-	while (d && !dry_run && (e = readdir(d))) {
+	while (d && (e = readdir(d))) {
 		char name[IMAGE_DIGEST_LEN + 8];
 		cleanup_fd int lock = -EBADF;
+		struct stat st;
 
 		if (!str_has_suffix(e->d_name, ".part"))
 			continue;
 		snprintf(name, sizeof(name), "%.64s.lock", e->d_name);
 		lock = lock_at(fd, name, true, 0, NULL);
-		if (lock < 0)
+		if (lock < 0 || fstatat(fd, e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 			continue;
-		if (unlinkat(fd, e->d_name, 0) < 0 && errno != ENOENT)
+		if (!dry_run && unlinkat(fd, e->d_name, 0) < 0 && errno != ENOENT)
 			return err_set(err, -errno, "remove a download");
 		unlinkat(fd, name, 0);
+		snprintf(name, sizeof(name), "%.64s", e->d_name);
+		told(name, (uint64_t)st.st_blocks * 512, arg);
 	}
 	return 0;
 }

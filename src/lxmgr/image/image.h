@@ -43,10 +43,13 @@ int image_template_list(const char *name, const char *const *args, char **ret,
 			struct lxmgr_err *err);
 /* Open by digest. */
 int image_open(const char *digest, struct image *ret, struct lxmgr_err *err);
+/* By what image_resolve() takes. */
+int image_open_named(const char *name, struct image *ret, struct lxmgr_err *err);
 void image_close(struct image *img);
 /* Verify a tree that a template left: no device nodes but the usual ones, no nested mounts, a
- * real directory as root, not a link; setuid kept; sockets and over-long names refused. */
-int image_verify_tree(int rootfd, struct lxmgr_err *err);
+ * real directory as root, not a link; setuid kept; sockets and over-long names refused. And how
+ * much of the disk it takes. */
+int image_verify_tree(int rootfd, uint64_t *ret_bytes, struct lxmgr_err *err);
 /* Called for each cached image. */
 int image_list(int (*fn)(const char *digest, int dirfd, void *arg), void *arg);
 /* Refused while a container stands on it, or is made of it. Its names go with it. */

@@ -81,7 +81,8 @@ int fetch_find(const struct fetch *f, char *index, struct remote_image *ret, str
 int image_fetch(const struct fetch *f, char ret_digest[IMAGE_DIGEST_LEN + 1],
 		struct lxmgr_err *err);
 
-/* Remove what was begun to be downloaded and nobody goes on with. */
-int downloads_prune(bool dry_run, struct lxmgr_err *err);
+/* Remove what was begun to be downloaded and nobody goes on with; told of each. */
+int downloads_prune(bool dry_run, void (*told)(const char *digest, uint64_t size, void *arg),
+		    void *arg, struct lxmgr_err *err);
 
 #endif

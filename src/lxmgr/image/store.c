@@ -53,8 +53,11 @@ int image_build_begin(struct image_build *b, const char *digest, struct lxmgr_er
 
 static int finish_tree(struct image_build *b, struct image_meta *m, struct lxmgr_err *err)
 {
-	int r = image_verify_tree(b->root, err);
+	uint64_t bytes;
+	int r = image_verify_tree(b->root, &bytes, err);
 
+	if (r == 0 && !m->size)
+		m->size = bytes;
 	if (r == 0 && !*m->tree)
 		r = digest_tree(b->root, m->tree, err);
 	if (!m->created)
@@ -63,14 +66,12 @@ static int finish_tree(struct image_build *b, struct image_meta *m, struct lxmgr
 }
 
 int image_build_commit(struct image_build *b, const char *digest, struct image_meta *m,
-		       char ret[IMAGE_DIGEST_LEN + 1], struct lxmgr_err *err)
+		       struct lxmgr_err *err)
 {
 	int r = finish_tree(b, m, err);
 
 	if (r < 0)
 		return r;
-	if (!digest)
-		digest = m->tree;
 	/* Before it has its name: nobody deletes it then until the caller has opened it. */
 	b->hold = lock_at(b->dir, "lock", false, 0, NULL);
 	if (b->hold < 0)
@@ -81,8 +82,6 @@ int image_build_commit(struct image_build *b, const char *digest, struct image_m
 	if (renameat2(b->cache, b->tmp, b->cache, digest, RENAME_NOREPLACE) < 0 && errno != EEXIST)
 		return err_set(err, -errno, "put the image in place");
 	fsync(b->cache);
-	if (ret)
-		snprintf(ret, IMAGE_DIGEST_LEN + 1, "%s", digest);
 	return 0;
 }
 
@@ -157,7 +156,7 @@ int image_from_archive(struct image_archive *a, struct lxmgr_err *err)
 	if (r < 0) {
 		r = unpack(&b, a, err);
 		if (r == 0)
-			r = image_build_commit(&b, a->digest, &a->meta, NULL, err);
+			r = image_build_commit(&b, a->digest, &a->meta, err);
 		if (r < 0)
 			return r;
 		r = image_open_in(b.cache, a->digest, &img);
@@ -210,4 +209,13 @@ int image_resolve(int cache, const char *name, char ret[IMAGE_DIGEST_LEN + 1],
 	if (r == -ENOENT)
 		return err_msg(err, r, "there is no image '%.100s' (see lxmgr-image list)", name);
 	return r < 0 ? err_set(err, r, "look for the image '%.100s'", name) : 0;
+}
+
+int image_open_named(const char *name, struct image *ret, struct lxmgr_err *err)
+{
+	cleanup_fd int cache = image_cache_open(err);
+	char digest[IMAGE_DIGEST_LEN + 1];
+	int r = cache < 0 ? cache : image_resolve(cache, name, digest, err);
+
+	return r < 0 ? r : image_open(digest, ret, err);
 }

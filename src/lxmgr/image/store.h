@@ -23,11 +23,10 @@ struct image_build {
 
 /* Begin to build what will probably have this digest. Waits for who builds it. */
 int image_build_begin(struct image_build *b, const char *digest, struct lxmgr_err *err);
-/* Go through the tree, write its metadata, and put it in place as `digest` (NULL: the digest of its
- * content, which ret gets). One that is there already stays. Until image_build_end() it is not
- * deleted. */
+/* Go through the tree, write its metadata, and put it in place as `digest`. One that is there
+ * already stays. Until image_build_end() it is not deleted. */
 int image_build_commit(struct image_build *b, const char *digest, struct image_meta *m,
-		       char ret[IMAGE_DIGEST_LEN + 1], struct lxmgr_err *err);
+		       struct lxmgr_err *err);
 /* Remove what was not put in place, and let go. */
 void image_build_end(struct image_build *b);
 

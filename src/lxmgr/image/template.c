@@ -54,9 +54,11 @@ static int find_template(const char *name, char *path, size_t size, struct lxmgr
 			return 0;
 		path[strlen(path) - strlen(".lua")] = '\0';
 	}
-	if (access(path, X_OK) < 0)
-		return err_msg(err, -errno, "template '%s' does not exist (%s)", name, path);
-	return 0;
+	if (access(path, X_OK) == 0)
+		return 0;
+	if (errno == ENOENT)
+		return err_msg(err, -ENOENT, "template '%s' does not exist (%s)", name, path);
+	return err_set(err, -errno, "run the template '%s' (%s)", name, path);
 }
 
 int image_template_help(const char *name, char **ret, struct lxmgr_err *err)
@@ -212,6 +214,8 @@ static int run_template(const char *path, const struct template_run *t, const ch
 		("LXMGR_LIBEXEC_DIR=" LIBEXECDIR),
 	};
 	cleanup_strlist struct strlist argv = { 0 }, env = { 0 };
+	/* What its arguments name is where its caller is. */
+	cleanup_fd int here = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	struct run_opts o = RUN_OPTS_INIT;
 	struct output out = { .t = t };
 	char text[64];
@@ -227,6 +231,7 @@ static int run_template(const char *path, const struct template_run *t, const ch
 	o.on_output_arg = &out;
 	o.timeout_ms = t->timeout_ms ? t->timeout_ms : DEFAULT_TIMEOUT;
 	o.cancel_fd = cancel_fd;
+	o.dirfd = here;
 	o.prepare = die_with_parent;
 	r = run_program((const char *const *)argv.v, &o, NULL);
 	if (r == 0)
@@ -267,7 +272,24 @@ static int run_lua(const char *path, const struct template_run *t, int dir, int 
 	return r < 0 && r != -ECANCELED ? err_prefix(err, "template '%s'", t->name) : r;
 }
 
-static int write_meta(int dir, int root, const struct template_run *t, struct lxmgr_err *err)
+/* As templates are asked for another one; NULL: the host's. */
+static const char *arch_asked(const struct template_run *t)
+{
+	const char *ret = NULL;
+
+	for (size_t i = 0; t->args && t->args[i]; i++) {
+		const char *v = str_after(t->args[i], "--arch=");
+
+		if (str_eq(t->args[i], "--arch") || str_eq(t->args[i], "-a"))
+			v = t->args[i + 1];
+		if (v && !strpbrk(v, "\n\r"))
+			ret = v;
+	}
+	return ret;
+}
+
+static int write_meta(int dir, int root, const struct template_run *t, uint64_t size,
+		      struct lxmgr_err *err)
 {
 	cleanup_strbuf struct strbuf b = { 0 };
 	char tree[65];
@@ -277,6 +299,8 @@ static int write_meta(int dir, int root, const struct template_run *t, struct lx
 		return r;
 	strbuf_addf(&b, "meta = 1\ntemplate = %s\ncreated = %lld\ntree = %s\n", t->name,
 		    (long long)time(NULL), tree);
+	strbuf_addf(&b, "arch = %s\nsize = %llu\n", remote_arch(arch_asked(t)),
+		    (unsigned long long)size);
 	for (size_t i = 0; t->args && t->args[i]; i++)
 		if (!strpbrk(t->args[i], "\n\r"))
 			strbuf_addf(&b, "arg = %s\n", t->args[i]);
@@ -293,6 +317,7 @@ static int build_in(int cache, const char *tmp, const char *path, const struct t
 	cleanup_fd int dir = openat(cache, tmp, O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	cleanup_fd int root = -EBADF;
 	char full[300];
+	uint64_t size;
 	int r;
 
 	if (dir < 0)
@@ -311,8 +336,8 @@ static int build_in(int cache, const char *tmp, const char *path, const struct t
 			       "the template '%s' put something else in place of "
 			       "the root directory",
 			       t->name);
-	r = image_verify_tree(root, err);
-	return r < 0 ? r : write_meta(dir, root, t, err);
+	r = image_verify_tree(root, &size, err);
+	return r < 0 ? r : write_meta(dir, root, t, size, err);
 }
 
 /* Put it in place as `digest`, and open it. */

@@ -24,6 +24,7 @@
 
 struct walk {
 	unsigned long entries;
+	uint64_t bytes;
 	struct lxmgr_err *err;
 };
 
@@ -66,6 +67,8 @@ static int visit(int dir, const char *name, int depth, struct walk *w)
 			return err_set(w->err, -errno, "remove the device '%s'", name);
 		return 0;
 	}
+	/* A file with several names counts its share for each. */
+	w->bytes += (uint64_t)st.st_blocks * 512 / (S_ISDIR(st.st_mode) ? 1 : st.st_nlink);
 	if (!S_ISDIR(st.st_mode) && !S_ISREG(st.st_mode))
 		return 0;
 	if (strip_xattrs(dir, name, w) < 0)
@@ -90,7 +93,7 @@ static int walk_dir(int parent, const char *name, int depth, struct walk *w)
 	return r;
 }
 
-int image_verify_tree(int rootfd, struct lxmgr_err *err)
+int image_verify_tree(int rootfd, uint64_t *ret_bytes, struct lxmgr_err *err)
 {
 	struct walk w = { .err = err };
 	struct stat st;
@@ -104,5 +107,6 @@ int image_verify_tree(int rootfd, struct lxmgr_err *err)
 			       st.st_uid);
 	if (walk_dir(rootfd, ".", 0, &w) < 0)
 		return err ? err->code : -EIO;
+	*ret_bytes = w.bytes;
 	return w.entries ? 0 : err_msg(err, -ENODATA, "it left an empty root directory");
 }
