@@ -8,6 +8,11 @@
 . ./lib.sh
 . ./kept.sh
 need mmdebstrap apt-get dpkg-deb python3 openssl curl jq ldd ping
+if [ "$DEBIAN" != debian ]; then
+	skip "$(basename "$0")" "this machine's archive has not the packages"
+	finish
+	exit
+fi
 
 KEYRING=/usr/share/keyrings/debian-archive-keyring.gpg
 MIRROR=$(apt-get indextargets --format '$(REPO_URI) $(COMPONENT)' 'Created-By: Packages' 'Origin: Debian' 'Label: Debian' |

@@ -7,6 +7,11 @@
 . ./lib.sh
 . ./kept.sh
 need mmdebstrap apt-get python3 gpg gpgv curl xz jq ping
+if [ "$DEBIAN" != debian ]; then
+	skip "$(basename "$0")" "this machine's archive has not the packages"
+	finish
+	exit
+fi
 
 SITE=$TREE/.site ROOT=$TREE/.root
 ETC=${VAR%/var}/etc

@@ -7,7 +7,7 @@
 # do are marked. LXMGR_TEST_VERBOSE: what is wrong is told at once.
 # In machines: check-vm-full.
 . ./lib.sh
-need getfattr jq zstd python3 gpg gpgv curl
+need getfattr jq zstd python3 gpg gpgv curl losetup
 
 # Ids, addresses and images of the test's own, so that all that is left can be seen.
 mkdir -p "$VAR/lib/lxmgr"
@@ -18,10 +18,13 @@ ok 'crash builds' gcc -O1 -Wall -o "$TREE/.crash" crash.c
 mkdir -m 0711 "$TREE/.crash-state"
 mount --bind "$TREE/.crash-state" "$VAR/lib/lxmgr"
 mkdir "$VAR/cache/lxmgr"/{remotes,downloads}
+mkdir -p "$ETC/lxmgr/plans"
+mount -t tmpfs -o mode=0755 tmpfs "$ETC/lxmgr/plans"
+echo 'lxmgr.limit.pids = 99' >"$ETC/lxmgr/plans/crash-test.conf"
 ROOTS=$TREE-roots
 mkdir -m 0700 "$ROOTS"
 BEFORE=$(host_state)
-SETTLE=settle
+SETTLE=settle VG=''
 MODES=(all tool one ENOSPC EIO full)
 PLACES=${LXMGR_TEST_CRASH:-6}
 
@@ -63,7 +66,7 @@ sum() {
 		;;
 	.*) sum_dir "$TOP/$1" ;;
 	*)
-		if [[ $1 == [ef] ]] || grep -q '^layer\|^backend = \(loop\|btrfs\)' "$TREE/$1/storage"; then
+		if [[ $1 == [ef] ]] || grep -q '^layer\|^backend = \(loop\|btrfs\|lvm\)' "$TREE/$1/storage"; then
 			dir=$(lx mount -r "$1") || return 1
 			sum_dir "$dir"
 			lx umount -q "$1"
@@ -106,6 +109,9 @@ drop_snap() { no_snap "$@" || lx snapshot -q "$1" -d "$2"; }
 lively() { [ "$(lx info -s -H "$1")" = RUNNING ] && awake "$1"; }
 awake() { timeout 60 lxmgr-attach -P "$TREE" "$1" -- true; }
 frozen() { [ "$(lx info -s -H "$1")" = FROZEN ]; }
+# The monitor of a start goes on by itself.
+rests() { lx wait -s 'RUNNING|STOPPED' -t 60 "$1" && [ "$(lx info -s -H "$1")" = STOPPED ]; }
+runs() { lx wait -s 'RUNNING|STOPPED' -t 60 "$1" && lively "$1"; }
 has_limit() { grep -q '^lxmgr.limit.pids = 99$' "$TREE/$1/config"; }
 holds() { # holds NAME SIZE: its file system, and what is known of it, MiB
 	local dir size
@@ -164,6 +170,14 @@ rename|lxmgr-copy -q -R r x|d|absent x && reads r lived|absent r && reads x live
 reinstall|lxmgr-reinstall -q r|d|reads r lived|there r && ! reads r lived|writes r lived
 reinstall --keep-old|lxmgr-reinstall -q --keep-old h|d|reads h lived|grep -q lived $TREE/h/overlay/upper/old/f|lx reinstall -q h; writes h lived
 reinstall with snapshots|lxmgr-reinstall -q g|g/old|reads g lived && has_snap g old|there g && ! reads g lived && has_snap g old|writes g lived
+start|lxmgr-start z|d|rests z|runs z|rests z || lx stop -k z
+stop|lxmgr-stop z|d|runs z|rests z|runs z || lx start z
+stop -k|lxmgr-stop -k z|d|runs z|rests z|runs z || lx start z
+copy -e|lxmgr-copy -q -e z -N x|d|! there x && rests z|runs x && rests z|rests z || lx stop -k z; drop x
+create of an image|lxmgr-create -q --image base -n x|d|absent x|whole x|drop x
+set|lxmgr-set -q d --pids 99|a|! has_limit d|has_limit d|! has_limit d || lx config -n d lxmgr.limit.pids=
+set of one that runs|lxmgr-set -q l --pids 99|d|lively l && ! has_limit l|lively l && has_limit l && [ "$(lx cgroup l pids.max)" = 99 ]|! has_limit l || lx set -q l --pids ''
+plan apply|lxmgr-plan -q apply crash-test d|a|! grep -q crash-test $TREE/d/config|has_limit d && grep -q crash-test $TREE/d/config|lx config -n d lxmgr.plan=; lx config -n d lxmgr.limit.pids=
 freeze|lxmgr-freeze l|d|awake l|frozen l|lx unfreeze l
 unfreeze|lxmgr-unfreeze l|d|frozen l|awake l|frozen l || lx freeze l
 config|lxmgr-config -n d lxmgr.limit.pids=99|a|! has_limit d|has_limit d|! has_limit d || lx config -n d lxmgr.limit.pids=
@@ -220,10 +234,22 @@ import -B btrfs|lxmgr-import -q -B btrfs $TOP/.root.tar -n x|a|absent x|whole x|
 END
 }
 
+# The same in a group of volumes, which a machine has.
+verbs_lvm() {
+	cat <<'END'
+create, lvm|lxmgr-create -q -t $TEMPLATE -B lvm --fssize 32M -n x|a|absent x|whole x|drop x
+copy, lvm|lxmgr-copy -q a x|a|absent x|whole x|drop x
+copy -s, lvm|lxmgr-copy -q -s a x|a|absent x|whole x|drop x
+snapshot, lvm|lxmgr-snapshot -q k s|a|no_snap k s|has_snap k s|drop_snap k s
+snapshot -r, lvm|lxmgr-snapshot -q k -r old|a|reads k now|reads k then|writes k now
+destroy, lvm|lxmgr-destroy -q x|a|whole x|absent x|there x || lx create -q -t "$TEMPLATE" -B lvm --fssize 32M -n x
+END
+}
+
 # What there is before any of them.
 settle() {
 	local c
-	for c in a k l r; do busybox "$c" || return 1; done
+	for c in a k l r z; do busybox "$c" || return 1; done
 	for c in o p; do busybox $c -B loop --fssize 32M || return 1; done
 	for c in d j; do lx create -q -t "$TEMPLATE" -B dir -n $c || return 1; done
 	live_in "$TREE/a/overlay/upper"
@@ -309,6 +335,7 @@ listing() {
 		awk -v t="$TREE/" -v h="$HASH" 'index($5, t) || index($5, h) { print "mount: " $5 }' /proc/self/mountinfo
 		find "$RUN" -name "*$HASH*" 2>/dev/null
 		find /sys/fs/cgroup -mindepth 2 -type d -name "*$HASH*" 2>/dev/null
+		[ -z "$VG" ] || lvs --noheadings -o lv_name "$VG" | sed -E 's/-[0-9a-f]{8}(\.|$)/-DIGITS\1/; s/^/volume: /'
 	} | grep -v '/lock$\|/\.[^/]*\.tmp$' | sed -E 's,/[0-9a-f]{16}(/|$),/ID\1,; s,/overlay(\.[0-9]+)?,/overlay,; s,/rootfs(\.[0-9]+)?(\.img)?$,/rootfs\2,; s,[0-9a-f]{64},DIGEST,; s,[0-9]{8}T[0-9]{6}Z,TIME,' | sort -u
 }
 
@@ -321,7 +348,7 @@ left() {
 # A shell does not tell why it cannot fork, dash not why it cannot write, and resize2fs and e2fsck not why they
 # cannot go on.
 judge() { # judge MODE N
-	local rc why='' cause='' how=(-n "$2") victim after=1
+	local rc why='' cause='' how=($STAYS -n "$2") victim after=1
 	case $1 in
 	all | tool | one) how+=(-k "$1") ;;
 	full) how+=(-e "$1") cause="No space left|Cannot fork|echo: I/O error|(e2fsck|resize2fs) ended with" ;;
@@ -377,7 +404,7 @@ sweep() { # sweep NAME
 	local n calls pairs step bad='' one tried=0 made
 	WANT=''
 	eval "$RESET" >/dev/null 2>&1
-	ok "$1: a trial run" "$TOP/.crash" -o "$TOP/.crash.report" $COMMAND
+	ok "$1: a trial run" "$TOP/.crash" $STAYS -o "$TOP/.crash.report" $COMMAND
 	mapfile -t made <"$TOP/.crash.report"
 	calls=${#made[@]}
 	eval "$AFTER" >/dev/null 2>&1
@@ -435,7 +462,9 @@ sweep_all() { # sweep_all VERBS
 			skip "$name" 'no mkfs.xfs on this host'
 			continue
 		fi
-		tool=${COMMAND%% *}
+		tool=${COMMAND%% *} STAYS=''
+		# What it starts is to go on.
+		[[ $COMMAND != lxmgr-start* && $COMMAND != *' -e '* ]] || STAYS=-s
 		case $tool in
 		lxmgr-image) [[ $COMMAND != *publish* ]] || COMMAND="${COMMAND/lxmgr-image/lxmgr-image -P $TREE}" ;;
 		*) COMMAND="${COMMAND/ / -P $TREE }" ;;
@@ -479,6 +508,38 @@ elif truncate -s 1G "$TOP/.crash-btrfs.img" && TREE=$TOP/.crash-btrfs && SETTLE=
 	umount "$TREE"
 else
 	skip 'btrfs' 'no btrfs in this kernel'
+fi
+TREE=$TOP
+
+settle_lvm() {
+	for c in a k; do lx create -q -t "$TEMPLATE" -B lvm --fssize 32M -n $c || return 1; done
+	writes a here && writes k 'then' && lx snapshot -q k old && writes k now && know_hash
+}
+if ! wanted verbs_lvm; then
+	:
+elif ! : 2>/dev/null </dev/mapper/control; then
+	skip 'lvm' 'no device mapper in this kernel'
+else
+	VG=lxmgrcrash$$ TREE=$TOP/.crash-lvm SETTLE=settle_lvm
+	mkdir "$TREE"
+	truncate -s 1G "$TOP/.crash-pv"
+	LOOP=$(losetup -f --show "$TOP/.crash-pv")
+	vgcreate -q -y "$VG" "$LOOP" >/dev/null && lvcreate -q -y -T -L 600M "$VG/pool" >/dev/null 2>&1
+	result $? 'lvm: a group with a thin pool'
+	conf=$(lxmgr-config lxmgr.default_config)
+	conf=${conf%/*}/lxmgr.conf
+	{
+		grep -v '^lxmgr.bdev.lvm' "$conf"
+		printf 'lxmgr.bdev.lvm.%s\n' "vg = $VG" 'thin_pool = pool'
+	} >"$TOP/.crash-conf"
+	mount --bind "$TOP/.crash-conf" "$conf"
+	settle_lvm
+	result $? 'lvm: there is something to lose'
+	sweep_all verbs_lvm
+	for c in $(lx ls -1); do lx destroy -q -f -s "$c"; done
+	vgremove -q -y "$VG" >/dev/null 2>&1
+	losetup -d "$LOOP"
+	umount "$conf"
 fi
 TREE=$TOP
 rm -r "$ROOTS"

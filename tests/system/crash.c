@@ -5,18 +5,19 @@
  * by a filter that asks (seccomp user notification), and none goes on before it is judged: what is
  * killed has done all calls before the chosen one and neither that one nor any later.
  *
- *	crash [-o REPORT] COMMAND ...			only count: one line a call
- *	crash [-o REPORT] -n N -k WHOM COMMAND ...	SIGKILL at call N: `all` of them, the `tool`
+ *	crash [-s] [-o REPORT] COMMAND ...		only count: one line a call
+ *	crash ... -n N -k WHOM COMMAND ...		SIGKILL at call N: `all` of them, the `tool`
  *							(the first process; what it started goes
  *							on), or `one`, who makes the call
- *	crash [-o REPORT] -n N -e ERROR COMMAND ...	call N fails with ENOSPC or EIO; `full`:
+ *	crash ... -n N -e ERROR COMMAND ...		call N fails with ENOSPC or EIO; `full`:
  *							that and each later one that needs room,
  *							with ENOSPC
  *
  * REPORT gets "N PROGRAM[PID] CALL WHAT" for the calls counted, or for those killed at or failed,
  * and "left PROGRAM[PID]" for what outlives the command by LEFT_MS, which is then killed. The
- * status is the command's, 128 + N for a signal; 125 is a failure here. Processes that are meant to
- * outlive the command cannot be tested with it: their filter has nobody to ask.
+ * status is the command's, 128 + N for a signal; 125 is a failure here. With -s some
+ * processes are meant to outlive the command: one of crash's stays with them, for their filter has
+ * to ask somebody, and lets all that they do then pass.
  */
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -141,6 +142,8 @@ static struct {
 	int listener;
 	long n;
 	bool dead; /* nothing is answered any more */
+	bool stays, passes;
+	int status_fd;
 } g;
 
 static void __attribute__((noreturn)) give_up(const char *step)
@@ -535,7 +538,7 @@ static void judge(const struct seccomp_notif *req)
 	for (size_t i = 0; i < N_CALLS && !c; i++)
 		if (calls[i].nr == req->data.nr)
 			c = &calls[i];
-	if (!c || !is_change(c, req, what, sizeof(what))) {
+	if (!c || g.passes || !is_change(c, req, what, sizeof(what))) {
 		answer(req, 0);
 		return;
 	}
@@ -584,6 +587,23 @@ static long long now_ms(void)
 	return ts.tv_sec * 1000LL + ts.tv_nsec / 1000000;
 }
 
+/* Whoever waits for the command gets its status now; what follows is nobody's business. */
+static void stay(int status)
+{
+	int null = open("/dev/null", O_RDWR);
+
+	g.what = COUNT;
+	g.passes = true;
+	fflush(g.report);
+	setsid();
+	for (int fd = 0; fd < 3; fd++)
+		dup2(null, fd);
+	close(null);
+	if (write(g.status_fd, &status, sizeof(status)) < 0)
+		give_up("tell the status");
+	close(g.status_fd);
+}
+
 /* Until all are gone. */
 static int watch(int children)
 {
@@ -597,13 +617,18 @@ static int watch(int children)
 	for (;;) {
 		reap(&status, &ended);
 		/* The last one that is bound by the filter is gone. */
-		if (ended && (p[0].revents & (POLLHUP | POLLERR)))
+		if (ended && (p[0].revents & (POLLHUP | POLLERR))) {
+			if (g.stays && !g.passes)
+				stay(status);
 			return status;
+		}
+		if (ended && !g.dead && g.stays && !g.passes)
+			stay(status);
 		if (ended && !end)
 			end = now_ms() + LEFT_MS;
 		if (g.dead) {
 			kill_all(false);
-		} else if (end && now_ms() > end && !given_up) {
+		} else if (end && now_ms() > end && !given_up && !g.stays) {
 			given_up = g.dead = true;
 			kill_all(true);
 		}
@@ -621,8 +646,10 @@ static void parse(int argc, char **argv)
 	const char *report = "/dev/null";
 	int o;
 
-	while ((o = getopt(argc, argv, "+o:n:k:e:")) >= 0) {
-		if (o == 'o')
+	while ((o = getopt(argc, argv, "+so:n:k:e:")) >= 0) {
+		if (o == 's')
+			g.stays = true;
+		else if (o == 'o')
 			report = optarg;
 		else if (o == 'n')
 			g.at = strtol(optarg, NULL, 10);
@@ -639,7 +666,7 @@ static void parse(int argc, char **argv)
 	}
 	if (optind == argc || (g.what == COUNT) != (g.at == 0)) {
 		fprintf(stderr,
-			"crash [-o REPORT] [-n N -k all|tool|one | -n N -e ENOSPC|EIO|full] "
+			"crash [-s] [-o REPORT] [-n N -k all|tool|one | -n N -e ENOSPC|EIO|full] "
 			"COMMAND ...\n");
 		exit(125);
 	}
@@ -648,12 +675,35 @@ static void parse(int argc, char **argv)
 		give_up(report);
 }
 
+/* In a process of its own, which outlives this one: returns in that. */
+static void serve_apart(void)
+{
+	int way[2], status;
+
+	if (pipe2(way, O_CLOEXEC) < 0)
+		give_up("make a pipe");
+	switch (fork()) {
+	case -1:
+		give_up("fork");
+	case 0:
+		close(way[0]);
+		g.status_fd = way[1];
+		return;
+	}
+	close(way[1]);
+	if (read(way[0], &status, sizeof(status)) != sizeof(status))
+		_exit(125);
+	_exit(WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status));
+}
+
 int main(int argc, char **argv)
 {
 	sigset_t chld, mask;
 	int pair[2], children, status;
 
 	parse(argc, argv);
+	if (g.stays)
+		serve_apart();
 	sigemptyset(&chld);
 	sigaddset(&chld, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &chld, &mask);
