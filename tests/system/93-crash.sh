@@ -112,6 +112,24 @@ frozen() { [ "$(lx info -s -H "$1")" = FROZEN ]; }
 # The monitor of a start goes on by itself.
 rests() { lx wait -s 'RUNNING|STOPPED' -t 60 "$1" && [ "$(lx info -s -H "$1")" = STOPPED ]; }
 runs() { lx wait -s 'RUNNING|STOPPED' -t 60 "$1" && lively "$1"; }
+# Ephemeral ones have names that are made up. One that was killed is found stopped.
+copies() { lx ls -1 | grep "^$1-"; }
+no_copy() { # no_copy NAME HOW
+	local c
+	c=$(copies "$1")
+	[ -z "$c" ] || { [[ $2 == @(all|tool|one) ]] && [ "$(lx info -s -H "$c")" = STOPPED ]; }
+}
+copy_runs() {
+	local c
+	for c in $(copies "$1"); do
+		! runs "$c" || return 0
+	done
+	return 1
+}
+drop_copies() {
+	local c
+	for c in $(copies "$1"); do drop "$c"; done
+}
 has_limit() { grep -q '^lxmgr.limit.pids = 99$' "$TREE/$1/config"; }
 holds() { # holds NAME SIZE: its file system, and what is known of it, MiB
 	local dir size
@@ -173,7 +191,7 @@ reinstall with snapshots|lxmgr-reinstall -q g|g/old|reads g lived && has_snap g 
 start|lxmgr-start z|d|rests z|runs z|rests z || lx stop -k z
 stop|lxmgr-stop z|d|runs z|rests z|runs z || lx start z
 stop -k|lxmgr-stop -k z|d|runs z|rests z|runs z || lx start z
-copy -e|lxmgr-copy -q -e z -N x|d|! there x && rests z|runs x && rests z|rests z || lx stop -k z; drop x
+copy -e|lxmgr-copy -q -e z|d|no_copy z "${1:-}" && rests z|copy_runs z && rests z|rests z || lx stop -k z; drop_copies z
 create of an image|lxmgr-create -q --image base -n x|d|absent x|whole x|drop x
 set|lxmgr-set -q d --pids 99|a|! has_limit d|has_limit d|! has_limit d || lx config -n d lxmgr.limit.pids=
 set of one that runs|lxmgr-set -q l --pids 99|d|lively l && ! has_limit l|lively l && has_limit l && [ "$(lx cgroup l pids.max)" = 99 ]|! has_limit l || lx set -q l --pids ''
@@ -375,6 +393,8 @@ judge() { # judge MODE N
 	lx ls -1 >/dev/null 2>&1 || why+=' then ls fails;'
 	eval "$AFTER" >/dev/null 2>&1 && after=0
 	[ $after = 0 ] || OUT=$(eval "$WAS" 2>&1) || why+=" neither as it was nor as asked: $OUT;"
+	# It was done, and then its monitor was killed.
+	[[ $1:$victim != one:*' write /var/log/lxmgr/'* ]] || rc=1
 	[ $rc != 0 ] || [ $after = 0 ] || why+=' says it is done and it is not;'
 	[ "$(TIMES=1 sum "$SOURCE" 2>&1)" = "$SOURCE_SUM" ] || why+=" '$SOURCE' is not what it was;"
 	if [ $after != 0 ]; then
