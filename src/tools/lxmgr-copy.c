@@ -209,8 +209,11 @@ static int start(const char *name, const char *const *argv)
 		r = tool_error(&err);
 		/* It was to live no longer than its run. */
 		memset(&err, 0, sizeof(err));
-		if (!keep_data && lxmgr_container_destroy(c, true, false, &err) < 0)
+		if (!keep_data && lxmgr_container_destroy(c, true, false, &err) < 0) {
 			tool_error(&err);
+			fprintf(stderr, "%s: '%s' is left: lxmgr-destroy %s\n", tool.name, name,
+				name);
+		}
 	} else {
 		r = *argv ? run_command(c, argv) : 0;
 	}

@@ -112,12 +112,13 @@ frozen() { [ "$(lx info -s -H "$1")" = FROZEN ]; }
 # The monitor of a start goes on by itself.
 rests() { lx wait -s 'RUNNING|STOPPED' -t 60 "$1" && [ "$(lx info -s -H "$1")" = STOPPED ]; }
 runs() { lx wait -s 'RUNNING|STOPPED' -t 60 "$1" && lively "$1"; }
-# Ephemeral ones have names that are made up. One that was killed is found stopped.
+# Ephemeral ones have names that are made up. One that was killed is found stopped, as is one that nothing can
+# be written to destroy.
 copies() { lx ls -1 | grep "^$1-"; }
 no_copy() { # no_copy NAME HOW
 	local c
 	c=$(copies "$1")
-	[ -z "$c" ] || { [[ $2 == @(all|tool|one) ]] && [ "$(lx info -s -H "$c")" = STOPPED ]; }
+	[ -z "$c" ] || { [[ $2 == @(all|tool|one|full) ]] && [ "$(lx info -s -H "$c")" = STOPPED ]; }
 }
 copy_runs() {
 	local c

@@ -34,20 +34,6 @@
 /* A monitor that has ended is gone in milliseconds. */
 #define SWEEP_MS 2000
 
-/* All but the directory, its lock, and what says where its root is. */
-static int remove_contents(int path, const char *name)
-{
-	int fd = openat(path, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
-	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
-	struct dirent *e;
-
-	while (d && r == 0 && (e = readdir(d)))
-		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, "..") &&
-		    !str_eq(e->d_name, "lock") && !str_eq(e->d_name, "storage"))
-			r = remove_tree_at(fd, e->d_name);
-	return d ? r : -EIO;
-}
-
 static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmgr_err *err)
 {
 	cleanup_fd int path = open(c->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -67,7 +53,7 @@ static int remove_container(struct lxmgr_container *c, int sweep_ms, struct lxmg
 	r = claim_release(path, id, c->name, err);
 	/* On a full disk the tables can be written when the container has made room. As long as its
 	 * directory is there it is known that they must be. */
-	if (r < 0 && remove_contents(path, dead) == 0)
+	if (r < 0 && draft_empty(path, dead) == 0)
 		r = claim_release(path, id, c->name, err);
 	if (r == 0) {
 		r = storage_remove_dir(path, dead, err);
@@ -163,6 +149,7 @@ static int stop_first(struct lxmgr_container *c, struct lxmgr_err *err)
 /* Under the locks. */
 static int stop_and_remove(struct lxmgr_container *c, bool force, struct lxmgr_err *err)
 {
+	struct lxmgr_err why = { 0 };
 	struct state state;
 	int r = force ? 0 : refuse_dependents(c, err);
 
@@ -190,6 +177,9 @@ static int stop_and_remove(struct lxmgr_container *c, bool force, struct lxmgr_e
 	r = run_destroy_hook(c, err);
 	if (r < 0 && !force)
 		return r;
+	/* Of a start that was killed before it could write that there is one. */
+	if (teardown_run_dir(c, &why) < 0)
+		log_warn("%s: %s, ignoring", c->name, why.text);
 	r = remove_container(c, SWEEP_MS, err);
 	clean(c);
 	return r;

@@ -87,15 +87,33 @@ bool draft_is_temp_name(const char *entry, const char *of_kind, char *ret_name)
 	return true;
 }
 
-/* What the container of an unfinished directory had reserved, unless it is somebody's. */
-static void release_stale(const struct draft *d, const char *name, char entry[DRAFT_TMP_SIZE])
+int draft_empty(int path, const char *name)
 {
-	struct lxmgr_err why = { 0 };
+	int fd = openat(path, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC), r = 0;
+	cleanup_dir DIR *d = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *e;
+
+	while (d && r == 0 && (e = readdir(d)))
+		if (!str_eq(e->d_name, ".") && !str_eq(e->d_name, "..") &&
+		    !str_eq(e->d_name, "lock") && !str_eq(e->d_name, "storage"))
+			r = remove_tree_at(fd, e->d_name);
+	return d ? r : -EIO;
+}
+
+/* What the container of an unfinished directory had reserved, unless it is somebody's, and then the
+ * directory: as long as that is there it is known that there is something to give back. On a full
+ * disk the tables can be written when it has made room. */
+static int end_entry(const struct draft *d, const char *name, char entry[DRAFT_TMP_SIZE],
+		     struct lxmgr_err *err)
+{
 	char id[sizeof(d->id)];
+	int r;
 
 	snprintf(id, sizeof(id), "%s/%s", d->path, name);
-	if (claim_give_up(d->path_fd, id, name, entry, &why) < 0)
-		log_warn("%s, ignoring", why.text);
+	r = claim_give_up(d->path_fd, id, name, entry, err);
+	if (r < 0 && draft_empty(d->path_fd, entry) == 0)
+		r = claim_give_up(d->path_fd, id, name, entry, err);
+	return r < 0 ? r : storage_remove_dir(d->path_fd, entry, err);
 }
 
 /* What a killed reinstall left may be the old directory, with the snapshots of the container. */
@@ -137,8 +155,7 @@ void draft_clean(const struct draft *d)
 			continue;
 		log_info("removing the unfinished '%s'", e->d_name);
 		snprintf(entry, sizeof(entry), "%.90s", e->d_name);
-		release_stale(d, name, entry);
-		if (storage_remove_dir(d->path_fd, entry, &why) < 0)
+		if (end_entry(d, name, entry, &why) < 0)
 			log_warn("cannot remove '%s': %s, ignoring", entry, why.text);
 		any = true;
 	}
@@ -368,10 +385,8 @@ void draft_give_up(struct draft *d)
 {
 	struct lxmgr_err why = { 0 };
 
-	if (*d->tmp && !d->in_known_tree &&
-	    claim_give_up(d->path_fd, d->id, d->name, d->tmp, &why) < 0)
-		log_warn("%s, ignoring", why.text);
-	if (*d->tmp && storage_remove_dir(d->path_fd, d->tmp, &why) < 0)
+	if (*d->tmp && (d->in_known_tree ? storage_remove_dir(d->path_fd, d->tmp, &why)
+					 : end_entry(d, d->name, d->tmp, &why)) < 0)
 		log_warn("cannot remove the unfinished container: %s, ignoring", why.text);
 	/* The only one of its directory, perhaps. */
 	if (d->path_fd >= 0 && !d->in_known_tree && image_tree_forget(d->path, false, NULL) < 0)

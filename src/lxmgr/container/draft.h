@@ -42,6 +42,8 @@ int draft_rename(struct draft *d, const char *name, struct lxmgr_err *err);
 int draft_bury(int path_fd, const char *name, char ret[DRAFT_TMP_SIZE]);
 /* The same for what is no container any more, or none yet. */
 int draft_bury_entry(int path_fd, const char *entry, const char *name, char ret[DRAFT_TMP_SIZE]);
+/* All of what was buried but the directory, its lock, and what says where its root is. */
+int draft_empty(int path_fd, const char *name);
 /* Is it the name of an unfinished directory, of kind "new" or "dead" (NULL: either)? ret_name (of
  * 64 bytes, may be NULL) is the container's. */
 bool draft_is_temp_name(const char *entry, const char *of_kind, char *ret_name);
