@@ -87,8 +87,9 @@ function common.user(name)
 	error("there is no user '" .. name .. "' in the container", 0)
 end
 
--- The user's line of /etc/shadow gets the hash; the others stay as they are.
-function common.set_password(name, password)
+-- The user's line of /etc/shadow gets the password's hash, or the hash that is given; the others stay as
+-- they are.
+function common.set_password(name, password, hash)
 	common.user(name)
 	local lines, done = {}, false
 	for _, line in ipairs(guest.lines(lxmgr.read("/etc/shadow"))) do
@@ -96,13 +97,13 @@ function common.set_password(name, password)
 		if old and not done then
 			done = true
 			-- A new salt each time would be a change each time.
-			local same = #old > 2 and old:sub(1, 1) == "$" and lxmgr.crypt(password, old) == old
-			line = name .. ":" .. (same and old or lxmgr.crypt(password)) .. rest
+			local same = not hash and #old > 2 and old:sub(1, 1) == "$" and lxmgr.crypt(password, old) == old
+			line = name .. ":" .. (same and old or hash or lxmgr.crypt(password)) .. rest
 		end
 		lines[#lines + 1] = line
 	end
 	if not done then
-		lines[#lines + 1] = ("%s:%s:%d:0:99999:7:::"):format(name, lxmgr.crypt(password),
+		lines[#lines + 1] = ("%s:%s:%d:0:99999:7:::"):format(name, hash or lxmgr.crypt(password),
 			lxmgr.time() // 86400)
 	end
 	local mode = not lxmgr.exists("/etc/shadow") and 416 or nil -- 0640
@@ -120,7 +121,7 @@ end
 -- What can be known to be impossible is, before anything is written: a half that was written is taken
 -- for done the next time, and what it needs is not run then.
 function common.check_user(name, args)
-	if args.password then
+	if args.password or args.password_hash then
 		common.user(name)
 	end
 	if args.ssh_key then

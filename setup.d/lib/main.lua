@@ -65,6 +65,8 @@ local function set(m)
 	end
 	if args.password then
 		m.set_password(user, args.password[1])
+	elseif args.password_hash then
+		m.set_password(user, nil, args.password_hash[1])
 	end
 	if args.ssh_key then
 		m.set_ssh_keys(user, args.ssh_key)

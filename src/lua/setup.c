@@ -24,6 +24,7 @@ static const struct opt setup_opts[] = {
 	{ "locale", OPT_STRING, offsetof(struct lxmgr_setup_opts, locale) },
 	{ "user", OPT_STRING, offsetof(struct lxmgr_setup_opts, user) },
 	{ "password", OPT_STRING, offsetof(struct lxmgr_setup_opts, password) },
+	{ "password_hash", OPT_STRING, offsetof(struct lxmgr_setup_opts, password_hash) },
 	{ "ssh_key_files", OPT_STRINGS, offsetof(struct lxmgr_setup_opts, ssh_key_files) },
 };
 

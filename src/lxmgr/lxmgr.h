@@ -701,7 +701,9 @@ struct lxmgr_setup_opts {
 	const char *timezone, *locale;
 	const char *user; /* of password and keys; NULL: root */
 	const char *password;
+	const char *password_hash;	  /* of crypt(3), in place of it */
 	const char *const *ssh_key_files; /* public keys, added to those that are there */
+	bool check; /* only refuse what can be refused before the guest is touched; no *ret_json */
 };
 /* Set it, in a stopped or running container, or with opts NULL look. *ret_json: when set,
  * {"family", "changed": [path], "apply": [[program, argument...]], "notices": [text]}, where apply

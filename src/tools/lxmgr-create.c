@@ -100,36 +100,6 @@ static const struct tool tool = {
 	.more_help = template_help,
 };
 
-/* Its first line, of any length. */
-static const char *read_password(const char *file)
-{
-	FILE *f = strcmp(file, "-") ? fopen(file, "re") : stdin;
-	struct lxmgr_err err = { 0 };
-	char *line = NULL;
-	size_t size = 0;
-
-	if (!f || getline(&line, &size, f) < 0) {
-		snprintf(err.text, sizeof(err.text), "cannot read a password from '%s': %s", file,
-			 f && feof(f) ? "it is empty" : strerror(errno));
-		exit(tool_exit(tool_error(&err)));
-	}
-	if (f != stdin)
-		fclose(f);
-	line[strcspn(line, "\n")] = '\0';
-	return line;
-}
-
-/* A template may run for minutes: what ps shows of it is gone from here on. */
-static const char *take_password(char *arg)
-{
-	char *copy = strdup(arg);
-
-	if (!copy)
-		tool_no_memory();
-	memset(arg, 'x', strlen(arg));
-	return copy;
-}
-
 int main(int argc, char **argv)
 {
 	struct lxmgr_err err = { 0 };
@@ -165,9 +135,9 @@ int main(int argc, char **argv)
 	o.template_args = (const char *const *)argv + rest;
 	o.defines = defines.v;
 	if (password_file)
-		o.password = read_password(password_file);
+		o.password = tool_read_line(password_file);
 	else if (password)
-		o.password = take_password(password);
+		o.password = tool_take_secret(password);
 	o.quiet = common.quiet;
 	o.progress = tool_progress;
 	if (timeout > 2000000)

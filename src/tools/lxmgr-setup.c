@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-#include "report.h"
+#include "guest.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -9,12 +9,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define APPLY_SECONDS 60
-
 static struct lxmgr_setup_opts o;
 static struct strings addresses, routes, nameservers, search, hosts, keys;
 static char *password;
-static bool password_stdin, show;
+static bool password_stdin, crypted, show;
 
 static const struct opt opts[] = {
 	{ 0, "hostname", OPT_STRING, &o.hostname, "NAME", "host name, also in the config" },
@@ -33,6 +31,7 @@ static const struct opt opts[] = {
 	  "the user's password (visible in ps; see --password-stdin)" },
 	{ 0, "password-stdin", OPT_FLAG, &password_stdin, NULL,
 	  "read the password from standard input" },
+	{ 0, "crypted", OPT_FLAG, &crypted, NULL, "the password is given as a hash of crypt(3)" },
 	{ 0, "ssh-key", OPT_STRINGS, &keys, "FILE", "file with public keys for the user" },
 	{ 0, "show", OPT_FLAG, &show, NULL, "print what the guest's files say" },
 };
@@ -45,32 +44,6 @@ static const struct tool tool = {
 	.n_opts = ARRAY_SIZE(opts),
 	.has_json = true,
 };
-
-static char *read_password(void)
-{
-	struct lxmgr_err err = { 0 };
-	char *line = NULL;
-	size_t size = 0;
-
-	if (getline(&line, &size, stdin) < 0) {
-		snprintf(err.text, sizeof(err.text), "cannot read a password: %s",
-			 feof(stdin) ? "standard input is empty" : strerror(errno));
-		exit(tool_exit(tool_error(&err)));
-	}
-	line[strcspn(line, "\n")] = '\0';
-	return line;
-}
-
-/* What ps shows of it is gone from here on. */
-static char *take_password(char *arg)
-{
-	char *copy = strdup(arg);
-
-	if (!copy)
-		tool_no_memory();
-	memset(arg, 'x', strlen(arg));
-	return copy;
-}
 
 static void item(const char *label, const char *value)
 {
@@ -115,73 +88,12 @@ static void print_shown(const json_t *j)
 	}
 }
 
-/* In a child of its own, with a time limit, and nothing of the caller's terminal. */
-static int run_inside(struct lxmgr_container *c, const char *const *argv)
-{
-	const struct lxmgr_attach_opts a = {
-		.argv = argv, .clear_env = true, .uid = (uid_t)-1, .gid = (gid_t)-1, .no_pty = true
-	};
-	int status = 125;
-	pid_t pid = fork();
-
-	if (pid == 0) {
-		int null = open("/dev/null", O_RDWR);
-
-		for (int fd = 0; fd < 3; fd++)
-			if (dup2(null, fd) < 0)
-				_exit(125);
-		if (null > 2)
-			close(null);
-		alarm(APPLY_SECONDS);
-		if (lxmgr_container_attach(c, &a, &status, NULL) < 0)
-			_exit(125);
-		_exit(status);
-	}
-	while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
-		;
-	return pid < 0 ? 125 : WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
-}
-
-/* What its guest is to be told, if it runs: a failure leaves the files, which count at the next
- * start. */
-static void apply(struct lxmgr_container *c, const json_t *commands)
-{
-	enum lxmgr_state state;
-	const json_t *command;
-	size_t i;
-
-	if (lxmgr_container_state(c, &state, NULL) < 0 || state != LXMGR_RUNNING)
-		return;
-	json_array_foreach(commands, i, command)
-	{
-		const char *argv[16] = { NULL };
-		const json_t *word;
-		char text[200];
-		size_t n;
-		int r;
-
-		json_array_foreach(command, n, word) if (n < ARRAY_SIZE(argv) - 1) argv[n] =
-			json_string_value(word);
-		if (!argv[0])
-			continue;
-		r = run_inside(c, argv);
-		if (!r || common.quiet)
-			continue;
-		snprintf(text, sizeof(text),
-			 "'%s' in the container ended with %d; what was set counts from its next "
-			 "start",
-			 argv[0], r);
-		tool_warn(text, NULL);
-	}
-}
-
 static void print_done(const json_t *j)
 {
 	const json_t *v;
 	size_t i;
 
-	json_array_foreach(json_object_get(j, "notices"), i, v) if (!common.quiet)
-		fprintf(stderr, "%s: notice: %s\n", tool.name, tool_text(json_string_value(v)));
+	guest_notices(&tool, j);
 	if (common.quiet)
 		return;
 	json_array_foreach(json_object_get(j, "changed"), i, v)
@@ -198,6 +110,8 @@ static void check(int argc, int rest)
 		tool_usage_error("too many arguments");
 	if (password && password_stdin)
 		tool_usage_error("--password and --password-stdin exclude each other");
+	if (crypted && !password && !password_stdin)
+		tool_usage_error("--crypted goes with a password");
 	o.addresses = addresses.v;
 	o.routes = routes.v;
 	o.nameservers = nameservers.v;
@@ -223,9 +137,11 @@ int main(int argc, char **argv)
 
 	check(argc, rest);
 	if (password_stdin)
-		o.password = read_password();
+		password = tool_read_line("-");
 	else if (password)
-		o.password = take_password(password);
+		password = tool_take_secret(password);
+	o.password = crypted ? NULL : password;
+	o.password_hash = crypted ? password : NULL;
 	c = tool_open();
 	r = lxmgr_container_setup(c, show ? NULL : &o, &text, &err);
 	if (r < 0)
@@ -235,7 +151,7 @@ int main(int argc, char **argv)
 	if (!j)
 		tool_no_memory();
 	if (!show)
-		apply(c, json_object_get(j, "apply"));
+		guest_apply(c, json_object_get(j, "apply"));
 	lxmgr_container_close(c);
 	if (common.json)
 		report_json(json_incref(j));

@@ -578,3 +578,31 @@ void tool_progress_end(void)
 		fprintf(stderr, "\r\033[K");
 	progress_shown = false;
 }
+
+char *tool_read_line(const char *file)
+{
+	FILE *f = strcmp(file, "-") ? fopen(file, "re") : stdin;
+	struct lxmgr_err err = { 0 };
+	char *line = NULL;
+	size_t size = 0;
+
+	if (!f || getline(&line, &size, f) < 0) {
+		snprintf(err.text, sizeof(err.text), "cannot read a password from '%.300s': %s",
+			 file, f && feof(f) ? "it is empty" : strerror(errno));
+		exit(tool_exit(tool_error(&err)));
+	}
+	if (f != stdin)
+		fclose(f);
+	line[strcspn(line, "\n")] = '\0';
+	return line;
+}
+
+char *tool_take_secret(char *arg)
+{
+	char *copy = strdup(arg);
+
+	if (!copy)
+		tool_no_memory();
+	memset(arg, 'x', strlen(arg));
+	return copy;
+}

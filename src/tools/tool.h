@@ -98,4 +98,9 @@ void tool_warn(const char *text, void *arg);
 void tool_no_host_keys(const char *container);
 void strings_add(struct strings *s, const char *v);
 
+/* The first line of a file ("-": standard input), for ever; ends the tool where there is none. */
+char *tool_read_line(const char *file);
+/* A copy of an argument, for ever; what ps shows of it is gone from here on. */
+char *tool_take_secret(char *arg);
+
 #endif

@@ -177,8 +177,7 @@ static int stop_and_remove(struct lxmgr_container *c, bool force, struct lxmgr_e
 	r = run_destroy_hook(c, err);
 	if (r < 0 && !force)
 		return r;
-	/* Of a start that was killed before it could write that there is one. */
-	if (teardown_run_dir(c, &why) < 0)
+	if (teardown_unrecorded(c, &why) < 0)
 		log_warn("%s: %s, ignoring", c->name, why.text);
 	r = remove_container(c, SWEEP_MS, err);
 	clean(c);

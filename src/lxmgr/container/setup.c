@@ -112,7 +112,7 @@ int lxmgr_container_setup(struct lxmgr_container *c, const struct lxmgr_setup_op
 		       : container_load_config(c, err);
 	if (r == 0)
 		r = setup_request(opts, &c->config, &request, err);
-	if (r < 0)
+	if (r < 0 || (opts && opts->check))
 		return r;
 	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
 	if (lock < 0)

@@ -333,6 +333,18 @@ static int add_keys(const char *file, struct strbuf *b, struct lxmgr_err *err)
 	return r < 0 ? err_set(err, r, "request") : 0;
 }
 
+/* A line of /etc/shadow has it between two colons. */
+static bool hash_is_valid(const char *hash)
+{
+	size_t n = strlen(hash);
+	int salt;
+
+	if (*hash != '$' || n >= CRYPT_OUTPUT_SIZE || strspn(hash, ALNUM "$./=,+-") != n)
+		return false;
+	salt = crypt_checksalt(hash);
+	return salt != CRYPT_SALT_INVALID && salt != CRYPT_SALT_METHOD_DISABLED;
+}
+
 static int add_user(const struct lxmgr_setup_opts *o, struct strbuf *b, struct lxmgr_err *err)
 {
 	int r = 0;
@@ -340,7 +352,7 @@ static int add_user(const struct lxmgr_setup_opts *o, struct strbuf *b, struct l
 	if (o->user) {
 		if (!setup_user_is_valid(o->user))
 			return usage(err, "--user", o->user, "is no name of a user");
-		if (!o->password && !is_set(o->ssh_key_files))
+		if (!o->password && !o->password_hash && !is_set(o->ssh_key_files))
 			return err_status(err, STATUS_USAGE, -EINVAL,
 					  "--user goes with a password or --ssh-key");
 		r = lua_request_add(b, "user", o->user);
@@ -351,6 +363,12 @@ static int add_user(const struct lxmgr_setup_opts *o, struct strbuf *b, struct l
 			return err_status(err, STATUS_USAGE, -EINVAL,
 					  "the password is empty, too long or has a line break");
 		r = lua_request_add(b, "password", o->password);
+	}
+	if (r == 0 && o->password_hash) {
+		if (o->password || !hash_is_valid(o->password_hash))
+			return err_status(err, STATUS_USAGE, -EINVAL,
+					  "that is no hash of a password that this host knows");
+		r = lua_request_add(b, "password_hash", o->password_hash);
 	}
 	if (r < 0)
 		return err_set(err, r, "request");

@@ -153,6 +153,18 @@ int teardown_run_dir(const struct lxmgr_container *c, struct lxmgr_err *err)
 	return 0;
 }
 
+int teardown_unrecorded(const struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	struct cgroup cg;
+	int r = cgroup_open_default(&cg, c->tag, err);
+
+	if (r == 0) {
+		r = cgroup_remove(&cg, err);
+		cgroup_close(&cg);
+	}
+	return r < 0 && r != -ENOENT ? r : teardown_run_dir(c, err);
+}
+
 static int run_hooks(struct lxmgr_container *c, enum hook_type type, const char *target,
 		     const int *ns_fd, struct lxmgr_err *err)
 {

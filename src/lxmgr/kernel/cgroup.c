@@ -110,6 +110,14 @@ int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char 
 	return r;
 }
 
+int cgroup_open_default(struct cgroup *cg, const char *name, struct lxmgr_err *err)
+{
+	char path[sizeof(cg->path)];
+
+	snprintf(path, sizeof(path), "lxmgr/%s", name);
+	return cgroup_open(cg, path, "ns", err);
+}
+
 int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct lxmgr_err *err)
 {
 	int r;
@@ -528,10 +536,15 @@ int cgroup_tree_make(int rootfd, const char *path, int (*prepare)(int dirfd), st
 			return next;
 		/* Also what is there already: another start may have made it just now. */
 		r = prepare ? prepare(next) : 0;
+		if (r < 0) {
+			fd_close(&next);
+			/* The container's own; those above it are others', too. */
+			if (!path[strspn(path, "/")])
+				unlinkat(cur, part, AT_REMOVEDIR);
+			return err_set(err, r, "prepare cgroup '%s'", part);
+		}
 		fd_close(&cur);
 		cur = next;
-		if (r < 0)
-			return err_set(err, r, "prepare cgroup '%s'", part);
 	}
 	return take_fd(&cur);
 }

@@ -165,6 +165,9 @@ int cgroup_create(struct cgroup *cg, const struct cgroup_spec *spec, const char 
 		  const char *name, struct lxmgr_err *err);
 /* Open the groups of a running container by the path that was recorded. */
 int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct lxmgr_err *err);
+/* The same where nothing was recorded: those that cgroup_create() makes without a path of the
+ * config's and without a base. */
+int cgroup_open_default(struct cgroup *cg, const char *name, struct lxmgr_err *err);
 /* Limits, raw keys and device rules (v2: a BPF program that lives with the group). The rules add to
  * cgroup_device_defaults() unless one of them is "a", which begins anew. */
 int cgroup_apply(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmgr_err *err);
