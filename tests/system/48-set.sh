@@ -3,7 +3,7 @@
 # lxmgr-set: what is asked for holds at once and at the next start, or nothing of it does.
 . ./lib.sh
 . ./lua.sh
-need jq strace lua5.4
+need jq perl strace lua5.4
 
 info() { lx info --json a | jq -r "$1"; }
 key() { lx config -n a "lxmgr.$1"; }
@@ -178,4 +178,35 @@ eq(#told, 1); eq(told[1].key, "lxmgr.limit.pids"); eq(told[1].value, "44"); eq(c
 assert(c:change({"lxmgr.limit.pids=44", "lxmgr.description=x=y"})); eq(c:get("lxmgr.limit.pids"), "44"); eq(c:get("lxmgr.description"), "x=y")
 fails(4, "runs", c:change({"lxmgr.uts.name=other"}))'
 is 44 'at once' group pids.max pids.max
+
+# What is in the guest's files: with the keys, or nothing of it.
+inside() { lx attach a -- sh -c "$1"; }
+lx attach a -- sh -c 'printf "ID=debian\nVERSION_ID=12\n" >/etc/os-release'
+is 'guest.hostname: a -> web.example.org' 'a dry run tells' lx set a --hostname web.example.org --dry-run
+is a 'and changes nothing' inside hostname
+ok 'limits and names at once' lx set -q a --pids 51 --hostname web.example.org --nameserver 192.0.2.1 --nameserver 192.0.2.2 \
+	--searchdomain example.org
+is 'web.example.org web.example.org 51' 'the name and the limit' echo "$(inside hostname)" "$(key uts.name)" "$(group pids.max pids.max)"
+says '^nameserver 192.0.2.2$' 'the resolver' inside 'cat /etc/resolv.conf'
+says '^search example.org$' 'its domain' inside 'cat /etc/resolv.conf'
+is '' 'the same again is nothing' lx set a --pids 51 --hostname web.example.org --nameserver 192.0.2.1 --nameserver 192.0.2.2 \
+	--searchdomain example.org
+is 'guest.nameservers: 192.0.2.1 192.0.2.2 -> default guest.search: example.org -> default' 'none is something' \
+	bash -c "lxmgr-set -P '$TREE' a --nameserver '' --dry-run | xargs"
+status 1 'a user that there is not' lx set a --pids 52 --user-password nobody2:x
+is '51 51' 'nothing of that holds' echo "$(key limit.pids)" "$(group pids.max pids.max)"
+status 64 'a bad address' lx set a --pids 52 --nameserver 300.1.1.1
+is 51 'nor of that' key limit.pids
+hash='$6$saltsalt$qFmFH.bQmmtXzyBY0s9v7Oicd2z4XSIecDzlB5KiA2/jctKu9YterLp8wwnSq.qc.eoxqOmSuNp2xS0ktL3nh/'
+ok 'a password' lx set -q a --user-password root:secret
+ok 'is that' bash -c "lxmgr-attach -P '$TREE' a -- cat /etc/shadow | perl -F: -ane 'exit(crypt(\"secret\", \$F[1]) ne \$F[1]) if \$F[0] eq \"root\"'"
+ok 'one as a hash, from standard input' bash -c 'echo "root:$1" | lxmgr-set -P "$2" -q a --user-password-file - --crypted' x "$hash" "$TREE"
+is "$hash" 'is that hash' inside 'sed -n "s/^root:\([^:]*\).*/\1/p" /etc/shadow'
+status 64 'what is no hash' lx set a --user-password 'root:x:y' --crypted
+status 64 'no user' lx set a --user-password secret
+is '["guest.password","root"]' 'as JSON' bash -c "lxmgr-set -P '$TREE' --json --dry-run a --user-password root:x | jq -c '.changes[0] | [.key, .value]'"
+status 4 'features of one that runs' lx set a --features nesting
+lx stop -k a
+ok 'of a stopped one' lx set -q a --features nesting
+is nesting 'are saved' key features
 finish

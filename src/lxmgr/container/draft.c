@@ -376,9 +376,13 @@ int draft_publish(struct draft *d, struct lxmgr_err *err)
 			       ? err_status(err, STATUS_WRONG_STATE, -EEXIST,
 					    "container '%s' exists already in %s", d->name, d->path)
 			       : err_set(err, -errno, "put '%s' in place", d->name);
-	if (fsync(d->path_fd) < 0)
-		return err_set(err, -errno, "write '%s' to disk", d->path);
-	return 0;
+	r = fsync(d->path_fd) < 0 ? -errno : 0;
+	if (r == 0)
+		return 0;
+	/* Its lock is held, nobody has come to use it: what failed has made nothing. */
+	if (renameat2(d->path_fd, d->name, d->path_fd, d->tmp, RENAME_NOREPLACE) < 0)
+		log_warn("'%s' is there nevertheless, ignoring", d->name);
+	return err_set(err, r, "write '%s' to disk", d->path);
 }
 
 void draft_give_up(struct draft *d)
