@@ -211,16 +211,20 @@ static bool sets_guest(void)
 static char *words_of(const char *const *list)
 {
 	size_t size = 1;
-	char *text;
+	char *text, *end;
 
 	for (size_t i = 0; list && list[i]; i++)
 		size += strlen(list[i]) + 1;
-	text = calloc(1, size);
+	text = end = calloc(1, size);
 	if (!text)
 		tool_no_memory();
 	for (size_t i = 0; list && list[i]; i++) {
-		strcat(text, i ? " " : "");
-		strcat(text, list[i]);
+		size_t len = strlen(list[i]);
+
+		if (i)
+			*end++ = ' ';
+		memcpy(end, list[i], len);
+		end += len;
 	}
 	return text;
 }

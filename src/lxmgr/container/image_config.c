@@ -124,7 +124,7 @@ int image_config_text(const struct config *c, struct strbuf *ret, struct lxmgr_e
 		r = config_get(c, keys[i], &value, err);
 		if (r == 0)
 			r = config_get(&plain, keys[i], &unset, err);
-		if (r < 0 || str_eq(value, unset))
+		if (r || str_eq(value, unset))
 			continue;
 		if (strlist_split(&lines, value, "\n") < 0)
 			r = err_set(err, -ENOMEM, "%s", keys[i]);

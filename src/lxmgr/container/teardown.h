@@ -15,8 +15,8 @@
 int teardown(struct lxmgr_container *c, const struct state *state, const char *target,
 	     const int *ns_fd, bool again, struct lxmgr_err *err);
 int teardown_run_dir(const struct lxmgr_container *c, struct lxmgr_err *err);
-/* What a start that was killed had made and could not record yet, of one that does not run and goes:
- * the next start of it would take it. */
+/* What a start that was killed had made and could not record yet, of one that does not run and
+ * goes: the next start of it would take it. */
 int teardown_unrecorded(const struct lxmgr_container *c, struct lxmgr_err *err);
 /* Under the container's lock: tear down if the state is stale. 0 if there is nothing (any more),
  * 1 if the container runs; *ret is its state then. netns_fd: its network namespace, kept from when
