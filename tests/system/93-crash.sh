@@ -367,7 +367,7 @@ left() {
 # A shell does not tell why it cannot fork, dash not why it cannot write, and resize2fs and e2fsck not why they
 # cannot go on.
 judge() { # judge MODE N
-	local rc why='' cause='' how=($STAYS -n "$2") victim after=1
+	local rc why='' cause='' how=("${STAYS[@]}" -n "$2") victim after=1
 	case $1 in
 	all | tool | one) how+=(-k "$1") ;;
 	full) how+=(-e "$1") cause="No space left|Cannot fork|echo: I/O error|(e2fsck|resize2fs) ended with" ;;
@@ -425,7 +425,7 @@ sweep() { # sweep NAME
 	local n calls pairs step bad='' one tried=0 made
 	WANT=''
 	eval "$RESET" >/dev/null 2>&1
-	ok "$1: a trial run" "$TOP/.crash" $STAYS -o "$TOP/.crash.report" $COMMAND
+	ok "$1: a trial run" "$TOP/.crash" "${STAYS[@]}" -o "$TOP/.crash.report" $COMMAND
 	mapfile -t made <"$TOP/.crash.report"
 	calls=${#made[@]}
 	eval "$AFTER" >/dev/null 2>&1
@@ -483,9 +483,9 @@ sweep_all() { # sweep_all VERBS
 			skip "$name" 'no mkfs.xfs on this host'
 			continue
 		fi
-		tool=${COMMAND%% *} STAYS=''
+		tool=${COMMAND%% *} STAYS=()
 		# What it starts is to go on.
-		[[ $COMMAND != lxmgr-start* && $COMMAND != *' -e '* ]] || STAYS=-s
+		[[ $COMMAND != lxmgr-start* && $COMMAND != *' -e '* ]] || STAYS=(-s)
 		case $tool in
 		lxmgr-image) [[ $COMMAND != *publish* ]] || COMMAND="${COMMAND/lxmgr-image/lxmgr-image -P $TREE}" ;;
 		*) COMMAND="${COMMAND/ / -P $TREE }" ;;
