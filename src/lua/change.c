@@ -6,7 +6,7 @@
 #include <string.h>
 
 struct change_args {
-	bool dry_run;
+	bool dry_run, force;
 };
 
 /* What changes, as a list of {key, old, value} on top of the stack. */
@@ -50,6 +50,7 @@ static int change(lua_State *L)
 {
 	static const struct opt opts[] = {
 		{ "dry_run", OPT_BOOL, offsetof(struct change_args, dry_run) },
+		{ "force", OPT_BOOL, offsetof(struct change_args, force) },
 	};
 	struct change_args a = { 0 };
 	struct lxmgr_err err = { 0 };
@@ -68,8 +69,10 @@ static int change(lua_State *L)
 	if (!c)
 		return module_fail(L, &err);
 	lua_newtable(L);
-	r = lxmgr_container_set(c, changes, n, a.dry_run ? LXMGR_SET_DRY_RUN : 0, change_told, L,
-				&err);
+	r = lxmgr_container_set(c, changes, n,
+				(a.dry_run ? LXMGR_SET_DRY_RUN : 0) |
+					(a.force ? LXMGR_SET_FORCE : 0),
+				change_told, L, &err);
 	lxmgr_container_close(c);
 	return r < 0 ? module_fail(L, &err) : 1;
 }

@@ -89,6 +89,7 @@ static int start(lua_State *L)
 		{ "share_ipc", OPT_STRING, offsetof(struct start_job, o.share[1]) },
 		{ "share_uts", OPT_STRING, offsetof(struct start_job, o.share[2]) },
 		{ "share_pid", OPT_STRING, offsetof(struct start_job, o.share[3]) },
+		{ "force", OPT_BOOL, offsetof(struct start_job, o.force) },
 		{ "dry_run", OPT_BOOL, offsetof(struct start_job, o.dry_run) },
 	};
 	struct start_job job = { .o = { .uid = (uid_t)-1, .gid = (gid_t)-1 } };
@@ -105,7 +106,8 @@ static int restart(lua_State *L)
 		{ "timeout", OPT_SECONDS, offsetof(struct lxmgr_stop_opts, timeout_ms) },
 	};
 	struct lxmgr_stop_opts o = { .timeout_ms = -1 };
-	struct start_job job = { .o = { .uid = (uid_t)-1, .gid = (gid_t)-1 } };
+	/* It ran already: what it has is no more than before. */
+	struct start_job job = { .o = { .uid = (uid_t)-1, .gid = (gid_t)-1, .force = true } };
 	struct lxmgr_err err = { 0 };
 	struct lxmgr_container *c;
 	int r;

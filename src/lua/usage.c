@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* container:usage(), process(pid) */
+/* container:usage(), process(pid), host(path) */
 #include "module.h"
 
 #include <stdlib.h>
@@ -57,7 +57,53 @@ static int process(lua_State *L)
 	return 1;
 }
 
-const luaL_Reg usage_functions[] = { { "process", process }, { NULL, NULL } };
+static void push_resources(lua_State *L, const struct lxmgr_host_resource *r)
+{
+	lua_createtable(L, 0, LXMGR_HOST_RESOURCES);
+	for (size_t i = 0; i < LXMGR_HOST_RESOURCES; i++) {
+		lua_newtable(L);
+		table_text(L, "unit", r[i].unit);
+		table_number(L, "capacity", r[i].capacity);
+		table_number(L, "used", r[i].used);
+		table_number(L, "running", r[i].running);
+		table_number(L, "all", r[i].all);
+		table_number(L, "unlimited_running", r[i].unlimited_running);
+		table_number(L, "unlimited", r[i].unlimited);
+		if (r[i].overcommit != LXMGR_UNKNOWN) {
+			lua_pushnumber(L, (lua_Number)r[i].overcommit / 1000);
+			lua_setfield(L, -2, "overcommit");
+		}
+		lua_setfield(L, -2, r[i].name);
+	}
+}
+
+/* By resource what there is and what of it is promised, and a list of the containers' limits. */
+static int host(lua_State *L)
+{
+	const char *path = module_path(L, luaL_optstring(L, 1, NULL));
+	struct lxmgr_host_resource r[LXMGR_HOST_RESOURCES];
+	struct lxmgr_host_container *list = NULL;
+	struct lxmgr_err err = { 0 };
+	size_t n = 0;
+
+	if (!module_is_root(&err) || lxmgr_host(path, r, &list, &n, &err) < 0)
+		return module_fail(L, &err);
+	push_resources(L, r);
+	lua_createtable(L, (int)n, 0);
+	for (size_t k = 0; k < n; k++) {
+		lua_newtable(L);
+		table_text(L, "name", list[k].name);
+		table_text(L, "path", list[k].path);
+		table_text(L, "state", lxmgr_state_name(list[k].state));
+		for (size_t i = 0; i < LXMGR_HOST_RESOURCES; i++)
+			table_number(L, r[i].name, list[k].limit[i]);
+		table_add(L);
+	}
+	lxmgr_host_free(list, n);
+	return 2;
+}
+
+const luaL_Reg usage_functions[] = { { "host", host }, { "process", process }, { NULL, NULL } };
 const luaL_Reg usage_methods[] = {
 	{ "usage", usage },
 	{ NULL, NULL },

@@ -337,6 +337,7 @@ struct lxmgr_start_opts {
 	bool service;	 /* the caller is the main process of the container's unit and becomes its
 			  * monitor: returns only when the start failed */
 	bool dry_run;	 /* only plan; *ret_plan is the text */
+	bool force;	 /* also beyond what lxmgr.overcommit.* of lxmgr.conf(5) allow */
 	char **ret_plan;
 	const char *const *argv;    /* instead of init; NULL-terminated or NULL */
 	const char *const *defines; /* KEY=VALUE for this start */
@@ -576,6 +577,7 @@ struct lxmgr_change {
 /* Told of each key that gets another value; both as the config has them, "" for the default. */
 typedef void lxmgr_set_fn(const char *key, const char *old, const char *value, void *arg);
 #define LXMGR_SET_DRY_RUN 1U /* all is checked and told, nothing changed */
+#define LXMGR_SET_FORCE	  2U /* also beyond what lxmgr.overcommit.* of lxmgr.conf(5) allow */
 /*
  * Change a container, at once where it runs, and its config. All is checked first; limits are read
  * back from the kernel; if a part fails all is as before. LXMGR_WRONG_STATE: a key that cannot
@@ -584,6 +586,35 @@ typedef void lxmgr_set_fn(const char *key, const char *old, const char *value, v
  */
 int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *changes, size_t n,
 			unsigned int flags, lxmgr_set_fn *fn, void *arg, struct lxmgr_err *err);
+
+/* What there is of a resource, and what of it is promised to containers by their limits. */
+enum {
+	LXMGR_HOST_MEMORY,
+	LXMGR_HOST_SWAP,
+	LXMGR_HOST_CPUS,
+	LXMGR_HOST_PIDS,
+	LXMGR_HOST_DISK,
+	LXMGR_HOST_RESOURCES
+};
+struct lxmgr_host_resource {
+	const char *name, *unit;	     /* static: "memory", "bytes"; cpus: "thousandths" */
+	uint64_t capacity, used;	     /* used: by whomever; LXMGR_UNKNOWN: not counted */
+	uint64_t running, all;		     /* limits of those that run, and of all, added up */
+	size_t unlimited_running, unlimited; /* how many have none, and may take all there is */
+	/* Thousandths of capacity that may be promised to those that run, of the disk to all;
+	 * LXMGR_UNKNOWN: no bound (lxmgr.overcommit.* of lxmgr.conf(5)). */
+	uint64_t overcommit;
+};
+struct lxmgr_host_container {
+	char *name, *path;
+	enum lxmgr_state state;
+	uint64_t limit[LXMGR_HOST_RESOURCES]; /* LXMGR_UNKNOWN: none */
+};
+/* The host, whose disk is that of path (NULL: the default one), and the containers in path and
+ * those that run, of every directory, by name; for lxmgr_host_free(). */
+int lxmgr_host(const char *path, struct lxmgr_host_resource ret[LXMGR_HOST_RESOURCES],
+	       struct lxmgr_host_container **ret_list, size_t *ret_n, struct lxmgr_err *err);
+void lxmgr_host_free(struct lxmgr_host_container *list, size_t n);
 
 /* A plan: what a slice is sold as. /etc/lxmgr/plans/NAME.conf has keys lxmgr.limit.* and
  * lxmgr.snapshot.*, one each line. To be freed with lxmgr_plan_free(). */

@@ -58,6 +58,8 @@ int main(int argc, char **argv)
 	lxmgr_container_close(c);
 	if (r < 0 && err.status != LXMGR_NOT_RUNNING)
 		return tool_exit(tool_error(&err));
+	/* What ran already has no more than before: it is not left stopped. */
+	start.force = r == 0;
 	/* Opened anew: the stop read the running config, the start reads the saved one. */
 	c = tool_open();
 	r = lxmgr_container_start(c, &start, &err);

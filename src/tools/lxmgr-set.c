@@ -50,7 +50,7 @@ static const char *const keys[OPTIONS] = {
 	[PROTECT] = "lxmgr.protect",
 	[SUSPEND] = "lxmgr.suspended",
 };
-static bool dry_run;
+static bool dry_run, force;
 
 /* What the guest's own files say. */
 static struct lxmgr_setup_opts guest;
@@ -98,6 +98,8 @@ static const struct opt opts[] = {
 	{ 0, "crypted", OPT_FLAG, &crypted, NULL, "PASS is a hash of crypt(3)" },
 	{ 0, "ssh-key", OPT_STRINGS, &ssh_keys, "FILE",
 	  "in the guest: file with public keys for that user, or root" },
+	{ 0, "force", OPT_FLAG, &force, NULL,
+	  "also beyond what the host may promise (lxmgr-host)" },
 	{ 0, "dry-run", OPT_FLAG, &dry_run, NULL, "tell what would change, and change nothing" },
 };
 
@@ -298,7 +300,7 @@ static void take_back(struct lxmgr_container *c)
 
 	if (!n_undo)
 		return;
-	if (lxmgr_container_set(c, undo, n_undo, 0, NULL, NULL, &err) < 0) {
+	if (lxmgr_container_set(c, undo, n_undo, LXMGR_SET_FORCE, NULL, NULL, &err) < 0) {
 		tool_error(&err);
 		tool_warn("the keys that were changed stay so", NULL);
 	} else {
@@ -310,7 +312,7 @@ static void take_back(struct lxmgr_container *c)
 static int change(struct lxmgr_container *c, const struct lxmgr_change *changes, size_t n,
 		  json_t *told)
 {
-	unsigned int flags = dry_run ? LXMGR_SET_DRY_RUN : 0;
+	unsigned int flags = (dry_run ? LXMGR_SET_DRY_RUN : 0) | (force ? LXMGR_SET_FORCE : 0);
 	struct lxmgr_err err = { 0 };
 	int r = 0;
 

@@ -29,6 +29,8 @@ static const struct opt opts[] = {
 	{ 0, "share-ipc", OPT_STRING, &o.share[1], "NAME|PID", "share an IPC namespace" },
 	{ 0, "share-uts", OPT_STRING, &o.share[2], "NAME|PID", "share a UTS namespace" },
 	{ 0, "share-pid", OPT_STRING, &o.share[3], "NAME|PID", "share a PID namespace" },
+	{ 0, "force", OPT_FLAG, &o.force, NULL,
+	  "also beyond what the host may promise (lxmgr-host)" },
 	{ 0, "dry-run", OPT_FLAG, &dry_run, NULL, "print the plan and do nothing" },
 };
 

@@ -45,6 +45,7 @@ static const struct {
 	{ "lxcfs", "give running ones lxcfs' files again" },
 	{ "export", "write it to a file, or to backups" },
 	{ "import", "make one of an export or a backup" },
+	{ "host", "what this host has, and what of it is promised" },
 	{ "image", "images: list, fetch, publish, prune ..." },
 	{ "doctor", "what this host can do, and how to mend it" },
 	{ "checkconfig", "check the kernel's configuration" },

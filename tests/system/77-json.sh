@@ -22,9 +22,10 @@ tools=''
 for t in "$(dirname "$(command -v lxmgr-ls)")"/lxmgr-*; do
 	"$t" --help 2>/dev/null | grep -q -- '--json' && tools="$tools ${t##*/lxmgr-}"
 done
-is ' autostart checkconfig config disk doctor export image info ls monitor mount pid plan reinstall set setup snapshot usage' 'these offer it' echo "$tools"
+is ' autostart checkconfig config disk doctor export host image info ls monitor mount pid plan reinstall set setup snapshot usage' 'these offer it' echo "$tools"
 json 'reinstall' lx reinstall --json -t busybox b
 json 'plan, list' lxmgr-plan --json list
+json 'host' lxmgr-host -P "$TREE" --json
 json 'image, list' lxmgr-image --json list
 lxmgr-image -q -P "$TREE" publish b --as "json-$$"
 json 'image, verify' lxmgr-image --json verify "json-$$"

@@ -293,34 +293,16 @@ static int set_limit_pids(const struct value_ctx *v, const char *value, struct l
 const struct value_type value_limit_pids = { "number or max", set_limit_pids, NULL, print_limit,
 					     false };
 
-/* "1", "0.5", "2.25": thousandths are kept. */
+/* The kernel's smallest quota is one millisecond of a period of 100. */
 static int set_cpus(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
 {
-	const char *dot = strchr(value, '.');
-	cleanup_free char *whole = dot ? strndup(value, (size_t)(dot - value)) : strdup(value);
-	uint64_t n, frac = 0, scale = 100;
+	uint64_t n = LIMIT_MAX;
 
-	if (str_eq(value, "max")) {
-		*(uint64_t *)v->field = LIMIT_MAX;
-		return 0;
-	}
-	if (!whole || parse_range(whole, 0, 8192, &n) < 0)
-		goto bad;
-	if (dot && (!dot[1] || strlen(dot + 1) > 3))
-		goto bad;
-	for (const char *p = dot ? dot + 1 : ""; *p; p++, scale /= 10) {
-		if (*p < '0' || *p > '9')
-			goto bad;
-		frac += (uint64_t)(*p - '0') * scale;
-	}
-	n = n * 1000 + frac;
-	/* The kernel's smallest quota is one millisecond of a period of 100. */
-	if (n < 10)
-		goto bad;
+	if (!str_eq(value, "max") && (parse_milli(value, 8192, &n) < 0 || n < 10))
+		return err_msg(err, -EINVAL, "'%s' is no number of CPUs: 0.01 to 8192, or max",
+			       value);
 	*(uint64_t *)v->field = n;
 	return 0;
-bad:
-	return err_msg(err, -EINVAL, "'%s' is no number of CPUs: 0.01 to 8192, or max", value);
 }
 
 static void print_cpus(const struct value_ctx *v, struct strbuf *out)

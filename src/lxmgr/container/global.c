@@ -56,6 +56,11 @@ static const struct {
 	{ "lxmgr.mirror.devuan", "" },
 	{ "lxmgr.mirror.kali", "" },
 	{ "lxmgr.mirror.ubuntu", "" },
+	{ "lxmgr.overcommit.cpus", "" },
+	{ "lxmgr.overcommit.disk", "" },
+	{ "lxmgr.overcommit.memory", "" },
+	{ "lxmgr.overcommit.pids", "" },
+	{ "lxmgr.overcommit.swap", "" },
 	{ "lxmgr.start.parallel", "auto" },
 };
 

@@ -74,6 +74,28 @@ bool service_has_unit(const struct lxmgr_container *c, const struct lxmgr_start_
 	       !cg->dir && !cg->dir_container && !cg->relative && !getenv("LXMGR_FAIL_AT");
 }
 
+static const char *force_file(const struct lxmgr_container *c, char buf[PATH_MAX])
+{
+	snprintf(buf, PATH_MAX, "%s/.force-%s", RUNDIR, c->tag);
+	return buf;
+}
+
+void service_force(const struct lxmgr_container *c)
+{
+	char path[PATH_MAX];
+	cleanup_fd int fd = -EBADF;
+
+	mkdir_p(RUNDIR, 0700);
+	fd = open(force_file(c, path), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+}
+
+bool service_was_forced(const struct lxmgr_container *c, const struct lxmgr_start_opts *o)
+{
+	char path[PATH_MAX];
+
+	return o->service && unlink(force_file(c, path)) == 0;
+}
+
 int service_start_unit(const struct lxmgr_container *c, struct lxmgr_err *err)
 {
 	char unit[sizeof(c->name) + 32];

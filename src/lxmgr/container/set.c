@@ -12,6 +12,7 @@
 #include "container/copy.h"
 #include "container/disk.h"
 #include "container/edit.h"
+#include "container/host.h"
 #include "container/teardown.h"
 #include "kernel/cgroup.h"
 #include "util/cleanup.h"
@@ -231,6 +232,21 @@ static int prepare(struct set *s, struct lxmgr_err *err)
 	return edit_prepare_running(s->c, s->changes, s->n, &s->running, err);
 }
 
+/* What makes it smaller is never refused: that is how a host that promised too much is mended. */
+static int check_host(struct set *s, struct lxmgr_err *err)
+{
+	static const enum cgroup_limit counted[] = { LIMIT_MEMORY, LIMIT_SWAP, LIMIT_CPUS,
+						     LIMIT_PIDS };
+	const struct cgroup_spec *was = &s->c->config.cgroup, *is = &s->edit.config->cgroup;
+	const struct storage_limit old = disk_wanted(&s->c->config),
+				   new = disk_wanted(s->edit.config);
+	bool grows = s->on_disk && old.bytes && (!new.bytes || new.bytes > old.bytes);
+
+	for (size_t i = 0; i < ARRAY_SIZE(counted) && s->runs && s->limits; i++)
+		grows |= is->limit[counted[i]] > was->limit[counted[i]];
+	return grows ? host_admit(s->c, s->edit.config, s->runs, err) : 0;
+}
+
 static int open_disk(struct set *s, struct lxmgr_err *err)
 {
 	int r = s->on_disk ? disk_job_open(s->c, s->runs, &s->disk, err) : 0;
@@ -258,7 +274,7 @@ int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *ch
 	if (c->dir_fd < 0)
 		return err_status(err, STATUS_NO_CONTAINER, -ENOENT,
 				  "container '%s' does not exist", c->name);
-	if (flags & ~LXMGR_SET_DRY_RUN)
+	if (flags & ~(LXMGR_SET_DRY_RUN | LXMGR_SET_FORCE))
 		return err_msg(err, -EINVAL, "unknown flags");
 	lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
 	if (lock < 0)
@@ -266,6 +282,8 @@ int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *ch
 	r = prepare(&s, err);
 	if (r == 0)
 		r = compare(&s, fn, arg, err);
+	if (r == 0 && !(flags & LXMGR_SET_FORCE))
+		r = check_host(&s, err);
 	if (r == 0)
 		r = open_cgroup(&s, err);
 	if (r == 0)

@@ -16,6 +16,7 @@
 
 #include "container/disk.h"
 #include "container/features.h"
+#include "container/host.h"
 #include "container/lxcfs.h"
 #include "container/mcsalloc.h"
 #include "container/mounts.h"
@@ -160,6 +161,9 @@ static int check(struct start *s, bool locked, struct lxmgr_err *err)
 	struct storage st;
 	int r = container_may_start(s->c, err);
 
+	/* Who restarts had it already. */
+	if (r == 0 && s->opts && !s->opts->force && !service_was_forced(s->c, s->opts))
+		r = host_admit(s->c, cfg, true, err);
 	if (r == 0)
 		r = cgroup_check(&cfg->cgroup, err);
 	if (r == 0)
@@ -560,6 +564,8 @@ static int start_by_unit(struct start *s, bool *ret_no_unit, struct lxmgr_err *e
 	}
 	if (r < 0)
 		return r;
+	if (s->opts->force)
+		service_force(s->c);
 	r = service_start_unit(s->c, err);
 	*ret_no_unit = r == -ENOENT;
 	return r;

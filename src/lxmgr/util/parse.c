@@ -37,6 +37,26 @@ int parse_u64(const char *s, uint64_t *ret)
 	return 0;
 }
 
+int parse_milli(const char *s, uint64_t max, uint64_t *ret)
+{
+	uint64_t n, frac = 0, scale = 100;
+	int r = digits(&s, &n);
+
+	if (r < 0 || n > max)
+		return -EINVAL;
+	if (*s == '.') {
+		s++;
+		if (!*s || strlen(s) > 3)
+			return -EINVAL;
+		for (; *s >= '0' && *s <= '9'; s++, scale /= 10)
+			frac += (uint64_t)(*s - '0') * scale;
+	}
+	if (*s)
+		return -EINVAL;
+	*ret = n * 1000 + frac;
+	return 0;
+}
+
 int parse_range(const char *s, uint64_t min, uint64_t max, uint64_t *ret)
 {
 	uint64_t v;

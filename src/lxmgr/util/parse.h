@@ -11,6 +11,8 @@
 #include <stdint.h>
 
 int parse_u64(const char *s, uint64_t *ret); /* decimal */
+/* "1", "0.5", "2.25": in thousandths, of which none is lost; below max + 1. */
+int parse_milli(const char *s, uint64_t max, uint64_t *ret);
 int parse_u32(const char *s, uint32_t *ret); /* decimal */
 int parse_i64(const char *s, int64_t *ret);  /* decimal, '-' allowed */
 int parse_range(const char *s, uint64_t min, uint64_t max, uint64_t *ret);
