@@ -45,6 +45,29 @@ static void test_sizes(void **state)
 	}
 }
 
+static void test_thousandths(void **state)
+{
+	static const struct {
+		const char *text;
+		int ret;
+		uint64_t value;
+	} cases[] = {
+		{ "0", 0, 0 },		 { "1", 0, 1000 },	   { "0.5", 0, 500 },
+		{ "2.25", 0, 2250 },	 { "1.001", 0, 1001 },	   { "8192.999", 0, 8192999 },
+		{ "8193", -EINVAL, 0 },	 { "1.0001", -EINVAL, 0 }, { "1.", -EINVAL, 0 },
+		{ ".5", -EINVAL, 0 },	 { "", -EINVAL, 0 },	   { "-1", -EINVAL, 0 },
+		{ "1.5x", -EINVAL, 0 },	 { "1.-5", -EINVAL, 0 },   { "1 ", -EINVAL, 0 },
+		{ "1.2.3", -EINVAL, 0 },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		uint64_t v = 77;
+
+		assert_int_equal(parse_milli(cases[i].text, 8192, &v), cases[i].ret);
+		assert_true(v == (cases[i].ret ? 77 : cases[i].value));
+	}
+}
+
 static void test_durations(void **state)
 {
 	uint64_t v = 0;
@@ -122,9 +145,8 @@ static void test_names(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_sizes),
-		cmocka_unit_test(test_durations),
-		cmocka_unit_test(test_integers),
+		cmocka_unit_test(test_sizes),	  cmocka_unit_test(test_thousandths),
+		cmocka_unit_test(test_durations), cmocka_unit_test(test_integers),
 		cmocka_unit_test(test_names),
 	};
 
