@@ -594,6 +594,7 @@ enum {
 	LXMGR_HOST_CPUS,
 	LXMGR_HOST_PIDS,
 	LXMGR_HOST_DISK,
+	LXMGR_HOST_ADDRESSES, /* IPv4, of the managed bridge: what they have, not a limit */
 	LXMGR_HOST_RESOURCES
 };
 struct lxmgr_host_resource {

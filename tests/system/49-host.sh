@@ -37,6 +37,9 @@ ok 'start' lx start a
 is RUNNING 'it runs' each a state
 is $((before + (64 << 20))) 'it is promised' of memory running
 is "$all" 'of all it was before' of memory all
+is 1 'it has an address' each a addresses
+is "$(lxmgr-doctor --json | jq -r '.[] | select(.name | test("addresses")) | .text' | grep -oE 'of [0-9]+' | cut -c4-)" 'of those that there are' \
+	of addresses capacity
 ok 'changed while it runs' lx set -q a --memory 96M
 is $((96 << 20)) 'counts' each a memory
 says "^a +RUNNING +96.00 MiB" 'as text' host

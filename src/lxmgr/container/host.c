@@ -12,6 +12,7 @@
 #include "container/container.h"
 #include "container/disk.h"
 #include "container/host.h"
+#include "net/net.h"
 #include "util/cleanup.h"
 #include "util/err.h"
 #include "util/file.h"
@@ -27,11 +28,13 @@ static const struct {
 	[LXMGR_HOST_CPUS] = { "cpus", "thousandths", "lxmgr.overcommit.cpus" },
 	[LXMGR_HOST_PIDS] = { "pids", "number", "lxmgr.overcommit.pids" },
 	[LXMGR_HOST_DISK] = { "disk", "bytes", "lxmgr.overcommit.disk" },
+	[LXMGR_HOST_ADDRESSES] = { "addresses", "number", NULL },
 };
 
 struct listing {
 	struct lxmgr_host_container *v;
 	size_t n;
+	bool addresses; /* look for them, too */
 };
 
 static uint64_t limit_or_unknown(uint64_t limit)
@@ -46,8 +49,21 @@ static void limits_of(const struct config *cfg, uint64_t ret[LXMGR_HOST_RESOURCE
 	ret[LXMGR_HOST_MEMORY] = limit_or_unknown(cfg->cgroup.limit[LIMIT_MEMORY]);
 	ret[LXMGR_HOST_SWAP] = limit_or_unknown(cfg->cgroup.limit[LIMIT_SWAP]);
 	ret[LXMGR_HOST_CPUS] = limit_or_unknown(cfg->cgroup.limit[LIMIT_CPUS]);
+	ret[LXMGR_HOST_ADDRESSES] = 0;
 	ret[LXMGR_HOST_PIDS] = limit_or_unknown(cfg->cgroup.limit[LIMIT_PIDS]);
 	ret[LXMGR_HOST_DISK] = disk.bytes ? disk.bytes : LXMGR_UNKNOWN;
+}
+
+/* What it has of the managed bridge's, also while it is stopped. */
+static uint64_t addresses_of(const struct lxmgr_container *c)
+{
+	cleanup_free char *id = str_printf("%s/%s", c->path, c->name);
+	struct ipam_lease lease;
+	uint64_t n = 0;
+
+	for (size_t i = 0; id && i < c->config.n_nets; i++)
+		n += ipam_lookup(id, c->config.nets[i].index, &lease) == 0;
+	return n;
 }
 
 static uint64_t number_in(const char *path)
@@ -79,6 +95,8 @@ static int look_at_host(const char *path, struct lxmgr_host_resource *ret, struc
 	uint64_t threads = number_in("/proc/sys/kernel/threads-max"), available;
 	uint64_t pids = number_in("/proc/sys/kernel/pid_max");
 	long online = sysconf(_SC_NPROCESSORS_ONLN);
+	struct bridge_conf bridge;
+	uint64_t taken, total;
 	struct sysinfo host;
 	struct statvfs fs;
 
@@ -101,6 +119,12 @@ static int look_at_host(const char *path, struct lxmgr_host_resource *ret, struc
 	ret[LXMGR_HOST_PIDS].capacity = threads < pids ? threads : pids;
 	ret[LXMGR_HOST_PIDS].used = host.procs;
 	ret[LXMGR_HOST_DISK].capacity = (uint64_t)fs.f_blocks * fs.f_frsize;
+	/* A host whose bridge was never made has none yet. */
+	if (bridge_conf_read(&bridge, NULL) == 0 &&
+	    ipam_usage(&bridge, &taken, &total, NULL) == 0) {
+		ret[LXMGR_HOST_ADDRESSES].capacity = total;
+		ret[LXMGR_HOST_ADDRESSES].used = taken;
+	}
 	ret[LXMGR_HOST_DISK].used = (uint64_t)(fs.f_blocks - fs.f_bfree) * fs.f_frsize;
 	return 0;
 }
@@ -109,8 +133,11 @@ static int look_at_host(const char *path, struct lxmgr_host_resource *ret, struc
 static int read_ratio(size_t i, uint64_t *ret, struct lxmgr_err *err)
 {
 	cleanup_free char *text = NULL;
-	int r = lxmgr_global_get(resources[i].key, &text, err);
+	int r;
 
+	if (!resources[i].key)
+		return 0;
+	r = lxmgr_global_get(resources[i].key, &text, err);
 	if (r < 0 || !*text)
 		return r;
 	if (parse_milli(text, 1000, ret) < 0 || !*ret)
@@ -140,6 +167,8 @@ static int add(struct listing *l, const struct lxmgr_container *c, enum lxmgr_st
 		v->limit[i] = LXMGR_UNKNOWN;
 	if (c->config_loaded)
 		limits_of(&c->config, v->limit);
+	if (c->config_loaded && l->addresses)
+		v->limit[LXMGR_HOST_ADDRESSES] = addresses_of(c);
 	return 0;
 }
 
@@ -231,7 +260,7 @@ static int by_name(const void *a, const void *b)
 int lxmgr_host(const char *path, struct lxmgr_host_resource ret[LXMGR_HOST_RESOURCES],
 	       struct lxmgr_host_container **ret_list, size_t *ret_n, struct lxmgr_err *err)
 {
-	struct listing l = { 0 };
+	struct listing l = { .addresses = true };
 	int r;
 
 	path = path ? path : STATEDIR;
