@@ -54,10 +54,11 @@ static int split(lua_State *L)
 static int apply(lua_State *L)
 {
 	struct args {
-		bool dry_run;
+		bool dry_run, force;
 	} a = { 0 };
 	static const struct opt opts[] = {
 		{ "dry_run", OPT_BOOL, offsetof(struct args, dry_run) },
+		{ "force", OPT_BOOL, offsetof(struct args, force) },
 	};
 	const char *name = luaL_checkstring(L, 2);
 	struct lxmgr_err err = { 0 };
@@ -70,7 +71,9 @@ static int apply(lua_State *L)
 	if (!c)
 		return module_fail(L, &err);
 	lua_newtable(L);
-	r = lxmgr_container_plan(c, name, a.dry_run ? LXMGR_SET_DRY_RUN : 0, change_told, L, &err);
+	r = lxmgr_container_plan(
+		c, name, (a.dry_run ? LXMGR_SET_DRY_RUN : 0) | (a.force ? LXMGR_SET_FORCE : 0),
+		change_told, L, &err);
 	lxmgr_container_close(c);
 	return r < 0 ? module_fail(L, &err) : 1;
 }

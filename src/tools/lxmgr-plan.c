@@ -6,10 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-static bool dry_run;
+static bool dry_run, force;
 
 static const struct opt opts[] = {
 	{ 0, "dry-run", OPT_FLAG, &dry_run, NULL, "apply: tell what would change, change nothing" },
+	{ 0, "force", OPT_FLAG, &force, NULL,
+	  "apply: also beyond what the host may promise (lxmgr-host)" },
 };
 
 static void more_help(void)
@@ -119,6 +121,7 @@ static int do_show(char **args, int n)
 /* Every container gets its turn; the first failure is the status. */
 static int do_apply(char **args, int n)
 {
+	unsigned int flags = (dry_run ? LXMGR_SET_DRY_RUN : 0) | (force ? LXMGR_SET_FORCE : 0);
 	json_t *rows = common.json ? json_array() : NULL;
 	int status = 0;
 
@@ -136,8 +139,7 @@ static int do_apply(char **args, int n)
 		if (lxmgr_container_open(common.path, args[i], NULL, &c, &err) < 0) {
 			r = tool_error(&err);
 			c = NULL;
-		} else if (lxmgr_container_plan(c, args[0], dry_run ? LXMGR_SET_DRY_RUN : 0, tell,
-						&t, &err) < 0) {
+		} else if (lxmgr_container_plan(c, args[0], flags, tell, &t, &err) < 0) {
 			r = tool_error(&err);
 		}
 		status = status ? status : r;
@@ -241,6 +243,8 @@ int main(int argc, char **argv)
 			continue;
 		if (dry_run && strcmp(verb, "apply") != 0)
 			tool_usage_error("%s does not take --dry-run", verb);
+		if (force && strcmp(verb, "apply") != 0)
+			tool_usage_error("%s does not take --force", verb);
 		if (left < verbs[i].min)
 			tool_usage_error("%s needs %s", verb,
 					 verbs[i].min > 1 ? "a plan and a container"

@@ -69,6 +69,12 @@ if [ "$unlimited" = 0 ]; then
 	ok 'a restart is not refused' lx restart -k b
 	lx set -q b --memory 400M --force
 	is $((400 << 20)) 'by force' each b memory
+	mkdir -p "${CONF%/*}/plans"
+	mount -t tmpfs -o mode=755 tmpfs "${CONF%/*}/plans"
+	echo 'lxmgr.limit.memory = 450M' >"${CONF%/*}/plans/big.conf"
+	status 6 'nor may a plan' lxmgr-plan -P "$TREE" apply big b
+	ok 'but by force' lxmgr-plan -P "$TREE" -q apply --force big b
+	is $((450 << 20)) 'that holds' each b memory
 	may 'memory = 0.001'
 	ok 'also then' lx restart -k b
 	lx stop -k b
