@@ -80,11 +80,15 @@ static const char *force_file(const struct lxmgr_container *c, char buf[PATH_MAX
 	return buf;
 }
 
-void service_force(const struct lxmgr_container *c)
+void service_force(const struct lxmgr_container *c, bool on)
 {
 	char path[PATH_MAX];
 	cleanup_fd int fd = -EBADF;
 
+	if (!on) {
+		unlink(force_file(c, path));
+		return;
+	}
 	mkdir_p(RUNDIR, 0700);
 	fd = open(force_file(c, path), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 }

@@ -18,8 +18,8 @@ bool service_has_unit(const struct lxmgr_container *c, const struct lxmgr_start_
 /* Start the unit and wait until it is up. A failed start is told as by the start itself. -ENOENT:
  * the unit is not installed. */
 int service_start_unit(const struct lxmgr_container *c, struct lxmgr_err *err);
-/* The unit's start is one by force (lxmgr_start_opts); it tells itself so, once. */
-void service_force(const struct lxmgr_container *c);
+/* The next start by the unit is by force (lxmgr_start_opts), or not; that start is told so, once. */
+void service_force(const struct lxmgr_container *c, bool on);
 bool service_was_forced(const struct lxmgr_container *c, const struct lxmgr_start_opts *o);
 /* Ask for the unit's stop, where it has one, and do not wait: it is not to be restarted. */
 int service_stop_unit(const struct lxmgr_container *c, struct lxmgr_err *err);

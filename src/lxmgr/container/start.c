@@ -565,8 +565,10 @@ static int start_by_unit(struct start *s, bool *ret_no_unit, struct lxmgr_err *e
 	if (r < 0)
 		return r;
 	if (s->opts->force)
-		service_force(s->c);
+		service_force(s->c, true);
 	r = service_start_unit(s->c, err);
+	if (s->opts->force)
+		service_force(s->c, false);
 	*ret_no_unit = r == -ENOENT;
 	return r;
 }
