@@ -48,6 +48,19 @@ is RUNNING 'runs' lxmgr-info -s -H "$ct"
 ok 'restart by lxmgr' lxmgr-restart "$ct"
 is active 'is one of the unit' systemctl is-active "$unit"
 
+# What may be promised of the host holds for units, too.
+lxmgr-stop -k "$ct"
+cp -a /etc/lxmgr/lxmgr.conf "$TREE/.conf"
+echo 'lxmgr.overcommit.memory = 0.001' >>/etc/lxmgr/lxmgr.conf
+status 6 'more than may be is refused' lxmgr-start "$ct"
+status 1 'also by systemctl' systemctl start "$unit"
+ok 'by force it starts' lxmgr-start --force "$ct"
+is active 'as the unit' systemctl is-active "$unit"
+is '' 'once' find /run/lxmgr -name '.force*'
+ok 'a restart is not refused' lxmgr-restart -k "$ct"
+cp -a "$TREE/.conf" /etc/lxmgr/lxmgr.conf
+systemctl reset-failed "$unit" 2>/dev/null
+
 # Without its monitor.
 kill -9 "$(prop MainPID)"
 gone() { [ "$(prop MainPID)" = 0 ]; }
