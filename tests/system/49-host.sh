@@ -7,25 +7,25 @@ need jq lua5.4
 
 CONF=$(lxmgr-config lxmgr.default_config)
 CONF=${CONF%/*}/lxmgr.conf
-# Settings of the test's own, in a mount of its own.
+# Settings of the test's own, in mounts of its own.
 if [ -z "${HOST_TEST_INSIDE:-}" ]; then
-	mkdir -p "${CONF%/*}"
 	export HOST_TEST_INSIDE=1
 	exec unshare --mount --propagation private bash "$0" "$@"
 fi
-[ -e "$CONF" ] && cp "$CONF" "$TREE/.before" || : >"$TREE/.before"
+mkdir "$TREE/.etc"
+cp -a "${CONF%/*}/." "$TREE/.etc"
+mount --bind "$TREE/.etc" "${CONF%/*}"
 [ -e "$CONF" ] || : >"$CONF"
-cp "$TREE/.before" "$TREE/.conf"
-mount --bind "$TREE/.conf" "$CONF"
-may() { { grep -v overcommit "$TREE/.before"; printf 'lxmgr.overcommit.%s\n' "$@"; } >"$TREE/.conf"; } # may 'RESOURCE = RATIO'...
+cp "$CONF" "$TREE/.before"
+may() { { grep -v overcommit "$TREE/.before"; printf 'lxmgr.overcommit.%s\n' "$@"; } >"$CONF"; } # may 'RESOURCE = RATIO'...
 host() { lxmgr-host -P "$TREE" "$@"; }
 of() { host --json | jq -r ".resources[] | select(.resource == \"$1\").$2"; }
 each() { host --json | jq -r ".containers[] | select(.name == \"$1\" and .path == \"$TREE\").$2"; }
 
 capacity=$(of memory capacity) before=$(of memory running)
-is "$(awk '/^MemTotal/ { print $2 * 1024 }' /proc/meminfo)" 'the memory of the host' echo "$capacity"
+is "$(awk '/^MemTotal/ { printf "%.0f", $2 * 1024 }' /proc/meminfo)" 'the memory of the host' echo "$capacity"
 is "$(($(getconf _NPROCESSORS_ONLN) * 1000))" 'its CPUs' of cpus capacity
-is "$(stat -f -c '%b %S' "$TREE" | awk '{ print $1 * $2 }')" 'its disk' of disk capacity
+is "$(stat -f -c '%b %S' "$TREE" | awk '{ printf "%.0f", $1 * $2 }')" 'its disk' of disk capacity
 busybox a -s lxmgr.limit.memory=64M -s lxmgr.limit.cpus=0.5 -s lxmgr.limit.pids=100
 busybox b -s lxmgr.limit.memory=128M
 lx config -n b lxmgr.limit.cpus=
@@ -70,7 +70,6 @@ if [ "$unlimited" = 0 ]; then
 	lx set -q b --memory 400M --force
 	is $((400 << 20)) 'by force' each b memory
 	mkdir -p "${CONF%/*}/plans"
-	mount -t tmpfs -o mode=755 tmpfs "${CONF%/*}/plans"
 	echo 'lxmgr.limit.memory = 450M' >"${CONF%/*}/plans/big.conf"
 	status 6 'nor may a plan' lxmgr-plan -P "$TREE" apply big b
 	ok 'but by force' lxmgr-plan -P "$TREE" -q apply --force big b
@@ -99,4 +98,5 @@ may 'memory ='
 ok 'none: it starts' lx start b
 lx stop -k a
 lx stop -k b
+umount "${CONF%/*}"
 finish
