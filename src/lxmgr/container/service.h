@@ -18,7 +18,7 @@ bool service_has_unit(const struct lxmgr_container *c, const struct lxmgr_start_
 /* Start the unit and wait until it is up. A failed start is told as by the start itself. -ENOENT:
  * the unit is not installed. */
 int service_start_unit(const struct lxmgr_container *c, struct lxmgr_err *err);
-/* The next start by the unit is by force (lxmgr_start_opts), or not; that start is told so, once. */
+/* The next start by the unit is by force (lxmgr_start_opts), or not; it is told so, once. */
 void service_force(const struct lxmgr_container *c, bool on);
 bool service_was_forced(const struct lxmgr_container *c, const struct lxmgr_start_opts *o);
 /* Ask for the unit's stop, where it has one, and do not wait: it is not to be restarted. */
