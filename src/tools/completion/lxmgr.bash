@@ -112,7 +112,8 @@ _lxmgr() {
 }
 complete -F _lxmgr lxmgr lxmgr-attach lxmgr-autostart lxmgr-cgroup lxmgr-checkconfig lxmgr-config \
 	lxmgr-console lxmgr-copy lxmgr-create lxmgr-destroy lxmgr-device lxmgr-disk lxmgr-doctor \
-	lxmgr-execute lxmgr-export lxmgr-freeze lxmgr-image lxmgr-import lxmgr-info lxmgr-ls \
-	lxmgr-lxcfs lxmgr-monitor lxmgr-mount lxmgr-pid lxmgr-plan lxmgr-pull lxmgr-push lxmgr-reinstall lxmgr-restart \
+	lxmgr-execute lxmgr-export lxmgr-freeze lxmgr-host lxmgr-image lxmgr-import lxmgr-info \
+	lxmgr-ls lxmgr-lxcfs lxmgr-metrics lxmgr-monitor lxmgr-mount lxmgr-pid lxmgr-plan \
+	lxmgr-pull lxmgr-push lxmgr-reinstall lxmgr-restart \
 	lxmgr-runscript lxmgr-set lxmgr-setup lxmgr-snapshot lxmgr-start lxmgr-stop lxmgr-umount \
 	lxmgr-unfreeze lxmgr-unshare lxmgr-usage lxmgr-usernsexec lxmgr-wait
