@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "each.h"
 #include "report.h"
 
 #include <regex.h>
@@ -304,28 +305,38 @@ static unsigned int needed(void)
 	return what;
 }
 
+struct gather {
+	struct row *rows; /* in: names; out: info, NULL where there is nothing to tell */
+	unsigned int what;
+};
+
+/* One that vanished meanwhile, or cannot be read, never stops the others. */
+static void read_row(size_t i, void *arg)
+{
+	struct gather *g = arg;
+	struct lxmgr_container *c;
+
+	if (lxmgr_container_open(common.path, g->rows[i].name, NULL, &c, NULL) < 0)
+		return;
+	if (lxmgr_container_info(c, g->what, &g->rows[i].info, NULL) < 0)
+		g->rows[i].info = NULL;
+	lxmgr_container_close(c);
+}
+
 static size_t gather(char **names, size_t n, struct row *rows, const regex_t *re)
 {
-	unsigned int what = needed();
-	size_t kept = 0;
+	struct gather g = { .rows = rows, .what = needed() };
+	size_t kept = 0, found = 0;
 
-	for (size_t i = 0; i < n; i++) {
-		struct lxmgr_container *c;
-		struct row r = { .name = names[i] };
-
-		if (re && regexec(re, names[i], 0, NULL, 0))
-			continue;
-		/* One that vanished meanwhile, or cannot be read, never stops the others. */
-		if (lxmgr_container_open(common.path, names[i], NULL, &c, NULL) < 0)
-			continue;
-		if (lxmgr_container_info(c, what, &r.info, NULL) == 0) {
-			if (is_wanted(&r))
-				rows[kept++] = r;
-			else
-				lxmgr_info_free(r.info);
-		}
-		lxmgr_container_close(c);
-	}
+	for (size_t i = 0; i < n; i++)
+		if (!re || regexec(re, names[i], 0, NULL, 0) == 0)
+			rows[found++] = (struct row){ .name = names[i] };
+	each(found, read_row, &g);
+	for (size_t i = 0; i < found; i++)
+		if (rows[i].info && is_wanted(&rows[i]))
+			rows[kept++] = rows[i];
+		else
+			lxmgr_info_free(rows[i].info);
 	return kept;
 }
 

@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* lxmgr-metrics: what lxmgr-usage shows, as OpenMetrics or in Prometheus's older text format. */
+#include "each.h"
+#include "tool.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -9,8 +12,6 @@
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
-
-#include "tool.h"
 
 static bool text_format, http;
 static const char *output;
@@ -76,22 +77,25 @@ static const struct family {
 };
 
 struct sample {
-	char *name, *labels; /* labels: {container="web" */
+	const char *name;
 	char *plan, *owner;
-	struct lxmgr_info *info;
+	struct lxmgr_info *info; /* NULL: there is nothing to tell */
 	struct lxmgr_usage *usage;
 	size_t n;
+	bool unread; /* something of it could not be read */
 	const struct lxmgr_usage *of[ARRAY_SIZE(families)];
 };
 static struct sample *samples;
 static size_t n_samples;
 static unsigned int unread;
+static char **names;
+static size_t n_names;
 static FILE *out;
 
-/* A label's value: free() it. */
+/* A label's value, "" of NULL: free() it. */
 static char *quoted(const char *text)
 {
-	const char *s = tool_text(text);
+	const char *s = tool_text(text ? text : "");
 	char *v = malloc(2 * strlen(s) + 1), *p = v;
 
 	if (!v)
@@ -105,49 +109,36 @@ static char *quoted(const char *text)
 	return v;
 }
 
-static char *item(struct lxmgr_container *c, const char *key)
-{
-	char *text = NULL, *v;
-
-	if (lxmgr_container_get_item(c, key, &text, NULL) < 0)
-		text = NULL;
-	v = quoted(text ? text : "");
-	free(text);
-	return v;
-}
-
-/* One that vanished meanwhile is not there; one that cannot be read is counted. */
-static int take_sample(const char *name, struct lxmgr_err *err)
+static int take_sample(struct sample *s, struct lxmgr_err *err)
 {
 	struct lxmgr_container *c;
-	struct sample *s = &samples[n_samples];
-	int r = lxmgr_container_open(common.path, name, NULL, &c, err);
+	int r = lxmgr_container_open(common.path, s->name, NULL, &c, err);
 
-	if (r < 0) {
-		unread += err->status != LXMGR_NO_CONTAINER;
+	if (r < 0)
 		return r;
-	}
-	*s = (struct sample){ 0 };
 	r = lxmgr_container_info(c, LXMGR_INFO_CONFIG | LXMGR_INFO_LINKS, &s->info, err);
-	if (r < 0) {
-		unread++;
-		lxmgr_container_close(c);
-		return r;
-	}
-	if (lxmgr_container_usage(c, &s->usage, &s->n, err) < 0) {
-		unread += err->status != LXMGR_NO_CONTAINER;
-		s->n = 0;
-	}
-	s->name = quoted(name);
-	s->plan = item(c, "lxmgr.plan");
-	s->owner = item(c, "lxmgr.owner");
+	if (r < 0)
+		s->info = NULL;
+	else
+		r = lxmgr_container_usage(c, &s->usage, &s->n, err);
+	/* A broken config has none, and its state says so. */
+	lxmgr_container_get_item(c, "lxmgr.plan", &s->plan, NULL);
+	lxmgr_container_get_item(c, "lxmgr.owner", &s->owner, NULL);
 	lxmgr_container_close(c);
-	for (size_t i = 0; i < ARRAY_SIZE(families); i++)
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(families); i++)
 		for (size_t k = 0; k < s->n && !s->of[i]; k++)
 			if (!strcmp(s->usage[k].resource, families[i].resource))
 				s->of[i] = &s->usage[k];
-	n_samples++;
-	return 0;
+	return r;
+}
+
+/* One that vanished meanwhile is not there; one that cannot be read is counted. */
+static void try_sample(size_t i, void *arg)
+{
+	struct sample *s = (struct sample *)arg + i;
+	struct lxmgr_err err = { 0 };
+
+	s->unread = take_sample(s, &err) < 0 && err.status != LXMGR_NO_CONTAINER;
 }
 
 /* What stands before a family's samples. In the older format a counter is called as its samples. */
@@ -207,12 +198,16 @@ static bool is_up(const struct sample *s)
 static void print_states(void)
 {
 	head("container_info", NULL, false, "its state, plan and owner; always 1");
-	for (size_t i = 0; i < n_samples; i++)
+	for (size_t i = 0; i < n_samples; i++) {
+		char *plan = quoted(samples[i].plan), *owner = quoted(samples[i].owner);
+
 		fprintf(out,
 			"lxmgr_container_info{container=\"%s\",state=\"%s\",plan=\"%s\","
 			"owner=\"%s\"} 1\n",
-			samples[i].name, lxmgr_state_name(samples[i].info->state), samples[i].plan,
-			samples[i].owner);
+			samples[i].name, lxmgr_state_name(samples[i].info->state), plan, owner);
+		free(plan);
+		free(owner);
+	}
 	head("container_up", NULL, false, "1: it runs, or is frozen");
 	for (size_t i = 0; i < n_samples; i++)
 		fprintf(out, "lxmgr_container_up{container=\"%s\"} %d\n", samples[i].name,
@@ -255,9 +250,9 @@ static void print_traffic(bool received)
 		}
 }
 
+/* Into samples those of which there is something to tell. */
 static int collect(struct lxmgr_err *err)
 {
-	char **names = NULL;
 	size_t n = 1;
 	int r = common.name ? 0 : lxmgr_list(common.path, &names, &n, err);
 
@@ -266,12 +261,19 @@ static int collect(struct lxmgr_err *err)
 	samples = calloc(n ? n : 1, sizeof(*samples));
 	if (!samples)
 		tool_no_memory();
-	if (common.name)
-		return take_sample(common.name, err);
 	for (size_t i = 0; i < n; i++)
-		take_sample(names[i], &(struct lxmgr_err){ 0 });
-	lxmgr_list_free(names, n);
-	return 0;
+		samples[i].name = names ? names[i] : common.name;
+	n_names = n;
+	if (common.name)
+		r = take_sample(samples, err);
+	else
+		each(n, try_sample, samples);
+	for (size_t i = 0; i < n; i++) {
+		unread += samples[i].unread;
+		if (samples[i].info)
+			samples[n_samples++] = samples[i];
+	}
+	return r;
 }
 
 static void print_all(void)
@@ -290,13 +292,14 @@ static void print_all(void)
 static void forget(void)
 {
 	for (size_t i = 0; i < n_samples; i++) {
-		free(samples[i].name);
 		free(samples[i].plan);
 		free(samples[i].owner);
 		free(samples[i].usage);
 		lxmgr_info_free(samples[i].info);
 	}
 	free(samples);
+	if (names)
+		lxmgr_list_free(names, n_names);
 }
 
 /* Whoever reads the file sees the former one or this, and never a part. */

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "each.h"
 #include "report.h"
 
 #include <stdio.h>
@@ -73,57 +74,88 @@ static json_t *to_json(const struct lxmgr_usage *u)
 			 report_number(u->limit), "fails", report_number(u->fails));
 }
 
-/* Into list, or printed where that is NULL; a negative errno value. */
-static int show(const char *name, json_t *list, struct lxmgr_err *err)
+struct one {
+	const char *name;
+	struct lxmgr_usage *v; /* NULL: there is nothing to tell */
+	size_t n;
+};
+
+static int look(struct one *o, struct lxmgr_err *err)
+{
+	struct lxmgr_container *c;
+	int r = lxmgr_container_open(common.path, o->name, NULL, &c, err);
+
+	if (r < 0)
+		return r;
+	r = lxmgr_container_usage(c, &o->v, &o->n, err);
+	lxmgr_container_close(c);
+	if (r < 0)
+		o->v = NULL;
+	return r;
+}
+
+/* Into list, or printed where that is NULL. */
+static void show(struct one *o, json_t *list)
 {
 	json_t *rows = list ? json_array() : NULL;
-	struct lxmgr_container *c;
-	struct lxmgr_usage *v = NULL;
-	size_t n = 0;
-	int r = lxmgr_container_open(common.path, name, NULL, &c, err);
 
-	if (r == 0) {
-		r = lxmgr_container_usage(c, &v, &n, err);
-		lxmgr_container_close(c);
-	}
-	if (r < 0) {
-		json_decref(rows);
-		return r;
-	}
-	for (size_t i = 0; i < n; i++) {
-		if (!is_wanted(&v[i]))
+	for (size_t i = 0; i < o->n; i++) {
+		if (!is_wanted(&o->v[i]))
 			continue;
 		if (list)
-			json_array_append_new(rows, to_json(&v[i]));
+			json_array_append_new(rows, to_json(&o->v[i]));
 		else
-			print_row(name, &v[i]);
+			print_row(o->name, &o->v[i]);
 	}
-	free(v);
+	free(o->v);
 	if (list)
-		json_array_append_new(
-			list, json_pack("{so so}", "name", report_text(name), "resources", rows));
-	return 0;
+		json_array_append_new(list, json_pack("{so so}", "name", report_text(o->name),
+						      "resources", rows));
+}
+
+static void look_at(size_t i, void *arg)
+{
+	look((struct one *)arg + i, NULL);
 }
 
 /* One that vanished meanwhile, or cannot be read, never stops the others. */
 static int show_all(json_t *list)
 {
 	struct lxmgr_err err = { 0 };
+	struct one *all;
 	char **names;
 	size_t n;
 
 	if (lxmgr_list(common.path, &names, &n, &err) < 0)
 		return tool_error(&err);
+	all = calloc(n ? n : 1, sizeof(*all));
+	if (!all)
+		tool_no_memory();
 	for (size_t i = 0; i < n; i++)
-		show(names[i], list, NULL);
+		all[i].name = names[i];
+	each(n, look_at, all);
+	for (size_t i = 0; i < n; i++)
+		if (all[i].v)
+			show(&all[i], list);
+	free(all);
 	lxmgr_list_free(names, n);
+	return 0;
+}
+
+static int show_one(json_t *list)
+{
+	struct one o = { .name = common.name };
+	struct lxmgr_err err = { 0 };
+
+	if (look(&o, &err) < 0)
+		return tool_error(&err);
+	show(&o, list);
 	return 0;
 }
 
 int main(int argc, char **argv)
 {
-	int rest = tool_parse(&tool, argc, argv), status = 0;
-	struct lxmgr_err err = { 0 };
+	int rest = tool_parse(&tool, argc, argv), status;
 	json_t *list = NULL;
 
 	if (rest < argc)
@@ -132,10 +164,7 @@ int main(int argc, char **argv)
 		list = json_array();
 	else
 		print_row(NULL, NULL);
-	if (!common.name)
-		status = show_all(list);
-	else if (show(common.name, list, &err) < 0)
-		status = tool_error(&err);
+	status = common.name ? show_one(list) : show_all(list);
 	if (list && status == 0)
 		report_json(list);
 	else

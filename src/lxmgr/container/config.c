@@ -131,7 +131,7 @@ static int check_value(const char *value, struct lxmgr_err *err)
 /* Copy the field from a config that says nothing. */
 static void reset_field(struct config *c, const struct config_key *k, struct net_spec *n)
 {
-	static struct config fresh;
+	static _Thread_local struct config fresh;
 	struct net_spec net;
 
 	if (k->flags & KEY_NET) {

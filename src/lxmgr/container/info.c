@@ -148,7 +148,7 @@ static void add_stats(const struct state *s, struct lxmgr_info *info)
 	struct cgroup_stats st;
 	struct cgroup cg;
 
-	if (!*s->cgroup || cgroup_open(&cg, s->cgroup, s->cgroup_inner, NULL) < 0)
+	if (!*s->cgroup || cgroup_open_counters(&cg, s->cgroup, s->cgroup_inner, NULL) < 0)
 		return;
 	if (cgroup_stats(&cg, &st, NULL) == 0) {
 		info->cpu_ns = st.cpu_ns;

@@ -55,7 +55,7 @@ static int add_cgroup(const struct state *s, struct lxmgr_usage *v, size_t *n,
 {
 	struct cgroup_counter counters[CGROUP_RESOURCES];
 	struct cgroup cg;
-	int r = cgroup_open(&cg, s->cgroup, s->cgroup_inner, err);
+	int r = cgroup_open_counters(&cg, s->cgroup, s->cgroup_inner, err);
 
 	if (r < 0)
 		return r;

@@ -118,11 +118,13 @@ int cgroup_open_default(struct cgroup *cg, const char *name, struct lxmgr_err *e
 	return cgroup_open(cg, path, "ns", err);
 }
 
-int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct lxmgr_err *err)
+static int open_groups(struct cgroup *cg, const char *path, const char *inner, bool only_counts,
+		       struct lxmgr_err *err)
 {
 	int r;
 
 	cgroup_init(cg);
+	cg->only_counts = only_counts;
 	cg->ops = cgroup_driver(err);
 	if (!cg->ops)
 		return -ENODEV;
@@ -135,6 +137,17 @@ int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct l
 	if (r < 0)
 		cgroup_close(cg);
 	return r;
+}
+
+int cgroup_open(struct cgroup *cg, const char *path, const char *inner, struct lxmgr_err *err)
+{
+	return open_groups(cg, path, inner, false, err);
+}
+
+int cgroup_open_counters(struct cgroup *cg, const char *path, const char *inner,
+			 struct lxmgr_err *err)
+{
+	return open_groups(cg, path, inner, true, err);
 }
 
 void cgroup_close(struct cgroup *cg)
@@ -547,58 +560,6 @@ int cgroup_tree_make(int rootfd, const char *path, int (*prepare)(int dirfd), st
 		cur = next;
 	}
 	return take_fd(&cur);
-}
-
-int cgroup_tree_read(int dirfd, const char *file, uint64_t *ret)
-{
-	char buf[64];
-	ssize_t n = read_small(dirfd, file, buf, sizeof(buf));
-
-	if (n < 0)
-		return (int)n;
-	if (str_eq(buf, "max")) {
-		*ret = LIMIT_MAX;
-		return 0;
-	}
-	return parse_u64(buf, ret);
-}
-
-/* The value of a key in a flat keyed file ("oom_kill 3"). */
-int cgroup_tree_keyed(int dirfd, const char *file, const char *key, uint64_t *ret)
-{
-	cleanup_free char *text = NULL;
-	size_t n = strlen(key);
-	int r = read_file_at(dirfd, file, 65536, &text, NULL);
-
-	if (r < 0)
-		return r;
-	for (const char *p = text; p && *p; p = strchr(p, '\n'), p = p ? p + 1 : NULL)
-		if (!strncmp(p, key, n) && p[n] == ' ')
-			return sscanf(p + n, "%" SCNu64, ret) == 1 ? 0 : -EINVAL;
-	return -ENOENT;
-}
-
-void cgroup_tree_stalls(int dirfd, struct cgroup_counter *ret)
-{
-	static const struct {
-		const char *file;
-		enum cgroup_resource what;
-	} all[] = {
-		{ "cpu.pressure", CGROUP_CPU_STALL },
-		{ "memory.pressure", CGROUP_MEMORY_STALL },
-		{ "io.pressure", CGROUP_IO_STALL },
-	};
-
-	for (size_t i = 0; i < ARRAY_SIZE(all); i++) {
-		cleanup_free char *text = NULL;
-		const char *p;
-
-		if (read_file_at(dirfd, all[i].file, 4096, &text, NULL) < 0)
-			continue;
-		p = str_has_prefix(text, "some ") ? strstr(text, "total=") : NULL;
-		if (p)
-			ret[all[i].what].current = strtoull(p + strlen("total="), NULL, 10);
-	}
 }
 
 /* Wait until key of cgroup.events has the value. */

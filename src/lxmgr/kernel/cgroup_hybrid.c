@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <threads.h>
 #include <unistd.h>
 
 #include "kernel/cgroup_tree.h"
@@ -30,7 +31,6 @@ static struct {
 	} v1[MAX_HIERARCHIES];
 	size_t n;
 	int unified;
-	bool scanned;
 } hosts = { .unified = -1 };
 
 /* Mount options that are no controllers. */
@@ -97,9 +97,6 @@ static void scan(void)
 	cleanup_strlist struct strlist lines = { 0 };
 	cleanup_free char *text = NULL;
 
-	if (hosts.scanned)
-		return;
-	hosts.scanned = true;
 	if (read_file_at(AT_FDCWD, "/proc/self/mountinfo", 16 << 20, &text, NULL) < 0 ||
 	    strlist_split(&lines, text, "\n") < 0)
 		return;
@@ -133,7 +130,9 @@ static int find(const char *file)
 
 static bool is_present(void)
 {
-	scan();
+	static once_flag scanned = ONCE_FLAG_INIT;
+
+	call_once(&scanned, scan);
 	return hosts.n > 0 && hosts.unified >= 0;
 }
 
@@ -323,11 +322,24 @@ static int create(struct cgroup *cg, const struct cgroup_spec *spec, struct lxmg
 	return r;
 }
 
+/* It has something to count, that we tell of. */
+static bool has_counters(const char *controllers)
+{
+	static const char *const counting[] = { "memory", "cpu", "cpuacct", "pids", "blkio" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(counting); i++)
+		if (has_word(controllers, counting[i], strlen(counting[i])))
+			return true;
+	return false;
+}
+
 static int hybrid_open(struct cgroup *cg, struct lxmgr_err *err)
 {
 	bool any = false;
 
 	for (size_t i = 0; i < hosts.n; i++) {
+		if (cg->only_counts && !has_counters(hosts.v1[i].controllers))
+			continue;
 		cg->fd[i] = openat(hosts.v1[i].root, cg->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 		any |= cg->fd[i] >= 0;
 	}
@@ -457,19 +469,27 @@ static void get_bytes(int dir, const char *file, uint64_t *ret)
 		*ret = LIMIT_MAX;
 }
 
-static void get_cpu_limits(int cpu, uint64_t *ret)
+static void get_weight(int cpu, uint64_t *ret)
 {
-	uint64_t shares, period;
-	char quota[32];
+	uint64_t shares;
 
 	if (cgroup_tree_read(cpu, limit_files[LIMIT_CPU_WEIGHT].file, &shares) == 0)
 		ret[LIMIT_CPU_WEIGHT] = (shares * 100 + 512) / 1024;
 	if (cgroup_tree_read(cpu, limit_files[LIMIT_CPU_BURST].file, &ret[LIMIT_CPU_BURST]) == 0)
 		ret[LIMIT_CPU_BURST] /= CGROUP_PERIOD_US_PER_MILLI;
-	if (read_small(cpu, limit_files[LIMIT_CPUS].file, quota, sizeof(quota)) > 0 &&
-	    cgroup_tree_read(cpu, "cpu.cfs_period_us", &period) == 0 && period)
-		ret[LIMIT_CPUS] =
-			*quota == '-' ? LIMIT_MAX : strtoull(quota, NULL, 10) * 1000 / period;
+}
+
+static void get_quota(int cpu, uint64_t *ret)
+{
+	uint64_t period;
+	char quota[32];
+
+	if (read_small(cpu, limit_files[LIMIT_CPUS].file, quota, sizeof(quota)) <= 0)
+		return;
+	if (*quota == '-')
+		*ret = LIMIT_MAX;
+	else if (cgroup_tree_read(cpu, "cpu.cfs_period_us", &period) == 0 && period)
+		*ret = strtoull(quota, NULL, 10) * 1000 / period;
 }
 
 static void get_limits(struct cgroup *cg, uint64_t *ret)
@@ -485,7 +505,10 @@ static void get_limits(struct cgroup *cg, uint64_t *ret)
 						  : 0;
 	}
 	if (cpu >= 0)
-		get_cpu_limits(cpu, ret);
+		get_quota(cpu, &ret[LIMIT_CPUS]);
+	/* Nothing is counted against them. */
+	if (cpu >= 0 && !cg->only_counts)
+		get_weight(cpu, ret);
 	if (pids >= 0)
 		cgroup_tree_read(pids, limit_files[LIMIT_PIDS].file, &ret[LIMIT_PIDS]);
 }
@@ -664,15 +687,19 @@ static void memory_counters(int mem, struct cgroup_counter *ret)
 static void counters(struct cgroup *cg, struct cgroup_counter *ret)
 {
 	int cpu = group_of(cg, "cpu"), pids = group_of(cg, "pids"), blk = group_of(cg, "blkio");
-	uint64_t ns;
+	uint64_t ns, held_ns = LIMIT_UNSET;
+	const struct cgroup_keyed held[] = {
+		{ "nr_throttled", &ret[CGROUP_CPUS].fails },
+		{ "throttled_time", &held_ns },
+	};
 
 	memory_counters(group_of(cg, "memory"), ret);
 	cgroup_tree_read(pids, "pids.current", &ret[CGROUP_PIDS].current);
 	cgroup_tree_read(pids, "pids.peak", &ret[CGROUP_PIDS].peak);
 	cgroup_tree_keyed(pids, "pids.events", "max", &ret[CGROUP_PIDS].fails);
-	cgroup_tree_keyed(cpu, "cpu.stat", "nr_throttled", &ret[CGROUP_CPUS].fails);
-	if (cgroup_tree_keyed(cpu, "cpu.stat", "throttled_time", &ns) == 0)
-		ret[CGROUP_CPU_HELD].current = ns / 1000;
+	cgroup_tree_keyed_all(cpu, "cpu.stat", held, ARRAY_SIZE(held));
+	if (held_ns != LIMIT_UNSET)
+		ret[CGROUP_CPU_HELD].current = held_ns / 1000;
 	if (cgroup_tree_read(group_of(cg, "cpuacct"), "cpuacct.usage", &ns) == 0)
 		ret[CGROUP_CPU_TIME].current = ns / 1000;
 	if (blk >= 0)

@@ -18,6 +18,12 @@ int cgroup_tree_make_inner(int dirfd, const char *inner, struct lxmgr_err *err);
 int cgroup_tree_read(int dirfd, const char *file, uint64_t *ret);
 /* The value of a key in a flat keyed file ("oom_kill 3"). */
 int cgroup_tree_keyed(int dirfd, const char *file, const char *key, uint64_t *ret);
+/* Several at once; what the file lacks stays as it was, and is -ENOENT. */
+struct cgroup_keyed {
+	const char *key;
+	uint64_t *ret;
+};
+int cgroup_tree_keyed_all(int dirfd, const char *file, const struct cgroup_keyed *want, size_t n);
 /* What a v2 group has waited, where the kernel counts it. */
 void cgroup_tree_stalls(int dirfd, struct cgroup_counter *ret);
 int cgroup_tree_freeze(int dirfd, bool freeze, int timeout_ms, struct lxmgr_err *err);

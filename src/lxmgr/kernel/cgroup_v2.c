@@ -397,23 +397,32 @@ static int stats(struct cgroup *cg, struct cgroup_stats *s, struct lxmgr_err *er
 
 static void counters(struct cgroup *cg, struct cgroup_counter *ret)
 {
+	const struct cgroup_keyed events[] = {
+		{ "max", &ret[CGROUP_MEMORY].fails },
+		{ "oom_kill", &ret[CGROUP_OOM_KILLS].fails },
+	};
+	const struct cgroup_keyed memory[] = {
+		{ "kernel", &ret[CGROUP_KERNEL].current },
+		{ "sock", &ret[CGROUP_SOCKETS].current },
+	};
+	const struct cgroup_keyed cpu[] = {
+		{ "nr_throttled", &ret[CGROUP_CPUS].fails },
+		{ "usage_usec", &ret[CGROUP_CPU_TIME].current },
+		{ "throttled_usec", &ret[CGROUP_CPU_HELD].current },
+	};
 	int d = cg->fd[0];
 
 	cgroup_tree_read(d, "memory.current", &ret[CGROUP_MEMORY].current);
 	cgroup_tree_read(d, "memory.peak", &ret[CGROUP_MEMORY].peak);
-	cgroup_tree_keyed(d, "memory.events", "max", &ret[CGROUP_MEMORY].fails);
-	cgroup_tree_keyed(d, "memory.events", "oom_kill", &ret[CGROUP_OOM_KILLS].fails);
+	cgroup_tree_keyed_all(d, "memory.events", events, ARRAY_SIZE(events));
 	cgroup_tree_read(d, "memory.swap.current", &ret[CGROUP_SWAP].current);
 	cgroup_tree_read(d, "memory.swap.peak", &ret[CGROUP_SWAP].peak);
 	cgroup_tree_keyed(d, "memory.swap.events", "fail", &ret[CGROUP_SWAP].fails);
-	cgroup_tree_keyed(d, "memory.stat", "kernel", &ret[CGROUP_KERNEL].current);
-	cgroup_tree_keyed(d, "memory.stat", "sock", &ret[CGROUP_SOCKETS].current);
+	cgroup_tree_keyed_all(d, "memory.stat", memory, ARRAY_SIZE(memory));
 	cgroup_tree_read(d, "pids.current", &ret[CGROUP_PIDS].current);
 	cgroup_tree_read(d, "pids.peak", &ret[CGROUP_PIDS].peak);
 	cgroup_tree_keyed(d, "pids.events", "max", &ret[CGROUP_PIDS].fails);
-	cgroup_tree_keyed(d, "cpu.stat", "nr_throttled", &ret[CGROUP_CPUS].fails);
-	cgroup_tree_keyed(d, "cpu.stat", "usage_usec", &ret[CGROUP_CPU_TIME].current);
-	cgroup_tree_keyed(d, "cpu.stat", "throttled_usec", &ret[CGROUP_CPU_HELD].current);
+	cgroup_tree_keyed_all(d, "cpu.stat", cpu, ARRAY_SIZE(cpu));
 	io_sum(d, &ret[CGROUP_IO_READ].current, &ret[CGROUP_IO_WRITE].current);
 	cgroup_tree_stalls(d, ret);
 }
