@@ -354,7 +354,7 @@ listing() {
 		awk -v t="$TREE/" -v h="$HASH" 'index($5, t) || index($5, h) { print "mount: " $5 }' /proc/self/mountinfo
 		find "$RUN" -name "*$HASH*" 2>/dev/null
 		find /sys/fs/cgroup -mindepth 2 -type d -name "*$HASH*" 2>/dev/null
-		[ -z "$VG" ] || lvs --noheadings -o lv_name "$VG" | sed -E 's/-[0-9a-f]{8}(\.|$)/-DIGITS\1/; s/^/volume: /'
+		[ -z "$VG" ] || lvs --noheadings -o lv_name "$VG" | sed -E 's/ +//g; s/-[0-9a-f]{8}(\.|$)/-DIGITS\1/; s/^/volume: /'
 	} | grep -v '/lock$\|/\.[^/]*\.tmp$' | sed -E 's,/[0-9a-f]{16}(/|$),/ID\1,; s,/overlay(\.[0-9]+)?,/overlay,; s,/rootfs(\.[0-9]+)?(\.img)?$,/rootfs\2,; s,[0-9a-f]{64},DIGEST,; s,[0-9]{8}T[0-9]{6}Z,TIME,' | sort -u
 }
 
@@ -461,7 +461,7 @@ sweep() { # sweep NAME
 settle
 result $? 'there is something to lose'
 in_haste || { others; result $? 'and something of others'; }
-trap 'kill ${SERVER:-}' EXIT
+trap '[ -z "${SERVER:-}" ] || kill $SERVER' EXIT
 in_haste && : "${LXMGR_TEST_VERBS:=@(create|copy -s|destroy|snapshot -r)}"
 shopt -s extglob
 # shellcheck disable=SC2053 # it is a pattern
@@ -543,6 +543,7 @@ if ! wanted verbs_lvm; then
 elif ! : 2>/dev/null </dev/mapper/control; then
 	skip 'lvm' 'no device mapper in this kernel'
 else
+	export LVM_SUPPRESS_FD_WARNINGS=1 # of this shell's own pipes
 	VG=lxmgrcrash$$ TREE=$TOP/.crash-lvm SETTLE=settle_lvm
 	mkdir "$TREE"
 	truncate -s 1G "$TOP/.crash-pv"

@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <inttypes.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,13 +24,21 @@
 
 static const struct cgroup_ops *const drivers[] = { &cgroup_v2, &cgroup_hybrid };
 
-const struct cgroup_ops *cgroup_driver(struct lxmgr_err *err)
-{
-	static const struct cgroup_ops *found;
+static const struct cgroup_ops *found;
 
+static void choose(void)
+{
 	for (size_t i = 0; !found && i < ARRAY_SIZE(drivers); i++)
 		if (drivers[i]->is_present())
 			found = drivers[i];
+}
+
+const struct cgroup_ops *cgroup_driver(struct lxmgr_err *err)
+{
+	/* Callers may be threads (tools/each.h). */
+	static pthread_once_t chosen = PTHREAD_ONCE_INIT;
+
+	pthread_once(&chosen, choose);
 	if (!found)
 		err_msg(err, -ENODEV,
 			"no usable cgroups: cgroup2 is mounted neither at /sys/fs/cgroup nor at "

@@ -110,8 +110,8 @@ struct cgroup_counter {
 };
 
 struct cgroup_ops {
-	const char *name; /* "v2" or "hybrid" */
-	bool (*is_present)(void);
+	const char *name;	  /* "v2" or "hybrid" */
+	bool (*is_present)(void); /* called once */
 	/* Refuse what this driver cannot do, by key: before anything is touched. */
 	int (*check)(const struct cgroup_spec *spec, struct lxmgr_err *err);
 	/* May be NULL: the monitor stays where its caller is. */

@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <threads.h>
 #include <unistd.h>
 
 #include "kernel/cgroup_tree.h"
@@ -130,9 +129,7 @@ static int find(const char *file)
 
 static bool is_present(void)
 {
-	static once_flag scanned = ONCE_FLAG_INIT;
-
-	call_once(&scanned, scan);
+	scan();
 	return hosts.n > 0 && hosts.unified >= 0;
 }
 
