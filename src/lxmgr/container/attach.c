@@ -17,6 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/attach.h"
 #include "container/control.h"
 #include "container/inside.h"
@@ -264,8 +265,8 @@ static int run(struct attach *a, int *ret_status, struct lxmgr_err *err)
 	return 0;
 }
 
-int lxmgr_container_attach(struct lxmgr_container *c, const struct lxmgr_attach_opts *opts,
-			   int *ret_status, struct lxmgr_err *err)
+static int attach(struct lxmgr_container *c, const struct lxmgr_attach_opts *opts, int *ret_status,
+		  struct lxmgr_err *err)
 {
 	struct attach a = { .c = c,
 			    .o = opts,
@@ -308,7 +309,15 @@ int lxmgr_container_attach(struct lxmgr_container *c, const struct lxmgr_attach_
 	return r;
 }
 
-int lxmgr_container_console(struct lxmgr_container *c, int tty, int escape, struct lxmgr_err *err)
+int lxmgr_container_attach(struct lxmgr_container *c, const struct lxmgr_attach_opts *opts,
+			   int *ret_status, struct lxmgr_err *err)
+{
+	/* It may last for long, and the command's status is no failure of ours. */
+	audit(c, "attach", opts->argv ? opts->argv[0] : "a shell", 0, NULL);
+	return attach(c, opts, ret_status, err);
+}
+
+static int console(struct lxmgr_container *c, int tty, int escape, struct lxmgr_err *err)
 {
 	cleanup_fd int sock = control_connect(c, err), master = -EBADF;
 	struct tty_proxy p = { .in_fd = STDIN_FILENO,
@@ -351,4 +360,10 @@ int lxmgr_container_console(struct lxmgr_container *c, int tty, int escape, stru
 	if (raw)
 		tty_restore(STDIN_FILENO, &saved);
 	return r < 0 ? r : 0;
+}
+
+int lxmgr_container_console(struct lxmgr_container *c, int tty, int escape, struct lxmgr_err *err)
+{
+	audit(c, "console", NULL, 0, NULL);
+	return console(c, tty, escape, err);
 }

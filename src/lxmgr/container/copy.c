@@ -8,6 +8,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/autostart.h"
 #include "container/copy.h"
 #include "container/copy_net.h"
@@ -264,8 +265,8 @@ static int random_name(const char *from, char name[64], struct lxmgr_err *err)
 	return 0;
 }
 
-int lxmgr_container_copy(struct lxmgr_container *c, const char *name,
-			 const struct lxmgr_copy_opts *opts, char **ret_name, struct lxmgr_err *err)
+static int copy_to(struct lxmgr_container *c, const char *name, const struct lxmgr_copy_opts *opts,
+		   char **ret_name, struct lxmgr_err *err)
 {
 	struct copy copy = { .from = SOURCE_INIT, .o = opts, .to = { .layers_lock = -EBADF } };
 	struct interrupt stop;
@@ -306,4 +307,10 @@ int lxmgr_container_copy(struct lxmgr_container *c, const char *name,
 		r = err_set(err, -ENOMEM, "copy");
 	draft_close(&copy.d);
 	return r;
+}
+
+int lxmgr_container_copy(struct lxmgr_container *c, const char *name,
+			 const struct lxmgr_copy_opts *opts, char **ret_name, struct lxmgr_err *err)
+{
+	return audit(c, "copy", name, copy_to(c, name, opts, ret_name, err), err);
 }

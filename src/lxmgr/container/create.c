@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/autostart.h"
 #include "container/container.h"
 #include "container/disk.h"
@@ -411,8 +412,8 @@ int lxmgr_template_list(const char *template_name, const char *const *args, char
 	return image_template_list(template_name, args, ret, err);
 }
 
-int lxmgr_container_create(const char *path, const char *name, const struct lxmgr_create_opts *opts,
-			   struct lxmgr_err *err)
+static int create(const char *path, const char *name, const struct lxmgr_create_opts *opts,
+		  struct lxmgr_err *err)
 {
 	struct create c = { .o = opts, .image = { .root_fd = -EBADF, .lock_fd = -EBADF } };
 	int r = draft_open(&c.d, path, name, err);
@@ -429,4 +430,11 @@ int lxmgr_container_create(const char *path, const char *name, const struct lxmg
 	image_close(&c.image);
 	draft_close(&c.d);
 	return r;
+}
+
+int lxmgr_container_create(const char *path, const char *name, const struct lxmgr_create_opts *opts,
+			   struct lxmgr_err *err)
+{
+	return audit_name(path, name, "create", opts->template_name, create(path, name, opts, err),
+			  err);
 }

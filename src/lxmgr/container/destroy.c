@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/claim.h"
 #include "container/control.h"
 #include "container/draft.h"
@@ -194,8 +195,7 @@ static int refuse_protected(struct lxmgr_container *c, struct lxmgr_err *err)
 	return r;
 }
 
-int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshots,
-			    struct lxmgr_err *err)
+static int destroy(struct lxmgr_container *c, bool force, bool snapshots, struct lxmgr_err *err)
 {
 	cleanup_fd int lock = -EBADF;
 	cleanup_held struct held h = { 0 };
@@ -230,4 +230,11 @@ int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshot
 	if (r == 0)
 		r = stop_and_remove(c, force, err);
 	return r;
+}
+
+int lxmgr_container_destroy(struct lxmgr_container *c, bool force, bool snapshots,
+			    struct lxmgr_err *err)
+{
+	return audit(c, "destroy", snapshots ? "with its snapshots" : NULL,
+		     destroy(c, force, snapshots, err), err);
 }

@@ -8,6 +8,7 @@
 #include <sys/vfs.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/copy.h"
 #include "container/disk.h"
 #include "container/enter.h"
@@ -337,9 +338,9 @@ static int change(struct disk_job *j, const char *bytes, const char *inodes, str
 	return r;
 }
 
-int lxmgr_container_disk_change(struct lxmgr_container *c, const char *bytes, const char *inodes,
-				void (*progress)(const char *text, int permille, void *arg),
-				void *arg, struct lxmgr_err *err)
+static int change_limits(struct lxmgr_container *c, const char *bytes, const char *inodes,
+			 void (*progress)(const char *text, int permille, void *arg), void *arg,
+			 struct lxmgr_err *err)
 {
 	struct state state;
 	struct disk_job job = { 0 };
@@ -364,9 +365,17 @@ int lxmgr_container_disk_change(struct lxmgr_container *c, const char *bytes, co
 	return r;
 }
 
-int lxmgr_container_disk_compact(struct lxmgr_container *c,
-				 void (*progress)(const char *text, int permille, void *arg),
-				 void *arg, uint64_t *ret_freed, struct lxmgr_err *err)
+int lxmgr_container_disk_change(struct lxmgr_container *c, const char *bytes, const char *inodes,
+				void (*progress)(const char *text, int permille, void *arg),
+				void *arg, struct lxmgr_err *err)
+{
+	return audit(c, "disk", bytes ? bytes : inodes,
+		     change_limits(c, bytes, inodes, progress, arg, err), err);
+}
+
+static int compact(struct lxmgr_container *c,
+		   void (*progress)(const char *text, int permille, void *arg), void *arg,
+		   uint64_t *ret_freed, struct lxmgr_err *err)
 {
 	cleanup_fd int lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
 	struct interrupt stop;
@@ -395,6 +404,13 @@ int lxmgr_container_disk_compact(struct lxmgr_container *c,
 	}
 	storage_close(&st);
 	return r;
+}
+
+int lxmgr_container_disk_compact(struct lxmgr_container *c,
+				 void (*progress)(const char *text, int permille, void *arg),
+				 void *arg, uint64_t *ret_freed, struct lxmgr_err *err)
+{
+	return audit(c, "compact", NULL, compact(c, progress, arg, ret_freed, err), err);
 }
 
 static uint64_t or_unknown(uint64_t v)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 #include <dirent.h>
 
+#include "container/audit.h"
 #include "container/export.h"
 #include "container/rootjob.h"
 #include "image/interrupt.h"
@@ -328,8 +329,8 @@ static int write_file(struct export *x, struct target *t, const char *file, stru
 	return r;
 }
 
-int lxmgr_container_export(struct lxmgr_container *c, const char *file,
-			   const struct lxmgr_export_opts *opts, struct lxmgr_err *err)
+static int export(struct lxmgr_container *c, const char *file, const struct lxmgr_export_opts *opts,
+		  struct lxmgr_err *err)
 {
 	struct target t = { .dir_fd = -EBADF, .fd = -EBADF };
 	struct export x = EXPORT_INIT;
@@ -356,4 +357,10 @@ int lxmgr_container_export(struct lxmgr_container *c, const char *file,
 	fd_close(&t.dir_fd);
 	copy_interrupt_end(&i);
 	return r;
+}
+
+int lxmgr_container_export(struct lxmgr_container *c, const char *file,
+			   const struct lxmgr_export_opts *opts, struct lxmgr_err *err)
+{
+	return audit(c, "export", file, export(c, file, opts, err), err);
 }

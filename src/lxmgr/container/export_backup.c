@@ -8,6 +8,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/backup.h"
 #include "container/copy.h"
 #include "container/export.h"
@@ -126,9 +127,8 @@ static int parse_keep(const char *text, struct keep *k, struct lxmgr_err *err)
 			  text);
 }
 
-int lxmgr_container_backup(struct lxmgr_container *c, const char *dir,
-			   const struct lxmgr_export_opts *opts, struct lxmgr_backup_done *ret,
-			   struct lxmgr_err *err)
+static int back_up(struct lxmgr_container *c, const char *dir, const struct lxmgr_export_opts *opts,
+		   struct lxmgr_backup_done *ret, struct lxmgr_err *err)
 {
 	cleanup_backup struct backup b = BACKUP_INIT;
 	struct export x = EXPORT_INIT;
@@ -154,6 +154,13 @@ int lxmgr_container_backup(struct lxmgr_container *c, const char *dir,
 	export_end(&x);
 	copy_interrupt_end(&i);
 	return r;
+}
+
+int lxmgr_container_backup(struct lxmgr_container *c, const char *dir,
+			   const struct lxmgr_export_opts *opts, struct lxmgr_backup_done *ret,
+			   struct lxmgr_err *err)
+{
+	return audit(c, "backup", dir, back_up(c, dir, opts, ret, err), err);
 }
 
 int lxmgr_backup_list(const char *dir, struct lxmgr_backup **ret, size_t *ret_n,

@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/features.h"
 #include "container/rootfs.h"
 #include "container/tree.h"
@@ -206,11 +207,11 @@ static int verb(struct lxmgr_container *c, const char *const *sources, const cha
 int lxmgr_container_push(struct lxmgr_container *c, const char *const *sources, const char *dest,
 			 const struct lxmgr_files_opts *opts, struct lxmgr_err *err)
 {
-	return verb(c, sources, dest, false, opts, err);
+	return audit(c, "push", dest, verb(c, sources, dest, false, opts, err), err);
 }
 
 int lxmgr_container_pull(struct lxmgr_container *c, const char *const *sources, const char *dest,
 			 const struct lxmgr_files_opts *opts, struct lxmgr_err *err)
 {
-	return verb(c, sources, dest, true, opts, err);
+	return audit(c, "pull", *sources, verb(c, sources, dest, true, opts, err), err);
 }

@@ -9,6 +9,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/autostart.h"
 #include "container/disk.h"
 #include "container/draft.h"
@@ -576,9 +577,8 @@ static int bounds(struct import *im, struct lxmgr_err *err)
 	return 0;
 }
 
-int lxmgr_container_import(const char *path, const char *source,
-			   const struct lxmgr_import_opts *opts, char **ret_name,
-			   struct lxmgr_err *err)
+static int import(const char *path, const char *source, const struct lxmgr_import_opts *opts,
+		  char **ret_name, struct lxmgr_err *err)
 {
 	struct import im = { .o = opts,
 			     .parts = { .root_fd = -EBADF, .archive_fd = -EBADF },
@@ -602,7 +602,7 @@ int lxmgr_container_import(const char *path, const char *source,
 	interrupt_end(&i);
 	if (r == 0)
 		r = units_sync(im.d.path, im.d.name, &im.d.config, err) < 0 ? err->code : 0;
-	if (r == 0 && ret_name && !(*ret_name = strdup(im.d.name)))
+	if (r == 0 && !(*ret_name = strdup(im.d.name)))
 		r = err_set(err, -ENOMEM, "import");
 	if (r == 0)
 		tell_notices(&im);
@@ -613,5 +613,20 @@ int lxmgr_container_import(const char *path, const char *source,
 	fd_close(&im.from.fd);
 	free(im.plain);
 	draft_close(&im.d);
+	return r;
+}
+
+int lxmgr_container_import(const char *path, const char *source,
+			   const struct lxmgr_import_opts *opts, char **ret_name,
+			   struct lxmgr_err *err)
+{
+	char *name = NULL;
+	int r = import(path, source, opts, &name, err);
+
+	audit_name(path, name ? name : opts->name, "import", source, r, err);
+	if (ret_name)
+		*ret_name = name;
+	else
+		free(name);
 	return r;
 }

@@ -9,6 +9,7 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/inside.h"
 #include "container/autostart.h"
 #include "container/container.h"
@@ -103,16 +104,16 @@ static int set_frozen(struct lxmgr_container *c, bool freeze, struct lxmgr_err *
 
 int lxmgr_container_freeze(struct lxmgr_container *c, struct lxmgr_err *err)
 {
-	return set_frozen(c, true, err);
+	return audit(c, "freeze", NULL, set_frozen(c, true, err), err);
 }
 
 int lxmgr_container_unfreeze(struct lxmgr_container *c, struct lxmgr_err *err)
 {
-	return set_frozen(c, false, err);
+	return audit(c, "unfreeze", NULL, set_frozen(c, false, err), err);
 }
 
-int lxmgr_container_cgroup(struct lxmgr_container *c, const char *file, const char *value,
-			   char **ret, struct lxmgr_err *err)
+static int control_file(struct lxmgr_container *c, const char *file, const char *value, char **ret,
+			struct lxmgr_err *err)
 {
 	struct cgroup cg;
 	struct state s;
@@ -123,6 +124,17 @@ int lxmgr_container_cgroup(struct lxmgr_container *c, const char *file, const ch
 	r = value ? cgroup_set(&cg, file, value, err) : cgroup_get(&cg, file, ret, err);
 	cgroup_close(&cg);
 	return r;
+}
+
+int lxmgr_container_cgroup(struct lxmgr_container *c, const char *file, const char *value,
+			   char **ret, struct lxmgr_err *err)
+{
+	char buf[AUDIT_CHANGES];
+	int r = control_file(c, file, value, ret, err);
+
+	return value ? audit(c, "cgroup",
+			     audit_changes(&(struct lxmgr_change){ file, value }, 1, buf), r, err)
+		     : r;
 }
 
 struct device_bind {
@@ -221,8 +233,8 @@ static int move_interface(struct lxmgr_container *c, bool add, const char *name,
 	return r;
 }
 
-int lxmgr_container_device(struct lxmgr_container *c, bool add, const char *dev, const char *dest,
-			   struct lxmgr_err *err)
+static int device(struct lxmgr_container *c, bool add, const char *dev, const char *dest,
+		  struct lxmgr_err *err)
 {
 	cleanup_fd int lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err);
 
@@ -234,6 +246,13 @@ int lxmgr_container_device(struct lxmgr_container *c, bool add, const char *dev,
 		return err_status(err, STATUS_USAGE, -EINVAL,
 				  "'%s' is neither the path of a device nor an interface", dev);
 	return move_interface(c, add, dev, dest ? dest : dev, err);
+}
+
+int lxmgr_container_device(struct lxmgr_container *c, bool add, const char *dev, const char *dest,
+			   struct lxmgr_err *err)
+{
+	return audit(c, add ? "device, add" : "device, remove", dev, device(c, add, dev, dest, err),
+		     err);
 }
 
 int lxmgr_container_get_item(struct lxmgr_container *c, const char *key, char **ret,
@@ -269,15 +288,30 @@ static int edit(struct lxmgr_container *c, const char *key, const char *value,
 	return lock < 0 ? lock : container_edit_config(c, key, value, err);
 }
 
-int lxmgr_container_set_item(struct lxmgr_container *c, const char *key, const char *value,
-			     struct lxmgr_err *err)
+static int set_item(struct lxmgr_container *c, const char *key, const char *value,
+		    struct lxmgr_err *err)
 {
 	return edit(c, key, value, err);
 }
 
-int lxmgr_container_clear_item(struct lxmgr_container *c, const char *key, struct lxmgr_err *err)
+int lxmgr_container_set_item(struct lxmgr_container *c, const char *key, const char *value,
+			     struct lxmgr_err *err)
+{
+	char buf[AUDIT_CHANGES];
+	const struct lxmgr_change change = { key, value };
+
+	audit_changes(&change, 1, buf);
+	return audit(c, "config", buf, set_item(c, key, value, err), err);
+}
+
+static int clear_item(struct lxmgr_container *c, const char *key, struct lxmgr_err *err)
 {
 	return edit(c, key, NULL, err);
+}
+
+int lxmgr_container_clear_item(struct lxmgr_container *c, const char *key, struct lxmgr_err *err)
+{
+	return audit(c, "config, clear", key, clear_item(c, key, err), err);
 }
 
 const struct lxmgr_key *lxmgr_config_key(size_t i)

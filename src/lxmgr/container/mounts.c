@@ -4,6 +4,7 @@
  * of the mount namespace), "id" of the mount, "dev" and "ino" of its root, "name", "path", "dir",
  * "read-only". What of that is still true the kernel says.
  */
+#include "container/audit.h"
 #include "container/mounts.h"
 
 #include <ctype.h>
@@ -364,8 +365,8 @@ static int fill_record(const struct lxmgr_container *c, int mnt, struct record *
 	return 0;
 }
 
-int lxmgr_container_mount(struct lxmgr_container *c, const char *dir, bool read_only, char **ret,
-			  struct lxmgr_err *err)
+static int mount_root(struct lxmgr_container *c, const char *dir, bool read_only, char **ret,
+		      struct lxmgr_err *err)
 {
 	cleanup_fd int lock = begin(c, err), target = -EBADF, mnt = -EBADF;
 	struct record rec = { .read_only = read_only };
@@ -403,6 +404,12 @@ int lxmgr_container_mount(struct lxmgr_container *c, const char *dir, bool read_
 	return r < 0 ? r : 0;
 }
 
+int lxmgr_container_mount(struct lxmgr_container *c, const char *dir, bool read_only, char **ret,
+			  struct lxmgr_err *err)
+{
+	return audit(c, "mount", dir, mount_root(c, dir, read_only, ret, err), err);
+}
+
 /* umount() takes what lies on top, which may be somebody else's. */
 static int unmount(const struct record *rec, const char *place, int flags, struct lxmgr_err *err)
 {
@@ -421,7 +428,7 @@ static int unmount(const struct record *rec, const char *place, int flags, struc
 	return r < 0 ? err_set(err, r, "unmount '%.200s'", place) : 0;
 }
 
-int lxmgr_container_umount(struct lxmgr_container *c, struct lxmgr_err *err)
+static int umount_root(struct lxmgr_container *c, struct lxmgr_err *err)
 {
 	cleanup_fd int lock = begin(c, err);
 	char place[PATH_MAX], below[PATH_MAX] = "";
@@ -447,6 +454,11 @@ int lxmgr_container_umount(struct lxmgr_container *c, struct lxmgr_err *err)
 		return r;
 	forget(c->tag);
 	return 0;
+}
+
+int lxmgr_container_umount(struct lxmgr_container *c, struct lxmgr_err *err)
+{
+	return audit(c, "umount", NULL, umount_root(c, err), err);
 }
 
 int mounts_drop(struct lxmgr_container *c, struct lxmgr_err *err)

@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/container.h"
 #include "container/disk.h"
 #include "container/draft.h"
@@ -518,8 +519,8 @@ static int run(struct reinstall *r, struct lxmgr_err *err)
 		       : 0;
 }
 
-int lxmgr_container_reinstall(struct lxmgr_container *c, const struct lxmgr_reinstall_opts *opts,
-			      struct lxmgr_err *err)
+static int reinstall(struct lxmgr_container *c, const struct lxmgr_reinstall_opts *opts,
+		     struct lxmgr_err *err)
 {
 	struct reinstall r = { .c = c,
 			       .o = opts,
@@ -556,4 +557,10 @@ int lxmgr_container_reinstall(struct lxmgr_container *c, const struct lxmgr_rein
 	strlist_free(&r.args);
 	fd_close(&r.kept);
 	return ret;
+}
+
+int lxmgr_container_reinstall(struct lxmgr_container *c, const struct lxmgr_reinstall_opts *opts,
+			      struct lxmgr_err *err)
+{
+	return audit(c, "reinstall", NULL, reinstall(c, opts, err), err);
 }

@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/autostart.h"
 #include "container/claim.h"
 #include "container/copy.h"
@@ -173,7 +174,7 @@ static int take_paths_back(struct lxmgr_container *c, const char *name, struct l
 	return r < 0 || str_eq(have, text) ? r : write_config(&s, text, err);
 }
 
-int lxmgr_container_rename(struct lxmgr_container *c, const char *name, struct lxmgr_err *err)
+static int rename_to(struct lxmgr_container *c, const char *name, struct lxmgr_err *err)
 {
 	cleanup_source struct source s = SOURCE_INIT;
 	cleanup_held struct held h = { 0 };
@@ -205,4 +206,14 @@ int lxmgr_container_rename(struct lxmgr_container *c, const char *name, struct l
 		r = err ? err->code : -EIO;
 	draft_close(&d);
 	return r;
+}
+
+int lxmgr_container_rename(struct lxmgr_container *c, const char *name, struct lxmgr_err *err)
+{
+	char old[sizeof(c->name)];
+	int r;
+
+	snprintf(old, sizeof(old), "%s", c->name);
+	r = rename_to(c, name, err);
+	return audit_name(c->path, old, "rename", name, r, err);
 }

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/copy.h"
 #include "container/disk.h"
 #include "container/edit.h"
@@ -264,8 +265,8 @@ static int open_cgroup(struct set *s, struct lxmgr_err *err)
 	return cgroup_open(&s->cg, s->state.cgroup, s->state.cgroup_inner, err);
 }
 
-int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *changes, size_t n,
-			unsigned int flags, lxmgr_set_fn *fn, void *arg, struct lxmgr_err *err)
+static int set(struct lxmgr_container *c, const struct lxmgr_change *changes, size_t n,
+	       unsigned int flags, lxmgr_set_fn *fn, void *arg, struct lxmgr_err *err)
 {
 	struct set s = { .c = c, .changes = changes, .n = n };
 	cleanup_fd int lock = -EBADF;
@@ -306,4 +307,14 @@ int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *ch
 	edit_free(&s.edit);
 	edit_free(&s.running);
 	return r;
+}
+
+int lxmgr_container_set(struct lxmgr_container *c, const struct lxmgr_change *changes, size_t n,
+			unsigned int flags, lxmgr_set_fn *fn, void *arg, struct lxmgr_err *err)
+{
+	char buf[AUDIT_CHANGES];
+	int r = set(c, changes, n, flags, fn, arg, err);
+
+	return flags & LXMGR_SET_DRY_RUN ? r
+					 : audit(c, "set", audit_changes(changes, n, buf), r, err);
 }

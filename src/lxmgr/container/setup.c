@@ -10,6 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/setup.h"
 #include "container/mounts.h"
 #include "container/rootfs.h"
@@ -96,8 +97,8 @@ static bool sets_network(const struct lxmgr_setup_opts *o)
 	return o && (o->addresses || o->routes);
 }
 
-int lxmgr_container_setup(struct lxmgr_container *c, const struct lxmgr_setup_opts *opts,
-			  char **ret_json, struct lxmgr_err *err)
+static int set_up(struct lxmgr_container *c, const struct lxmgr_setup_opts *opts, char **ret_json,
+		  struct lxmgr_err *err)
 {
 	cleanup_strbuf struct strbuf request = { 0 };
 	cleanup_fd int answer = sys_memfd_create("answer", 0), lock = -EBADF;
@@ -141,4 +142,10 @@ int lxmgr_container_setup(struct lxmgr_container *c, const struct lxmgr_setup_op
 	if (r == 0 && opts && opts->hostname)
 		r = save_hostname(c, opts->hostname, err);
 	return r < 0 ? r : setup_answer(answer, ret_json, err);
+}
+
+int lxmgr_container_setup(struct lxmgr_container *c, const struct lxmgr_setup_opts *opts,
+			  char **ret_json, struct lxmgr_err *err)
+{
+	return audit(c, "setup", NULL, set_up(c, opts, ret_json, err), err);
 }

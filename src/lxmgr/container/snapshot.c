@@ -17,6 +17,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/copy.h"
 #include "container/disk.h"
 #include "container/draft.h"
@@ -270,8 +271,8 @@ static int build(struct source *s, struct draft *d, const struct lxmgr_snapshot_
 	return r;
 }
 
-int lxmgr_snapshot_create(struct lxmgr_container *c, const struct lxmgr_snapshot_opts *o,
-			  char ret_name[64], struct lxmgr_err *err)
+static int create(struct lxmgr_container *c, const struct lxmgr_snapshot_opts *o, char ret_name[64],
+		  struct lxmgr_err *err)
 {
 	cleanup_source struct source s = SOURCE_INIT;
 	char path[SNAPSHOTS_PATH_SIZE], name[64] = "";
@@ -316,6 +317,14 @@ int lxmgr_snapshot_create(struct lxmgr_container *c, const struct lxmgr_snapshot
 	return r;
 }
 
+int lxmgr_snapshot_create(struct lxmgr_container *c, const struct lxmgr_snapshot_opts *o,
+			  char ret_name[64], struct lxmgr_err *err)
+{
+	int r = create(c, o, ret_name, err);
+
+	return audit(c, "snapshot", r < 0 ? NULL : ret_name, r, err);
+}
+
 /* Of one that there is. */
 
 int lxmgr_snapshot_open(struct lxmgr_container *c, const char *name, struct lxmgr_container **ret,
@@ -358,7 +367,7 @@ static int remove_snapshot(struct lxmgr_container *c, const char *name, struct l
 	return r < 0 ? err_prefix(err, "delete the snapshot '%s'", name) : 0;
 }
 
-int lxmgr_snapshot_destroy(struct lxmgr_container *c, const char *name, struct lxmgr_err *err)
+static int destroy(struct lxmgr_container *c, const char *name, struct lxmgr_err *err)
 {
 	cleanup_fd int lock = container_lock(c, CONTAINER_LOCK_TIMEOUT_MS, err), own = -EBADF;
 	struct lxmgr_container *snap = NULL;
@@ -374,6 +383,11 @@ int lxmgr_snapshot_destroy(struct lxmgr_container *c, const char *name, struct l
 		collect(c);
 	}
 	return r;
+}
+
+int lxmgr_snapshot_destroy(struct lxmgr_container *c, const char *name, struct lxmgr_err *err)
+{
+	return audit(c, "snapshot, destroy", name, destroy(c, name, err), err);
 }
 
 static int put_back(struct source *s, struct source *from, const struct label_progress *progress,
@@ -418,9 +432,9 @@ static void note_current(struct lxmgr_container *c, const char *name)
 	free_one(&s);
 }
 
-int lxmgr_snapshot_restore(struct lxmgr_container *c, const char *name,
-			   void (*progress)(const char *text, int permille, void *arg), void *arg,
-			   struct lxmgr_err *err)
+static int restore(struct lxmgr_container *c, const char *name,
+		   void (*progress)(const char *text, int permille, void *arg), void *arg,
+		   struct lxmgr_err *err)
 {
 	const struct label_progress told = { progress, arg };
 	cleanup_source struct source s = SOURCE_INIT, from = SOURCE_INIT;
@@ -446,4 +460,11 @@ int lxmgr_snapshot_restore(struct lxmgr_container *c, const char *name,
 	source_close(&from);
 	lxmgr_container_close(snap);
 	return r;
+}
+
+int lxmgr_snapshot_restore(struct lxmgr_container *c, const char *name,
+			   void (*progress)(const char *text, int permille, void *arg), void *arg,
+			   struct lxmgr_err *err)
+{
+	return audit(c, "snapshot, restore", name, restore(c, name, progress, arg, err), err);
 }

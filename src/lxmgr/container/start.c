@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/disk.h"
 #include "container/features.h"
 #include "container/host.h"
@@ -573,14 +574,12 @@ static int start_by_unit(struct start *s, bool *ret_no_unit, struct lxmgr_err *e
 	return r;
 }
 
-int lxmgr_container_start(struct lxmgr_container *c, const struct lxmgr_start_opts *opts,
-			  struct lxmgr_err *err)
+static int start(struct lxmgr_container *c, const struct lxmgr_start_opts *opts,
+		 struct lxmgr_err *err)
 {
-	static const struct lxmgr_start_opts none = { 0 };
 	struct start s;
 	int r;
 
-	opts = opts ? opts : &none;
 	start_init(&s, c);
 	s.opts = opts;
 	s.service = opts->service;
@@ -607,4 +606,21 @@ int lxmgr_container_start(struct lxmgr_container *c, const struct lxmgr_start_op
 	}
 	start_release(&s);
 	return r;
+}
+
+int lxmgr_container_start(struct lxmgr_container *c, const struct lxmgr_start_opts *opts,
+			  struct lxmgr_err *err)
+{
+	static const struct lxmgr_start_opts none = { 0 };
+	int r;
+
+	opts = opts ? opts : &none;
+	/* What starts a unit is told of, and not its unit beside it. */
+	if (opts->dry_run || opts->service)
+		return start(c, opts, err);
+	/* That ends with the container. */
+	if (opts->foreground)
+		audit(c, "start", "in the foreground", 0, NULL);
+	r = start(c, opts, err);
+	return opts->foreground ? r : audit(c, "start", NULL, r, err);
 }

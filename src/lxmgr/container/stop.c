@@ -10,6 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/control.h"
 #include "container/service.h"
 #include "container/teardown.h"
@@ -295,8 +296,8 @@ static int stop_locked(struct lxmgr_container *c, struct target *t, const struct
 	return kill_all(c, t, err);
 }
 
-int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts *opts,
-			 struct lxmgr_err *err)
+static int stop(struct lxmgr_container *c, const struct lxmgr_stop_opts *opts,
+		struct lxmgr_err *err)
 {
 	static const struct lxmgr_stop_opts none = { .timeout_ms = -1 };
 	const struct lxmgr_stop_opts *o = opts ? opts : &none;
@@ -325,4 +326,10 @@ int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts
 	/* Also where there is a monitor: it may be killed while we wait for it. */
 	t.netns = netns = teardown_hold_netns(&t.state);
 	return stop_locked(c, &t, o, err);
+}
+
+int lxmgr_container_stop(struct lxmgr_container *c, const struct lxmgr_stop_opts *opts,
+			 struct lxmgr_err *err)
+{
+	return audit(c, "stop", opts && opts->kill ? "by force" : NULL, stop(c, opts, err), err);
 }
