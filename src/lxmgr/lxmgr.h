@@ -433,6 +433,9 @@ enum {
 	LXMGR_INFO_LINKS = 8, /* the host's side of the interfaces */
 	LXMGR_INFO_STORAGE = 16,
 	LXMGR_INFO_ALL = 31,
+	/* Without ADDRS and LINKS: of the interfaces of its config what they count, and nothing
+	 * else of them. */
+	LXMGR_INFO_TRAFFIC = 32,
 };
 int lxmgr_container_info(struct lxmgr_container *c, unsigned int what, struct lxmgr_info **ret,
 			 struct lxmgr_err *err);

@@ -116,7 +116,7 @@ static int take_sample(struct sample *s, struct lxmgr_err *err)
 
 	if (r < 0)
 		return r;
-	r = lxmgr_container_info(c, LXMGR_INFO_CONFIG | LXMGR_INFO_LINKS, &s->info, err);
+	r = lxmgr_container_info(c, LXMGR_INFO_CONFIG | LXMGR_INFO_TRAFFIC, &s->info, err);
 	if (r < 0)
 		s->info = NULL;
 	else
@@ -228,7 +228,6 @@ static void print_states(void)
 				samples[i].name, (unsigned long long)samples[i].info->started);
 }
 
-/* An interface's name is the guest's to choose. */
 static void print_traffic(bool received)
 {
 	const char *name =
@@ -238,11 +237,8 @@ static void print_traffic(bool received)
 	for (size_t i = 0; i < n_samples; i++)
 		for (size_t k = 0; k < samples[i].info->n_links; k++) {
 			const struct lxmgr_info_link *l = &samples[i].info->links[k];
-			char *device;
+			char *device = quoted(l->ifname);
 
-			if (!*l->host_ifname)
-				continue;
-			device = quoted(l->ifname);
 			fprintf(out, "lxmgr_%s_total{container=\"%s\",device=\"%s\"} %llu\n", name,
 				samples[i].name, device,
 				(unsigned long long)(received ? l->rx_bytes : l->tx_bytes));

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 static bool quit;
 static regex_t pattern;
@@ -30,10 +31,15 @@ static int print(const char *name, enum lxmgr_state state, void *arg)
 	(void)arg;
 	if (has_pattern && regexec(&pattern, name, 0, NULL, 0))
 		return 0;
-	if (common.json)
-		printf("{\"name\": \"%s\", \"state\": \"%s\"}\n", name, lxmgr_state_name(state));
-	else
+	if (common.json) {
+		struct timespec t;
+
+		clock_gettime(CLOCK_REALTIME, &t);
+		printf("{\"time\": %lld.%03ld, \"name\": \"%s\", \"state\": \"%s\"}\n",
+		       (long long)t.tv_sec, t.tv_nsec / 1000000, name, lxmgr_state_name(state));
+	} else {
 		printf("'%s' changed state to [%s]\n", name, lxmgr_state_name(state));
+	}
 	return fflush(stdout) ? -1 : 0;
 }
 

@@ -23,6 +23,7 @@ static const struct {
 	{ "ls", "list containers" },
 	{ "info", "print what is known of one" },
 	{ "usage", "what it has of each resource, and was refused" },
+	{ "top", "what they use, as they go" },
 	{ "metrics", "counters of all, for Prometheus" },
 	{ "pid", "whose a process is" },
 	{ "wait", "wait for a state" },

@@ -50,10 +50,27 @@ struct gather {
 	size_t n;
 };
 
+/* NULL: no memory. */
+static struct lxmgr_info_link *add_link(struct lxmgr_info *info, const char *name, uint64_t rx,
+					uint64_t tx)
+{
+	struct lxmgr_info_link *v = realloc(info->links, (info->n_links + 1) * sizeof(*v));
+
+	if (!v)
+		return NULL;
+	info->links = v;
+	v += info->n_links++;
+	memset(v, 0, sizeof(*v));
+	snprintf(v->ifname, sizeof(v->ifname), "%s", name);
+	v->rx_bytes = rx;
+	v->tx_bytes = tx;
+	snprintf(v->antispoof, sizeof(v->antispoof), "not enforceable");
+	return v;
+}
+
 static int see_link(const struct link_info *l, void *data)
 {
 	struct gather *g = data;
-	struct lxmgr_info_link *v;
 
 	if (g->n < ARRAY_SIZE(g->link)) {
 		g->link[g->n].index = l->index;
@@ -61,17 +78,7 @@ static int see_link(const struct link_info *l, void *data)
 	}
 	if (l->flags & IFF_LOOPBACK)
 		return 0;
-	v = realloc(g->info->links, (g->info->n_links + 1) * sizeof(*v));
-	if (!v)
-		return -ENOMEM;
-	g->info->links = v;
-	v += g->info->n_links++;
-	memset(v, 0, sizeof(*v));
-	snprintf(v->ifname, sizeof(v->ifname), "%s", l->name);
-	v->rx_bytes = l->rx_bytes;
-	v->tx_bytes = l->tx_bytes;
-	snprintf(v->antispoof, sizeof(v->antispoof), "not enforceable");
-	return 0;
+	return add_link(g->info, l->name, l->rx_bytes, l->tx_bytes) ? 0 : -ENOMEM;
 }
 
 static int see_addr(int ifindex, const struct net_addr *a, int scope, void *data)
@@ -140,6 +147,48 @@ static void add_network(const struct state *s, struct lxmgr_info *info)
 		return;
 	if (link_list(nl, see_link, &g) == 0)
 		addr_list(nl, see_addr, &g);
+	netlink_close(nl);
+}
+
+static bool is_configured(const struct state *s, const char *ifname)
+{
+	for (size_t k = 0; k < s->n_net; k++)
+		if (str_eq(s->net[k].name, ifname))
+			return true;
+	return false;
+}
+
+/* The interfaces of its config, and none that it made itself. A veth's end on the host counts the
+ * same the other way round, and nobody has to enter the container for it. */
+static void add_traffic(const struct state *s, struct lxmgr_info *info)
+{
+	struct netlink *nl = NULL;
+	size_t n = 0;
+
+	for (size_t k = 0; k < s->n_net; k++)
+		n += *s->net[k].host_name != '\0';
+	if (n < s->n_net) {
+		add_network(s, info);
+		n = 0;
+		for (size_t i = 0; i < info->n_links; i++)
+			if (is_configured(s, info->links[i].ifname))
+				info->links[n++] = info->links[i];
+		info->n_links = n;
+		return;
+	}
+	if (!n || netlink_open(&nl, NULL) < 0)
+		return;
+	for (size_t k = 0; k < s->n_net; k++) {
+		struct lxmgr_info_link *v;
+		struct link_info l;
+
+		/* Another link may have its name by now. */
+		if (link_get(nl, s->net[k].host_name, &l) < 0 || l.index != s->net[k].host_index)
+			continue;
+		v = add_link(info, s->net[k].name, l.tx_bytes, l.rx_bytes);
+		if (v)
+			snprintf(v->host_ifname, sizeof(v->host_ifname), "%s", l.name);
+	}
 	netlink_close(nl);
 }
 
@@ -238,6 +287,8 @@ static void add_running(const struct state *s, unsigned int what, struct lxmgr_i
 	}
 	if (what & (LXMGR_INFO_ADDRS | LXMGR_INFO_LINKS))
 		add_network(s, info);
+	else if (what & LXMGR_INFO_TRAFFIC)
+		add_traffic(s, info);
 	if (what & LXMGR_INFO_LINKS)
 		add_host_side(s, info);
 	if (what & LXMGR_INFO_STATS)

@@ -115,5 +115,5 @@ complete -F _lxmgr lxmgr lxmgr-attach lxmgr-autostart lxmgr-cgroup lxmgr-checkco
 	lxmgr-execute lxmgr-export lxmgr-freeze lxmgr-host lxmgr-image lxmgr-import lxmgr-info \
 	lxmgr-ls lxmgr-lxcfs lxmgr-metrics lxmgr-monitor lxmgr-mount lxmgr-pid lxmgr-plan \
 	lxmgr-pull lxmgr-push lxmgr-reinstall lxmgr-restart \
-	lxmgr-runscript lxmgr-set lxmgr-setup lxmgr-snapshot lxmgr-start lxmgr-stop lxmgr-umount \
+	lxmgr-runscript lxmgr-set lxmgr-setup lxmgr-snapshot lxmgr-start lxmgr-stop lxmgr-top lxmgr-umount \
 	lxmgr-unfreeze lxmgr-unshare lxmgr-usage lxmgr-usernsexec lxmgr-wait
