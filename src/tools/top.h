@@ -21,7 +21,7 @@ enum top_column {
 	TOP_WRITE,     /* to disks */
 	TOP_IN,	       /* bytes per second that came to it */
 	TOP_OUT,       /* that it sent */
-	TOP_STALL_CPU, /* percent of the time in which some process waited for a CPU */
+	TOP_STALL_CPU, /* percent of the time that a process waited */
 	TOP_STALL_MEMORY,
 	TOP_STALL_IO,
 	TOP_TIME, /* seconds since its start */
