@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What lxmgr-top shows: one look at all containers after the other, and what happened in between. */
+/* What lxmgr-top shows: one look at all containers after the other, and what happened between. */
 #ifndef LXMGR_TOOLS_TOP_H
 #define LXMGR_TOOLS_TOP_H
 
