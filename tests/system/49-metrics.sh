@@ -47,13 +47,27 @@ ok 'CPU time' awk -v s="$(of 'lxmgr_container_cpu_seconds_total{container="a"}')
 ok 'is what usage says' awk -v s="$(of 'lxmgr_container_cpu_seconds_total{container="a"}')" -v u="$(lx usage --json a | jq '.[0].resources[] | select(.resource == "cpu.time") | .current')" 'BEGIN { d = u / 1e6 - s; exit !(d >= 0 && d < 1) }'
 sent() { of 'lxmgr_container_network_sent_bytes_total{container="a",device="eth0"}'; }
 received() { of 'lxmgr_container_network_received_bytes_total{container="a",device="eth0"}'; }
-lx attach a -- sh -c 'ip link add own0 type dummy && ip link set own0 up'
+lx attach a -- ip link add own0 type veth peer name own1
 was=$(sent) other=$(received)
-# The host throws it away and says so at most: what is sent and what is received are told apart.
-lx attach a -- sh -c 'head -c 100000 /dev/zero | nc -w 2 -u "$(ip -4 route | sed -n "s/^default via \([0-9.]*\).*/\1/p")" 9' >/dev/null 2>&1
+gateway=$(lx attach a -- ip -4 route | sed -n 's/^default via \([0-9.]*\).*/\1/p')
+# What reads to the end and answers nothing: what is sent and what is received are told apart.
+python3 - "$gateway" "$TREE/port" <<'EOT' &
+import os, socket, sys
+s = socket.create_server((sys.argv[1], 0))
+with open(sys.argv[2] + ".new", "w") as f:
+    f.write(str(s.getsockname()[1]))
+os.rename(sys.argv[2] + ".new", sys.argv[2])
+c = s.accept()[0]
+while c.recv(65536):
+    pass
+EOT
+sink=$!
+ok 'there is a sink' eventually [ -s "$TREE/port" ]
+ok 'for what it sends' lx attach a -- sh -c "head -c 1000000 /dev/zero | nc -w 10 $gateway $(cat "$TREE/port")"
+kill $sink 2>/dev/null
 metrics
-ok 'what it sent' [ $(($(sent) - was)) -ge 50000 ]
-ok 'is not what it received' [ $(($(received) - other)) -lt 50000 ]
+ok 'what it sent' [ $(($(sent) - was)) -ge 1000000 ]
+ok 'is not what it received' [ $(($(received) - other)) -lt 500000 ]
 # A neighbour may have been asked for meanwhile.
 info=$(lx info --json a | jq '.links[] | select(.interface == "eth0") | .tx_bytes')
 ok 'info says the same' [ $((info - $(sent))) -lt 5000 ]
@@ -90,6 +104,24 @@ says '^HTTP/1.1 405 ' 'nothing is written' request 'POST /metrics HTTP/1.1\r\n\r
 says '^HTTP/1.1 400 ' 'half a request' request 'GET /metrics HTTP/1.1\r\n'
 says '^HTTP/1.1 400 ' 'one without an end' bash -c "head -c 9000 /dev/zero | tr '\0' x | lxmgr-metrics -P $TREE --http"
 says '^HTTP/1.1 400 ' 'one with a zero byte' bash -c "printf 'GET /metrics\0 HTTP/1.1\r\n\r\n' | lxmgr-metrics -P $TREE --http"
+
+# The unit answers for the default directory, in a sandbox.
+if [ -d /run/systemd/system ]; then
+	get() { curl -s --max-time 60 "$@" http://127.0.0.1:9753/metrics; }
+	lxmgr-create -q -t busybox -n metrics-unit && lxmgr-start metrics-unit
+	ok 'the socket unit' systemctl start lxmgr-metrics.socket
+	get >"$METRICS"
+	is '1' 'it runs' of 'lxmgr_container_up{container="metrics-unit"}'
+	ok 'it has memory' [ "$(of 'lxmgr_container_memory_bytes{container="metrics-unit"}')" -gt 0 ]
+	ok 'and traffic' grep -q '^lxmgr_container_network_sent_bytes_total{container="metrics-unit",device="eth0"} [0-9]' "$METRICS"
+	is '0' 'all were read' of lxmgr_containers_unread
+	says '^# EOF$' 'OpenMetrics for who accepts it' get -H 'Accept: application/openmetrics-text'
+	is '' 'from nowhere else' bash -c "ss -Htln 'sport = 9753' | grep -v '127.0.0.1:9753'"
+	systemctl stop lxmgr-metrics.socket
+	lxmgr-destroy -q -f metrics-unit
+else
+	skip 'the socket unit' 'no systemd on this host'
+fi
 
 # What reads it.
 mkdir "$TREE/debs"
