@@ -107,15 +107,15 @@ says '^HTTP/1.1 400 ' 'one with a zero byte' bash -c "printf 'GET /metrics\0 HTT
 
 # The unit answers for the default directory, in a sandbox.
 if [ -d /run/systemd/system ]; then
-	get() { curl -s --max-time 60 "$@" http://127.0.0.1:9753/metrics; }
+	get() { curl -s --max-time 60 -H "Accept: $1" http://127.0.0.1:9753/metrics; }
 	lxmgr-create -q -t busybox -n metrics-unit && lxmgr-start metrics-unit
 	ok 'the socket unit' systemctl start lxmgr-metrics.socket
-	get >"$METRICS"
+	get text/plain >"$METRICS"
 	is '1' 'it runs' of 'lxmgr_container_up{container="metrics-unit"}'
 	ok 'it has memory' [ "$(of 'lxmgr_container_memory_bytes{container="metrics-unit"}')" -gt 0 ]
 	ok 'and traffic' grep -q '^lxmgr_container_network_sent_bytes_total{container="metrics-unit",device="eth0"} [0-9]' "$METRICS"
 	is '0' 'all were read' of lxmgr_containers_unread
-	says '^# EOF$' 'OpenMetrics for who accepts it' get -H 'Accept: application/openmetrics-text'
+	says '^# EOF$' 'OpenMetrics for who accepts it' get application/openmetrics-text
 	is '' 'from nowhere else' bash -c "ss -Htln 'sport = 9753' | grep -v '127.0.0.1:9753'"
 	systemctl stop lxmgr-metrics.socket
 	lxmgr-destroy -q -f metrics-unit
