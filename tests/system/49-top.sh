@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 # shellcheck shell=bash disable=SC1091,SC2016,SC2034
+# In machines: check-vm-full.
 # lxmgr-top: tables for pipes, and a terminal (tmux) with keys, resized, without flicker.
 . ./lib.sh
 need tmux
