@@ -27,12 +27,19 @@ EOT
 unlisten() { kill "$LISTENER" && wait "$LISTENER"; LISTENER=''; }
 
 if [ -S "$SOCKET" ]; then
-	entries() { journalctl --sync && journalctl -q -o json LXMGR_PATH="$TREE" + LXMGR_CONTAINER=nowhere; }
+	entries() { journalctl --sync && journalctl -q -o json LXMGR_PATH="$TREE" + LXMGR_IMAGE=audit-test; }
 	skip 'syslog' 'this host has a journal'
 else
 	made=''
 	for d in /run/systemd /run/systemd/journal; do [ -d $d ] || { mkdir $d && made="$d $made"; }; done
-	entries() { cat "$TREE/entries"; }
+	# The listener has written all that came before this.
+	entries() {
+		local mark=$RANDOM$RANDOM
+		python3 -c 'import socket, sys
+socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM).sendto(("SYNC=" + sys.argv[2]).encode(), sys.argv[1])' "$SOCKET" $mark
+		eventually grep -q "\"$mark\"" "$TREE/entries"
+		grep -v '"SYNC"' "$TREE/entries"
+	}
 	# Without a journal syslog has it, and without both it does nothing.
 	ok 'without a log' lx create -q -t none -n nolog
 	if [ -e /dev/log ]; then
@@ -40,6 +47,7 @@ else
 	else
 		listen /dev/log "$TREE/syslog"
 		lx destroy -q nolog
+		eventually [ -s "$TREE/syslog" ]
 		says '<85>lxmgr\[[0-9]+\]: nolog: destroy \(uid 0' 'syslog' cat "$TREE/syslog"
 		unlisten
 		rm /dev/log
@@ -61,7 +69,7 @@ n=$(entries | wc -l)
 lx set -q a --memory=50M --dry-run
 lx info a >/dev/null
 lx usage a >/dev/null
-is "$n" 'what changes nothing is not told' bash -c "$(declare -f entries); SOCKET=$SOCKET TREE=$TREE; entries | wc -l"
+is "$n" 'what changes nothing is not told' bash -c "$(declare -f entries eventually); SOCKET=$SOCKET TREE=$TREE; entries | wc -l"
 lx attach a -- true
 is 'attach true' 'who entered' last '[.LXMGR_VERB, .LXMGR_DETAIL] | join(" ")'
 lx freeze a
@@ -83,7 +91,7 @@ is 'config lxmgr.description=two words' 'a key' last '[.LXMGR_VERB, .LXMGR_DETAI
 lx config a 'lxmgr.environment=TOKEN=secret1234' >/dev/null
 is 'config lxmgr.environment=...' 'no secret' last '[.LXMGR_VERB, .LXMGR_DETAIL] | join(" ")'
 # The journal itself keeps what ps showed.
-is '' 'nowhere in it' bash -c "$(declare -f entries); SOCKET=$SOCKET TREE=$TREE; entries | jq -c 'del(._CMDLINE)' | grep secret1234"
+is '' 'nowhere in it' bash -c "$(declare -f entries eventually); SOCKET=$SOCKET TREE=$TREE; entries | jq -c 'del(._CMDLINE)' | grep secret1234"
 lx push a /etc/hostname $'/tmp/x\nLXMGR_VERB=forged\x1b[31m'
 is 'push' 'a line break forges no field' last .LXMGR_VERB
 is '/tmp/x\x0aLXMGR_VERB=forged\x1b[31m' 'nor a colour' last .LXMGR_DETAIL
@@ -104,13 +112,22 @@ lx import -q -n d "$TREE/.a.tar.zst"
 is 'd import' 'import' last '[.LXMGR_CONTAINER, .LXMGR_VERB] | join(" ")'
 rm "$TREE/.a.tar.zst"
 
+# Images.
+lx image -q publish a --as audit-test
+is 'audit-test publish a' 'an image' last '[.LXMGR_IMAGE, .LXMGR_VERB, .LXMGR_DETAIL] | join(" ")'
+says '^image audit-test: publish a \(uid 0' 'for people' last .MESSAGE
+lxmgr-image -q delete audit-test
+is 'audit-test delete null' 'deleted' last '[.LXMGR_IMAGE, .LXMGR_VERB, .LXMGR_FAILED | tostring] | join(" ")'
+lxmgr-image delete audit-test 2>/dev/null
+is 'audit-test delete 4' 'not deleted' last '[.LXMGR_IMAGE, .LXMGR_VERB, .PRIORITY] | join(" ")'
+
 # A log that takes nothing more keeps nobody waiting for ever.
 if [ -n "$LISTENER" ]; then
 	kill -STOP "$LISTENER"
 	ok 'a log that hangs' timeout 20 bash -c "for i in \$(seq 15); do lxmgr-config -P $TREE a lxmgr.description=\$i || exit; done"
 	kill -CONT "$LISTENER"
 	lx config a lxmgr.description=after
-	ok 'that goes on' eventually bash -c "tail -n 1 $TREE/entries | grep -q description=after"
+	says 'description=after' 'that goes on' last .LXMGR_DETAIL
 	ok 'and has lost some' bash -c "! grep -q description=15 $TREE/entries && grep -q description=3 $TREE/entries"
 	unlisten
 	rm $SOCKET

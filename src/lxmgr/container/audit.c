@@ -24,8 +24,9 @@
 #define PATIENCE_MS 500
 
 struct entry {
-	char text[2048];	       /* for people */
-	char name[64], path[PATH_MAX]; /* the container's */
+	bool is_image;
+	char text[2048];		/* for people */
+	char name[256], path[PATH_MAX]; /* the container's */
 	char verb[32], detail[AUDIT_CHANGES], failed[512];
 	char login[16]; /* the uid that logged in, "" if nobody did */
 };
@@ -62,8 +63,11 @@ static int to_journal(const struct entry *e)
 		return fd;
 	strbuf_addf(&b, "MESSAGE=%s\nPRIORITY=%d\nSYSLOG_FACILITY=%d\nSYSLOG_IDENTIFIER=lxmgr\n",
 		    e->text, *e->failed ? LOG_WARNING : LOG_NOTICE, LOG_AUTHPRIV >> 3);
-	strbuf_addf(&b, "LXMGR_CONTAINER=%s\nLXMGR_PATH=%s\nLXMGR_VERB=%s\n", e->name, e->path,
-		    e->verb);
+	if (e->is_image)
+		strbuf_addf(&b, "LXMGR_IMAGE=%s\n", e->name);
+	else
+		strbuf_addf(&b, "LXMGR_CONTAINER=%s\nLXMGR_PATH=%s\n", e->name, e->path);
+	strbuf_addf(&b, "LXMGR_VERB=%s\n", e->verb);
 	if (*e->detail)
 		strbuf_addf(&b, "LXMGR_DETAIL=%s\n", e->detail);
 	if (*e->failed)
@@ -93,32 +97,49 @@ static void compose(struct entry *e)
 	snprintf(who, sizeof(who), "uid %u%s%s%s%.32s, pid %d", getuid(),
 		 *e->login ? ", login " : "", e->login, sudo ? ", sudo of " : "", sudo ? sudo : "",
 		 getpid());
-	snprintf(raw, sizeof(raw), "%s: %s%s%s%s%s%s (%s)", e->name, e->verb, *e->detail ? " " : "",
-		 e->detail, *e->failed ? " failed" : "", *e->failed ? ": " : "", e->failed, who);
+	snprintf(raw, sizeof(raw), "%s%s: %s%s%s%s%s%s (%s)", e->is_image ? "image " : "", e->name,
+		 e->verb, *e->detail ? " " : "", e->detail, *e->failed ? " failed" : "",
+		 *e->failed ? ": " : "", e->failed, who);
 	str_escape(e->text, sizeof(e->text), raw);
+}
+
+static int tell(struct entry *e, const char *verb, const char *detail, int r,
+		const struct lxmgr_err *err)
+{
+	int saved = errno;
+
+	/* Names from images and archives, and a reason that quotes them: nobody writes a line of
+	 * his own here. */
+	snprintf(e->verb, sizeof(e->verb), "%s", verb);
+	str_escape(e->detail, sizeof(e->detail), detail ? detail : "");
+	if (r < 0)
+		str_escape(e->failed, sizeof(e->failed),
+			   err && *err->text ? err->text : strerror(-r));
+	login_of(e->login, sizeof(e->login));
+	compose(e);
+	if (to_journal(e) < 0)
+		to_syslog(e);
+	errno = saved;
+	return r;
 }
 
 int audit_name(const char *path, const char *name, const char *verb, const char *detail, int r,
 	       const struct lxmgr_err *err)
 {
-	int saved = errno;
-	struct entry e = { 0 };
+	struct entry e = { .is_image = false };
 
-	/* Names from images and archives, and a reason that quotes them: nobody writes a line of
-	 * his own here. */
 	str_escape(e.name, sizeof(e.name), name ? name : "?");
 	str_escape(e.path, sizeof(e.path), path ? path : "");
-	snprintf(e.verb, sizeof(e.verb), "%s", verb);
-	str_escape(e.detail, sizeof(e.detail), detail ? detail : "");
-	if (r < 0)
-		str_escape(e.failed, sizeof(e.failed),
-			   err && *err->text ? err->text : strerror(-r));
-	login_of(e.login, sizeof(e.login));
-	compose(&e);
-	if (to_journal(&e) < 0)
-		to_syslog(&e);
-	errno = saved;
-	return r;
+	return tell(&e, verb, detail, r, err);
+}
+
+int audit_image(const char *image, const char *verb, const char *detail, int r,
+		const struct lxmgr_err *err)
+{
+	struct entry e = { .is_image = true };
+
+	str_escape(e.name, sizeof(e.name), image ? image : "?");
+	return tell(&e, verb, detail, r, err);
 }
 
 int audit(const struct lxmgr_container *c, const char *verb, const char *detail, int r,

@@ -20,6 +20,10 @@ int audit(const struct lxmgr_container *c, const char *verb, const char *detail,
 int audit_name(const char *path, const char *name, const char *verb, const char *detail, int r,
 	       const struct lxmgr_err *err);
 
+/* The same of an image, by its name or digest; NULL: it has none. */
+int audit_image(const char *image, const char *verb, const char *detail, int r,
+		const struct lxmgr_err *err);
+
 #define AUDIT_CHANGES 512
 /* "lxmgr.limit.memory=2G lxmgr.owner=me", for detail. The environment's values are the guest's. */
 const char *audit_changes(const struct lxmgr_change *changes, size_t n, char buf[AUDIT_CHANGES]);

@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "image/cache.h"
 #include "image/digest.h"
 #include "image/interrupt.h"
@@ -241,8 +242,8 @@ static int check_name(const char *name, struct lxmgr_err *err)
 				    name);
 }
 
-int lxmgr_image_fetch(const char *source, const struct lxmgr_image_opts *o, char **ret_digest,
-		      struct lxmgr_err *err)
+static int fetch_image(const char *source, const struct lxmgr_image_opts *o, char **ret_digest,
+		       struct lxmgr_err *err)
 {
 	const char *colon = strchr(source, ':');
 	cleanup_free char *remote = colon ? strndup(source, (size_t)(colon - source)) : NULL;
@@ -268,8 +269,15 @@ int lxmgr_image_fetch(const char *source, const struct lxmgr_image_opts *o, char
 	return r < 0 ? r : give(digest, ret_digest, err);
 }
 
-int lxmgr_image_refresh(const char *name, const struct lxmgr_image_opts *o, bool *ret_changed,
-			struct lxmgr_err *err)
+int lxmgr_image_fetch(const char *source, const struct lxmgr_image_opts *o, char **ret_digest,
+		      struct lxmgr_err *err)
+{
+	return audit_image(o->name ? o->name : source, "fetch", source,
+			   fetch_image(source, o, ret_digest, err), err);
+}
+
+static int refresh_image(const char *name, const struct lxmgr_image_opts *o, bool *ret_changed,
+			 struct lxmgr_err *err)
 {
 	char old[IMAGE_DIGEST_LEN + 1], digest[IMAGE_DIGEST_LEN + 1];
 	cleanup_fd int cache = image_cache_open(err), dir = -EBADF;
@@ -305,8 +313,14 @@ int lxmgr_image_refresh(const char *name, const struct lxmgr_image_opts *o, bool
 	return r;
 }
 
-int lxmgr_image_import(const char *file, const char *sha256, const struct lxmgr_image_opts *o,
-		       char **ret_digest, struct lxmgr_err *err)
+int lxmgr_image_refresh(const char *name, const struct lxmgr_image_opts *o, bool *ret_changed,
+			struct lxmgr_err *err)
+{
+	return audit_image(name, "refresh", NULL, refresh_image(name, o, ret_changed, err), err);
+}
+
+static int import_image(const char *file, const char *sha256, const struct lxmgr_image_opts *o,
+			char **ret_digest, struct lxmgr_err *err)
 {
 	const char *base = strrchr(file, '/');
 	char digest[65];
@@ -336,7 +350,14 @@ int lxmgr_image_import(const char *file, const char *sha256, const struct lxmgr_
 	return r < 0 ? r : give(digest, ret_digest, err);
 }
 
-int lxmgr_image_delete(const char *name, struct lxmgr_err *err)
+int lxmgr_image_import(const char *file, const char *sha256, const struct lxmgr_image_opts *o,
+		       char **ret_digest, struct lxmgr_err *err)
+{
+	return audit_image(o->name, "import", file, import_image(file, sha256, o, ret_digest, err),
+			   err);
+}
+
+static int delete_image(const char *name, struct lxmgr_err *err)
 {
 	cleanup_strlist struct strlist names = { 0 };
 	cleanup_fd int cache = image_cache_open(err);
@@ -351,6 +372,11 @@ int lxmgr_image_delete(const char *name, struct lxmgr_err *err)
 	if (names.n > 1 && strlist_has(&names, name))
 		return names_set(cache, name, NULL, err);
 	return image_delete(digest, err);
+}
+
+int lxmgr_image_delete(const char *name, struct lxmgr_err *err)
+{
+	return audit_image(name, "delete", NULL, delete_image(name, err), err);
 }
 
 static void tell_download(const char *digest, uint64_t size, void *arg)
@@ -370,7 +396,7 @@ static void tell_download(const char *digest, uint64_t size, void *arg)
 	o->removed(&i, o->arg);
 }
 
-int lxmgr_image_prune(const struct lxmgr_prune_opts *o, struct lxmgr_err *err)
+static int prune_images(const struct lxmgr_prune_opts *o, struct lxmgr_err *err)
 {
 	struct lxmgr_image *list = NULL;
 	cleanup_strlist struct strlist none = { 0 };
@@ -421,6 +447,15 @@ int lxmgr_image_prune(const struct lxmgr_prune_opts *o, struct lxmgr_err *err)
 	}
 	lxmgr_image_list_free(list, n);
 	return r;
+}
+
+int lxmgr_image_prune(const struct lxmgr_prune_opts *o, struct lxmgr_err *err)
+{
+	int r = prune_images(o, err);
+
+	return o->dry_run
+		       ? r
+		       : audit_image(o->all ? "all" : "those without names", "prune", NULL, r, err);
 }
 
 int lxmgr_image_verify(const char *name, struct lxmgr_err *err)

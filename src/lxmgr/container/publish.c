@@ -15,6 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "container/audit.h"
 #include "container/container.h"
 #include "container/identity.h"
 #include "container/image_config.h"
@@ -258,8 +259,8 @@ static int build(struct lxmgr_container *c, const struct lxmgr_image_opts *o, in
 	return r;
 }
 
-int lxmgr_image_publish(struct lxmgr_container *c, const struct lxmgr_image_opts *o,
-			char **ret_digest, struct lxmgr_err *err)
+static int publish_image(struct lxmgr_container *c, const struct lxmgr_image_opts *o,
+			 char **ret_digest, struct lxmgr_err *err)
 {
 	cleanup_fd int lock = -EBADF;
 	char digest[IMAGE_DIGEST_LEN + 1];
@@ -295,4 +296,10 @@ int lxmgr_image_publish(struct lxmgr_container *c, const struct lxmgr_image_opts
 	if (r == 0 && ret_digest && !(*ret_digest = strdup(digest)))
 		return err_set(err, -ENOMEM, "publish");
 	return r;
+}
+
+int lxmgr_image_publish(struct lxmgr_container *c, const struct lxmgr_image_opts *o,
+			char **ret_digest, struct lxmgr_err *err)
+{
+	return audit_image(o->name, "publish", c->name, publish_image(c, o, ret_digest, err), err);
 }
