@@ -106,7 +106,7 @@ static void compose(struct entry *e)
 static int tell(struct entry *e, const char *verb, const char *detail, int r,
 		const struct lxmgr_err *err)
 {
-	int saved = errno;
+	int saved = errno, sent;
 
 	/* Names from images and archives, and a reason that quotes them: nobody writes a line of
 	 * his own here. */
@@ -117,7 +117,9 @@ static int tell(struct entry *e, const char *verb, const char *detail, int r,
 			   err && *err->text ? err->text : strerror(-r));
 	login_of(e->login, sizeof(e->login));
 	compose(e);
-	if (to_journal(e) < 0)
+	sent = to_journal(e);
+	/* A journal that hangs is syslog, too: it has been waited for. */
+	if (sent < 0 && sent != -EAGAIN)
 		to_syslog(e);
 	errno = saved;
 	return r;
