@@ -14,11 +14,13 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "kernel/cgroup.h"
+#include "kernel/cgroup_io.h"
 #include "kernel/cpulist.h"
 #include "kernel/sys.h"
 #include "util/cleanup.h"
@@ -49,6 +51,46 @@ static struct cgroup_spec no_limits(void)
 
 	cgroup_spec_init(&s);
 	return s;
+}
+
+static void test_disk_limits(void **state)
+{
+	static const char v2[] = "8:0 rbps=1000 wbps=max riops=7 wiops=max\n"
+				 "8:16 rbps=max wbps=18446744073709551613 riops=max wiops=5\n";
+	static const char v1[] = "8:160 9\n8:16 2000\n";
+	dev_t a = makedev(8, 0), b = makedev(8, 16), c = makedev(8, 1);
+
+	assert_int_equal(cgroup_io_parse(v2, a, "rbps"), 1000);
+	assert_int_equal(cgroup_io_parse(v2, a, "wbps"), LIMIT_MAX);
+	assert_int_equal(cgroup_io_parse(v2, a, "riops"), 7);
+	assert_int_equal(cgroup_io_parse(v2, b, "rbps"), LIMIT_MAX);
+	assert_int_equal(cgroup_io_parse(v2, b, "wbps"), UINT64_MAX - 2);
+	assert_int_equal(cgroup_io_parse(v2, b, "wiops"), 5);
+	/* The next line's is not this one's. */
+	assert_int_equal(cgroup_io_parse(v2, a, "bps"), LIMIT_MAX);
+	assert_int_equal(cgroup_io_parse("8:0 rbps=1\n8:16 riops=3\n", a, "riops"), LIMIT_MAX);
+	assert_int_equal(cgroup_io_parse(v2, c, "rbps"), LIMIT_MAX);
+	assert_int_equal(cgroup_io_parse(v1, b, NULL), 2000);
+	assert_int_equal(cgroup_io_parse(v1, c, NULL), LIMIT_MAX);
+	assert_int_equal(cgroup_io_parse("", a, NULL), LIMIT_MAX);
+	assert_int_equal(cgroup_io_bfq_weight(1), 1);
+	assert_int_equal(cgroup_io_bfq_weight(100), 100);
+	assert_int_equal(cgroup_io_bfq_weight(10000), 1000);
+}
+
+/* A whole disk is one itself, whatever names it; what is in memory is on none. */
+static void test_disks(void **state)
+{
+	cleanup_fd int memory = memfd_create("disks", MFD_CLOEXEC);
+	struct disks d = { .n = 0 };
+	char text[DISKS_NAME_SIZE];
+
+	assert_int_equal(disks_add(&d, memory), -ENODEV);
+	assert_int_equal(disks_add_path(&d, "/dev/null"), -ENOTBLK);
+	assert_int_equal(disks_add_path(&d, "/dev/is-not-there"), -ENOENT);
+	assert_int_equal(d.n, 0);
+	assert_false(disks_has_bfq(makedev(4095, 1)));
+	assert_string_equal(disks_name(makedev(4095, 1), text), "4095:1");
 }
 
 static void test_device_rules(void **state)
@@ -651,6 +693,8 @@ static int clean_up(void **state)
 int main(void)
 {
 	const struct CMUnitTest plain[] = {
+		cmocka_unit_test(test_disk_limits),
+		cmocka_unit_test(test_disks),
 		cmocka_unit_test(test_device_rules),
 		cmocka_unit_test(test_cpulist),
 	};

@@ -18,6 +18,7 @@
 
 #include "container/enter.h"
 #include "container/hooks.h"
+#include "container/io.h"
 #include "container/service.h"
 #include "container/start.h"
 #include "kernel/death.h"
@@ -115,7 +116,9 @@ static int step_cgroup(struct start *s, struct lxmgr_err *err)
 
 static int step_limits(struct start *s, struct lxmgr_err *err)
 {
-	return cgroup_apply(&s->cg, &s->c->config.cgroup, err);
+	int r = cgroup_apply(&s->cg, &s->c->config.cgroup, err);
+
+	return r < 0 ? r : io_start(s->c, &s->cg, err);
 }
 
 static int step_seccomp(struct start *s, struct lxmgr_err *err)

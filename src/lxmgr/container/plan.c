@@ -336,6 +336,8 @@ int plan_print(const struct lxmgr_container *c, const struct plan *p, char **ret
 	print_limit(&b, "limit.cpu.burst (thousandths)", cfg->cgroup.limit[LIMIT_CPU_BURST]);
 	print_limit(&b, "limit.cpu.weight", cfg->cgroup.limit[LIMIT_CPU_WEIGHT]);
 	print_limit(&b, "limit.pids", cfg->cgroup.limit[LIMIT_PIDS]);
+	for (size_t i = 0; i < IO_LIMITS; i++)
+		print_limit(&b, cgroup_io_keys[i], cfg->cgroup.io[i]);
 	if (cfg->cgroup.cpuset)
 		strbuf_addf(&b, "limit.cpuset: %s\n", cfg->cgroup.cpuset);
 	print_limit(&b, "limit.disk", cfg->limit_disk);

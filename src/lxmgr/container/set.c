@@ -14,6 +14,7 @@
 #include "container/disk.h"
 #include "container/edit.h"
 #include "container/host.h"
+#include "container/io.h"
 #include "container/teardown.h"
 #include "kernel/cgroup.h"
 #include "util/cleanup.h"
@@ -25,6 +26,7 @@ enum when {
 	WHEN_NEVER, /* not before its next start */
 	WHEN_LIMIT, /* at once, in its cgroup */
 	WHEN_CPUS,  /* the same */
+	WHEN_IO,    /* the same, on the disks of its root */
 	WHEN_DISK,  /* at once, as a limit of the root, whether it runs or not */
 	WHEN_USED,  /* nothing that runs has it: it is read where it is needed */
 };
@@ -40,6 +42,11 @@ static const struct {
 	{ "limit.cpu.burst", WHEN_LIMIT },
 	{ "limit.cpuset", WHEN_CPUS },
 	{ "limit.pids", WHEN_LIMIT },
+	{ "limit.io.read", WHEN_IO },
+	{ "limit.io.write", WHEN_IO },
+	{ "limit.io.weight", WHEN_IO },
+	{ "limit.iops.read", WHEN_IO },
+	{ "limit.iops.write", WHEN_IO },
 	{ "limit.disk", WHEN_DISK },
 	{ "limit.inodes", WHEN_DISK },
 	{ "start.auto", WHEN_USED },
@@ -76,9 +83,11 @@ struct set {
 	struct edit edit, running; /* running: if runs */
 	struct cgroup cg;	   /* if runs */
 	struct disk_job disk;	   /* if on_disk */
-	bool runs, limits, cpus, on_disk, saved;
+	struct disks disks;	   /* if io */
+	bool runs, limits, cpus, io, on_disk, saved;
 	uint64_t before[LIMIT_COUNT];
 	char *cpus_before;
+	struct cgroup_io_now io_before;
 };
 
 /* What is really another value, told in the order it was asked for. */
@@ -93,7 +102,7 @@ static int compare(struct set *s, lxmgr_set_fn *fn, void *arg, struct lxmgr_err 
 			r = config_get(s->edit.config, s->changes[i].key, &new, err);
 		if (r)
 			return r;
-		if (str_eq(old, new) && when != WHEN_LIMIT && when != WHEN_CPUS)
+		if (str_eq(old, new) && when != WHEN_LIMIT && when != WHEN_CPUS && when != WHEN_IO)
 			continue;
 		if (s->runs && when == WHEN_NEVER)
 			return err_status(err, STATUS_WRONG_STATE, -EBUSY,
@@ -102,6 +111,7 @@ static int compare(struct set *s, lxmgr_set_fn *fn, void *arg, struct lxmgr_err 
 					  s->changes[i].key, s->c->name);
 		s->limits = s->limits || when == WHEN_LIMIT;
 		s->cpus = s->cpus || when == WHEN_CPUS;
+		s->io = s->io || when == WHEN_IO;
 		s->on_disk = s->on_disk || when == WHEN_DISK;
 		if (fn && !str_eq(old, new))
 			fn(s->changes[i].key, old, new, arg);
@@ -161,6 +171,8 @@ static int bring_into_force(struct set *s, struct lxmgr_err *err)
 	}
 	if (r == 0 && s->runs && s->cpus)
 		r = cgroup_set_cpus(&s->cg, s->running.config->cgroup.cpuset, err);
+	if (r == 0 && s->runs && s->io)
+		r = io_change(&s->cg, s->running.config, &s->disks, &s->io_before, err);
 	return r;
 }
 
@@ -212,6 +224,8 @@ static void take_back(struct set *s, struct lxmgr_err *err)
 		err_hint(err, "the former limits cannot be set again: %s", why.text);
 	if (s->cpus_before && cgroup_set_cpus(&s->cg, s->cpus_before, &why) < 0)
 		err_hint(err, "the former CPUs cannot be set again: %s", why.text);
+	if (s->io && cgroup_io_restore(&s->cg, &s->io_before, &why) < 0)
+		err_hint(err, "the former limits of disks cannot be set again: %s", why.text);
 	if (edit_write_running(s->c, s->running.before, &why) < 0)
 		err_hint(err, "%s", why.text);
 }
@@ -258,7 +272,7 @@ static int open_disk(struct set *s, struct lxmgr_err *err)
 /* What needs none is changed without. */
 static int open_cgroup(struct set *s, struct lxmgr_err *err)
 {
-	if (!s->runs || (!s->limits && !s->cpus))
+	if (!s->runs || (!s->limits && !s->cpus && !s->io))
 		return 0;
 	if (!*s->state.cgroup)
 		return err_msg(err, -ENOENT, "container '%s' has no cgroup", s->c->name);
@@ -285,6 +299,8 @@ static int set(struct lxmgr_container *c, const struct lxmgr_change *changes, si
 		r = compare(&s, fn, arg, err);
 	if (r == 0 && !(flags & LXMGR_SET_FORCE))
 		r = check_host(&s, err);
+	if (r == 0 && s.io)
+		r = io_check(c, s.edit.config, &s.disks, err);
 	if (r == 0)
 		r = open_cgroup(&s, err);
 	if (r == 0)

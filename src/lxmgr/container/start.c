@@ -18,6 +18,7 @@
 #include "container/disk.h"
 #include "container/features.h"
 #include "container/host.h"
+#include "container/io.h"
 #include "container/lxcfs.h"
 #include "container/mcsalloc.h"
 #include "container/mounts.h"
@@ -167,6 +168,8 @@ static int check(struct start *s, bool locked, struct lxmgr_err *err)
 		r = host_admit(s->c, cfg, true, err);
 	if (r == 0)
 		r = cgroup_check(&cfg->cgroup, err);
+	if (r == 0)
+		r = io_check(s->c, cfg, NULL, err);
 	if (r == 0)
 		r = lxcfs_check(cfg, err);
 	if (r < 0)

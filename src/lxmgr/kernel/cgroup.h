@@ -34,6 +34,19 @@ enum cgroup_limit {
 /* "limit.memory" */
 extern const char *const cgroup_limit_keys[LIMIT_COUNT];
 
+/* The limits of disks: cgroup_io.h. */
+enum cgroup_io_limit {
+	IO_READ, /* bytes a second */
+	IO_WRITE,
+	IO_READ_OPS, /* requests a second */
+	IO_WRITE_OPS,
+	IO_RATES,
+	IO_WEIGHT = IO_RATES, /* 1..10000, 100 is normal */
+	IO_LIMITS
+};
+/* "limit.io.read" */
+extern const char *const cgroup_io_keys[IO_LIMITS];
+
 struct cgroup_raw {
 	char *file; /* "memory.high" or "devices.allow" */
 	char *value;
@@ -56,7 +69,8 @@ struct cgroup_spec {
 	char *dir_pivot;     /* lxmgr.cgroup.dir.monitor.pivot */
 	bool relative;	     /* below the caller's cgroup */
 	uint64_t limit[LIMIT_COUNT];
-	char *cpuset; /* the CPUs it may use, as "0-3,8"; NULL: those of the host */
+	char *cpuset;		/* the CPUs it may use, as "0-3,8"; NULL: those of the host */
+	uint64_t io[IO_LIMITS]; /* not applied by cgroup_apply(): cgroup_io_set() */
 	struct cgroup_raw *raw;
 	size_t n_raw;
 	struct cgroup_device_rule *devices; /* in the order given */
@@ -110,8 +124,9 @@ struct cgroup_counter {
 };
 
 struct cgroup_ops {
-	const char *name;	  /* "v2" or "hybrid" */
-	bool (*is_present)(void); /* called once */
+	const char *name;		  /* "v2" or "hybrid" */
+	const struct cgroup_io_files *io; /* where limits of disks are */
+	bool (*is_present)(void);	  /* called once */
 	/* Refuse what this driver cannot do, by key: before anything is touched. */
 	int (*check)(const struct cgroup_spec *spec, struct lxmgr_err *err);
 	/* May be NULL: the monitor stays where its caller is. */
@@ -125,6 +140,9 @@ struct cgroup_ops {
 	void (*get_limits)(struct cgroup *cg, uint64_t *ret);
 	int (*set_cpus)(struct cgroup *cg, const char *cpus, struct lxmgr_err *err);
 	int (*get_cpus)(struct cgroup *cg, char **ret, struct lxmgr_err *err);
+	/* The directory with those files, of the group or (NULL) of the topmost one, for the caller
+	 * to close; -1: no such controller. */
+	int (*open_io)(struct cgroup *cg);
 	int (*delegate)(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err);
 	int (*join)(struct cgroup *cg, struct lxmgr_err *err);
 	int (*open_attach)(struct cgroup *cg, struct lxmgr_err *err);

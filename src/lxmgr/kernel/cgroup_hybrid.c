@@ -531,6 +531,24 @@ static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_er
 	return r < 0 ? r : apply_devices(cg, s, err);
 }
 
+/* What is written goes into the page cache first and from there on as the host's own: only reads,
+ * and what asks for a weight, are the group's here. */
+static const struct cgroup_io_files io_files = {
+	.controller = "blkio",
+	.each = { [IO_READ] = "blkio.throttle.read_bps_device",
+		  [IO_READ_OPS] = "blkio.throttle.read_iops_device" },
+	.bfq = "blkio.bfq.weight",
+};
+
+static int open_io(struct cgroup *cg)
+{
+	int h = find("blkio");
+
+	if (h < 0)
+		return -1;
+	return openat(cg ? cg->fd[h] : hosts.v1[h].root, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+}
+
 static int delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err)
 {
 	return cgroup_tree_delegate(cg->into_fd, uid, gid, err);
@@ -729,6 +747,8 @@ static int set(struct cgroup *cg, const char *file, const char *value, struct lx
 
 const struct cgroup_ops cgroup_hybrid = {
 	.name = "hybrid",
+	.io = &io_files,
+	.open_io = open_io,
 	.is_present = is_present,
 	.check = check,
 	.create = create,

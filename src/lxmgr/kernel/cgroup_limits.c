@@ -28,6 +28,8 @@ void cgroup_spec_init(struct cgroup_spec *spec)
 	memset(spec, 0, sizeof(*spec));
 	for (size_t i = 0; i < LIMIT_COUNT; i++)
 		spec->limit[i] = LIMIT_UNSET;
+	for (size_t i = 0; i < IO_LIMITS; i++)
+		spec->io[i] = LIMIT_UNSET;
 }
 
 int cgroup_check_limits(const struct cgroup_spec *spec, struct lxmgr_err *err)

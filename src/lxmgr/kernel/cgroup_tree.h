@@ -65,6 +65,14 @@ int cgroup_check_limits(const struct cgroup_spec *spec, struct lxmgr_err *err);
 /* -EBUSY: more is in use (bytes) than a new limit of memory would allow. */
 int cgroup_refuse_memory(uint64_t used, uint64_t limit, struct lxmgr_err *err);
 
+/* cgroup_io.c: where a driver has the limits of disks; NULL: nowhere. */
+struct cgroup_io_files {
+	const char *controller;
+	const char *all;	    /* io.max: all rates of a disk in a line */
+	const char *each[IO_RATES]; /* or a file for each */
+	const char *bfq, *cost;	    /* weights: of the scheduler bfq, of io.cost */
+};
+
 /* devices_bpf.c: the device rules of a v2 group, as a BPF program with a map of rules. */
 int devices_bpf_attach(int cgroup_dir, const struct cgroup_device_rule *rules, size_t n,
 		       struct lxmgr_err *err);

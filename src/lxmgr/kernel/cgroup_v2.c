@@ -300,6 +300,22 @@ static int apply(struct cgroup *cg, const struct cgroup_spec *s, struct lxmgr_er
 	return r < 0 ? r : devices_bpf_attach(cg->fd[0], s->devices, s->n_devices, err);
 }
 
+static const struct cgroup_io_files io_files = {
+	.controller = "io",
+	.all = "io.max",
+	.bfq = "io.bfq.weight",
+	.cost = "io.weight",
+};
+
+static int open_io(struct cgroup *cg)
+{
+	cleanup_fd int root = cg ? -EBADF : open(ROOT, O_PATH | O_DIRECTORY | O_CLOEXEC);
+
+	if (cg)
+		return openat(cg->fd[0], ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	return has_controller(root, "io") ? take_fd(&root) : -1;
+}
+
 static int delegate(struct cgroup *cg, uid_t uid, gid_t gid, struct lxmgr_err *err)
 {
 	return cgroup_tree_delegate(cg->into_fd, uid, gid, err);
@@ -444,6 +460,8 @@ static int device(struct cgroup *cg, const struct cgroup_device_rule *rule, stru
 
 const struct cgroup_ops cgroup_v2 = {
 	.name = "v2",
+	.io = &io_files,
+	.open_io = open_io,
 	.is_present = is_present,
 	.check = check,
 	.monitor_dir = monitor_dir,

@@ -17,6 +17,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "kernel/disks.h"
 #include "kernel/mount.h"
 #include "storage/blockfs.h"
 #include "storage/lvmcmd.h"
@@ -634,6 +635,16 @@ static int compact(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *er
 	return r;
 }
 
+static int disks(struct storage *st, struct disks *ret, struct lxmgr_err *err)
+{
+	int r;
+
+	if (!is_outside(st))
+		return lvm_disks(st->group, ret, err);
+	r = disks_add_path(ret, st->spec->path);
+	return r < 0 ? err_set(err, r, "find the disk of '%s'", st->spec->path) : 0;
+}
+
 const struct storage_ops storage_lvm = {
 	.name = "lvm",
 	.own_fs = true,
@@ -653,4 +664,5 @@ const struct storage_ops storage_lvm = {
 	.resize = resize,
 	.compact = compact,
 	.like = like,
+	.disks = disks,
 };

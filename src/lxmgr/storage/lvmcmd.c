@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "kernel/disks.h"
 #include "storage/lvmcmd.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -314,6 +315,26 @@ int lvm_has_volume(const char *group, const char *tag, const char *volume, struc
 {
 	return lists("lvs", "lv_name", group, volume,
 		     str_printf("lv_tags={\"%s\"} && lv_name=\"%s\"", tag, volume), err);
+}
+
+int lvm_disks(const char *group, struct disks *ret, struct lxmgr_err *err)
+{
+	cleanup_strlist struct strlist a = { 0 }, volumes = { 0 };
+	cleanup_free char *out = NULL;
+	int r = WORDS(&a, "vgs", "--noheadings", "--options", "pv_name", group);
+
+	r = run_made(r, &a, &out, err);
+	if (r < 0)
+		return r;
+	if (strlist_split(&volumes, out, " \t\n") < 0)
+		return err_set(err, -ENOMEM, "physical volumes");
+	for (size_t i = 0; r == 0 && i < volumes.n; i++) {
+		r = disks_add_path(ret, volumes.v[i]);
+		if (r < 0)
+			err_set(err, r, "find the disk of the physical volume '%.80s'",
+				volumes.v[i]);
+	}
+	return r;
 }
 
 int lvm_parse_extent(const char *text, uint64_t *ret)

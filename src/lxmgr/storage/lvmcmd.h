@@ -10,6 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct disks;
 struct lxmgr_err;
 struct strlist;
 
@@ -27,6 +28,8 @@ int lvm_create(const char *group, const char *pool, const char *volume, const ch
 /* A snapshot of the thin volume `from`, which needs no room of its own. */
 int lvm_snapshot(const char *group, const char *from, const char *volume, const char *tag, int hold,
 		 struct lxmgr_err *err);
+/* Add the disks that the group's physical volumes are on; without activating anything. */
+int lvm_disks(const char *group, struct disks *ret, struct lxmgr_err *err);
 int lvm_activate(const char *group, const char *volume, struct lxmgr_err *err);
 /* Let go of it when its last user does; what fails is only logged. */
 void lvm_let_go(const char *group, const char *volume);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "kernel/disks.h"
 #include "kernel/idmap.h"
 #include "kernel/mount.h"
 #include "kernel/quota.h"
@@ -231,6 +232,36 @@ void storage_make_like(const struct storage *st, struct storage_make *ret)
 	memset(ret, 0, sizeof(*ret));
 	if (st->ops->like)
 		st->ops->like(st, ret);
+}
+
+int storage_disks(struct storage *st, struct disks *ret, struct lxmgr_err *err)
+{
+	const char *outside = st->spec->path && *st->spec->path ? st->spec->path
+			      : *st->dir			? st->dir
+								: NULL;
+	cleanup_fd int fd = -EBADF;
+	int r;
+
+	*ret = (struct disks){ .n = 0 };
+	/* Of the directories of an overlay the last one is written to. */
+	if (outside && st->ops == &storage_overlay && strrchr(outside, ':'))
+		outside = strrchr(outside, ':') + 1;
+	if (st->ops->disks) {
+		r = st->ops->disks(st, ret, err);
+		if (r != -ENODEV)
+			return r;
+	} else {
+		fd = outside ? open(outside, O_PATH | O_CLOEXEC)
+			     : openat(st->ct_fd, ".", O_PATH | O_DIRECTORY | O_CLOEXEC);
+		if (fd < 0)
+			return err_set(err, -errno, "open '%s'",
+				       outside ? outside : "the container's directory");
+		r = disks_add(ret, fd);
+	}
+	if (r == -ENODEV)
+		return err_status(err, STATUS_REFUSED, r,
+				  "the root is on no disk of this host that the kernel counts");
+	return r < 0 ? err_set(err, r, "find the disks that the root is on") : 0;
 }
 
 const char *storage_make_excess(const struct storage_make *make, const char *backend)

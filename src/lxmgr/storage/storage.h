@@ -28,6 +28,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+struct disks;
 struct lxmgr_err;
 struct idmap;
 
@@ -184,6 +185,9 @@ struct storage_ops {
 	int (*compact)(struct storage *st, uint64_t *ret_freed, struct lxmgr_err *err);
 	/* What makes another one like st: type and size of a file system of its own. */
 	void (*like)(const struct storage *st, struct storage_make *ret);
+	/* Add the disks that it is on (kernel/disks.h); -ENODEV, without a message: on none. NULL:
+	 * those of the file system that the directory of the root, or of the container, lies on. */
+	int (*disks)(struct storage *st, struct disks *ret, struct lxmgr_err *err);
 	/* Can this host do it? Tries it below dirfd, and leaves nothing there. NULL: probe says it.
 	 */
 	int (*trial)(int dirfd, struct lxmgr_err *err);
@@ -243,6 +247,9 @@ int storage_usage(struct storage *st, bool at_once, uint64_t *ret_bytes, struct 
  * where it has one. at_once: only what can be known without a program. */
 int storage_bounds(struct storage *st, bool at_once, struct storage_limit *ret,
 		   struct lxmgr_err *err);
+/* The whole disks that the root is on, none of them activated for it. -ENODEV, with a message: it
+ * is on none that the kernel counts. */
+int storage_disks(struct storage *st, struct disks *ret, struct lxmgr_err *err);
 /* Write st's members to its file `storage`, in one rename; to the disk, too, if `sync`. */
 int storage_write(const struct storage *st, bool sync, struct lxmgr_err *err);
 /* Set new->tree for a copy into the directory of st itself. */
