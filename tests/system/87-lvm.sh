@@ -65,6 +65,11 @@ for kind in thin thick; do
 	lx start a
 	is ext4 "$kind: it is the root" lx attach a -- sh -c 'grep " / " /proc/mounts | cut -d" " -f3'
 	is '0 0' "$kind: ids are mapped" lx attach a -- sh -c 'touch /f && stat -c "%u %g" /f | cat'
+	ok "$kind: a limit of reads" lx set -q a --io-read 20M
+	lx stop -k a
+	lx start a
+	says "^$(lsblk -dno MAJ:MIN "$LOOP" | tr -d ' ') .*20971520" "$kind: is of the group's disk" \
+		lx cgroup a "$(if [ -e /sys/fs/cgroup/cgroup.controllers ]; then echo io.max; else echo blkio.throttle.read_bps_device; fi)"
 	lx attach a -- sh -c 'echo one >/a'
 	kill -9 "$(lx info --json a | jq .monitor_pid)"
 	ok "$kind: copy of a running one" lx copy a live
