@@ -80,6 +80,25 @@ if [ "$unlimited" = 0 ]; then
 	status 6 'but a start' lx start b
 	ok 'by force it starts' lx start --force b
 	lx stop -k b
+	# Many at the same moment, of which two fit: each waits until the others count.
+	for i in 1 2 3 4 5 6; do busybox "r$i" -s lxmgr.limit.memory=50M; done
+	may "memory = $(room 120)"
+	for _ in $(places 1 2 3 4 5 6); do
+		jobs=''
+		for i in 1 2 3 4 5 6; do
+			lxmgr-start -P "$TREE" "r$i" >/dev/null 2>&1 &
+			jobs="$jobs $!"
+		done
+		: >"$TREE/.ended"
+		for job in $jobs; do
+			wait "$job"
+			echo $? >>"$TREE/.ended"
+		done
+		for i in 1 2 3 4 5 6; do lx stop -q -k "r$i"; done 2>/dev/null
+		is '0 0 6 6 6 6 ' 'two of six started at once' bash -c "sort '$TREE/.ended' | tr '\n' ' '"
+	done
+	for i in 1 2 3 4 5 6; do lx destroy -q "r$i"; done
+	may 'memory = 0.001'
 	lua 'the Lua module does the same' '
 	local c = assert(lxmgr.open("b", P))
 	fails(6, "overcommit", c:start()); assert(c:start{force = true})

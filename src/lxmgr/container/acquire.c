@@ -18,6 +18,7 @@
 
 #include "container/enter.h"
 #include "container/hooks.h"
+#include "container/host.h"
 #include "container/io.h"
 #include "container/service.h"
 #include "container/start.h"
@@ -66,6 +67,7 @@ static int step_config(struct start *s, struct lxmgr_err *err)
 	if (r < 0)
 		return r;
 	r = write_file_replace(s->run_fd, "config", text, strlen(text), 0600);
+	host_recorded(&s->turn_fd);
 	return r < 0 ? err_set(err, r, "write the running config") : 0;
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/statvfs.h>
 #include <sys/sysinfo.h>
 #include <unistd.h>
@@ -19,6 +20,9 @@
 #include "util/parse.h"
 #include "util/paths.h"
 #include "util/str.h"
+
+/* That a start is on its way to its record takes milliseconds. */
+#define TURN_TIMEOUT_MS 30000
 
 static const struct {
 	const char *name, *unit, *key; /* key: of lxmgr.conf, how much of it may be promised */
@@ -323,22 +327,14 @@ static void leave_out(struct listing *l, const struct lxmgr_container *c)
 	}
 }
 
-int host_admit(const struct lxmgr_container *c, const struct config *cfg, bool runs,
-	       struct lxmgr_err *err)
+static int admit(const struct lxmgr_container *c, const struct config *cfg, bool runs,
+		 const uint64_t *ratio, struct lxmgr_err *err)
 {
-	uint64_t ratio[LXMGR_HOST_RESOURCES], own[LXMGR_HOST_RESOURCES];
 	struct lxmgr_host_resource h[LXMGR_HOST_RESOURCES];
+	uint64_t own[LXMGR_HOST_RESOURCES];
 	struct listing l = { 0 };
-	int r = 0, bounds = 0;
+	int r = look_at_host(c->path, h, err);
 
-	for (size_t i = 0; i < LXMGR_HOST_RESOURCES && r >= 0; i++) {
-		ratio[i] = LXMGR_UNKNOWN;
-		r = read_ratio(i, &ratio[i], err);
-		bounds += r > 0;
-	}
-	if (r < 0 || !bounds)
-		return r < 0 ? r : 0;
-	r = look_at_host(c->path, h, err);
 	if (r == 0)
 		r = list_all(c->path, &l, err);
 	if (r == 0) {
@@ -356,4 +352,53 @@ int host_admit(const struct lxmgr_container *c, const struct config *cfg, bool r
 	}
 	lxmgr_host_free(l.v, l.n);
 	return r;
+}
+
+static int take_turn(struct lxmgr_err *err)
+{
+	cleanup_fd int dir = -EBADF;
+	pid_t holder = 0;
+	int r = mkdir_p(RUNDIR, 0700);
+
+	if (r == 0)
+		dir = open(RUNDIR, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	r = r < 0 ? r : dir < 0 ? -errno : lock_at(dir, ".admit", true, TURN_TIMEOUT_MS, &holder);
+	if (r == -EWOULDBLOCK)
+		return err_status(err, STATUS_LOCKED, -EBUSY,
+				  "another start or change of limits (pid %d) does not end",
+				  holder);
+	return r < 0 ? err_set(err, r, "lock '%s/.admit'", RUNDIR) : r;
+}
+
+int host_admit(const struct lxmgr_container *c, const struct config *cfg, bool runs, int *ret_turn,
+	       struct lxmgr_err *err)
+{
+	uint64_t ratio[LXMGR_HOST_RESOURCES];
+	cleanup_fd int turn = -EBADF;
+	int r = 0, bounds = 0;
+
+	for (size_t i = 0; i < LXMGR_HOST_RESOURCES && r >= 0; i++) {
+		ratio[i] = LXMGR_UNKNOWN;
+		r = read_ratio(i, &ratio[i], err);
+		bounds += r > 0;
+	}
+	if (r < 0 || !bounds)
+		return r < 0 ? r : 0;
+	if (ret_turn) {
+		turn = take_turn(err);
+		if (turn < 0)
+			return turn;
+	}
+	r = admit(c, cfg, runs, ratio, err);
+	if (r == 0 && ret_turn)
+		*ret_turn = take_fd(&turn);
+	return r;
+}
+
+void host_recorded(int *turn)
+{
+	/* Closing this one alone leaves it with a process that was forked meanwhile. */
+	if (*turn >= 0)
+		flock(*turn, LOCK_UN);
+	fd_close(turn);
 }

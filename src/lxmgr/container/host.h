@@ -12,8 +12,13 @@ struct lxmgr_err;
 /* Refuse (STATUS_REFUSED) that c has the limits of cfg, where those that run and it would have more
  * of a resource than may be promised; of the disk all containers of its directory count, and that
  * alone if it does not run. One without a limit counts as the whole host. Nothing is looked at
- * where nothing is bounded. */
-int host_admit(const struct lxmgr_container *c, const struct config *cfg, bool runs,
+ * where nothing is bounded.
+ * ret_turn: a lock that others who ask wait for, to be given back with host_recorded() when c
+ * counts as one that has these limits; unchanged where nothing is bounded. NULL: it is asked
+ * only. */
+int host_admit(const struct lxmgr_container *c, const struct config *cfg, bool runs, int *ret_turn,
 	       struct lxmgr_err *err);
+/* For all processes that have it. */
+void host_recorded(int *turn);
 
 #endif

@@ -248,7 +248,7 @@ static int prepare(struct set *s, struct lxmgr_err *err)
 }
 
 /* What makes it smaller is never refused: that is how a host that promised too much is mended. */
-static int check_host(struct set *s, struct lxmgr_err *err)
+static int check_host(struct set *s, int *ret_turn, struct lxmgr_err *err)
 {
 	static const enum cgroup_limit counted[] = { LIMIT_MEMORY, LIMIT_SWAP, LIMIT_CPUS,
 						     LIMIT_PIDS };
@@ -259,7 +259,7 @@ static int check_host(struct set *s, struct lxmgr_err *err)
 
 	for (size_t i = 0; i < ARRAY_SIZE(counted) && s->runs && s->limits; i++)
 		grows |= is->limit[counted[i]] > was->limit[counted[i]];
-	return grows ? host_admit(s->c, s->edit.config, s->runs, err) : 0;
+	return grows ? host_admit(s->c, s->edit.config, s->runs, ret_turn, err) : 0;
 }
 
 static int open_disk(struct set *s, struct lxmgr_err *err)
@@ -283,7 +283,7 @@ static int set(struct lxmgr_container *c, const struct lxmgr_change *changes, si
 	       unsigned int flags, lxmgr_set_fn *fn, void *arg, struct lxmgr_err *err)
 {
 	struct set s = { .c = c, .changes = changes, .n = n };
-	cleanup_fd int lock = -EBADF;
+	cleanup_fd int lock = -EBADF, turn = -EBADF;
 	int r;
 
 	if (c->dir_fd < 0)
@@ -298,7 +298,7 @@ static int set(struct lxmgr_container *c, const struct lxmgr_change *changes, si
 	if (r == 0)
 		r = compare(&s, fn, arg, err);
 	if (r == 0 && !(flags & LXMGR_SET_FORCE))
-		r = check_host(&s, err);
+		r = check_host(&s, &turn, err);
 	if (r == 0 && s.io)
 		r = io_check(c, s.edit.config, &s.disks, err);
 	if (r == 0)

@@ -51,7 +51,7 @@ void start_init(struct start *s, struct lxmgr_container *c)
 	s->restarts = -1;
 	s->run_fd = s->state_fd = s->report_fd = s->sock = s->child_sock = s->pidfd = -EBADF;
 	s->ct_fd = s->init_fd = s->preload_sock = s->host_proc_fd = -EBADF;
-	s->ready_fd = s->ready_out = s->lock_fd = -EBADF;
+	s->ready_fd = s->ready_out = s->lock_fd = s->turn_fd = -EBADF;
 	s->host_mnt_fd = s->userns_fd = s->netns_fd = s->stage_fd = s->root_fd = -EBADF;
 	s->empty_file = s->empty_dir = s->control_fd = s->log_fd = -EBADF;
 	s->cg.into_fd = -1;
@@ -68,7 +68,7 @@ void start_release(struct start *s)
 			     &s->host_mnt_fd, &s->userns_fd,	&s->netns_fd,	  &s->stage_fd,
 			     &s->root_fd,     &s->empty_file,	&s->empty_dir,	  &s->control_fd,
 			     &s->log_fd,      &s->preload_sock, &s->host_proc_fd, &s->ready_fd,
-			     &s->ready_out,   &s->lock_fd };
+			     &s->ready_out,   &s->lock_fd,	&s->turn_fd };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);
@@ -155,6 +155,14 @@ static int make_plan(struct start *s, struct lxmgr_err *err)
 	return r;
 }
 
+/* Who restarts had it already. */
+static int admit(const struct start *s, int *ret_turn, struct lxmgr_err *err)
+{
+	if (!s->opts || s->opts->force || service_was_forced(s->c, s->opts))
+		return 0;
+	return host_admit(s->c, &s->c->config, true, ret_turn, err);
+}
+
 /* All that can be refused before anything is touched. Without the container's lock somebody may
  * just be at work on its root: what he leaves is not looked at. */
 static int check(struct start *s, bool locked, struct lxmgr_err *err)
@@ -163,9 +171,8 @@ static int check(struct start *s, bool locked, struct lxmgr_err *err)
 	struct storage st;
 	int r = container_may_start(s->c, err);
 
-	/* Who restarts had it already. */
-	if (r == 0 && s->opts && !s->opts->force && !service_was_forced(s->c, s->opts))
-		r = host_admit(s->c, cfg, true, err);
+	if (r == 0)
+		r = admit(s, NULL, err);
 	if (r == 0)
 		r = cgroup_check(&cfg->cgroup, err);
 	if (r == 0)
@@ -538,6 +545,9 @@ static int start_direct(struct start *s, struct lxmgr_err *err)
 		r = apply_limit(s, err);
 	if (r == 0)
 		r = label(s, err);
+	/* Again, because others may have started since; from here on they wait until it counts. */
+	if (r == 0)
+		r = admit(s, &s->turn_fd, err);
 	if (r == 0)
 		r = s->opts->service ? launch_here(s, err) : launch(s, err);
 	log_to_fd(-1, LOG_L_DEBUG, NULL);

@@ -38,6 +38,7 @@ struct start {
 	/* The container's lock, in the tool and in the monitor: a tool that is killed leaves a
 	 * monitor that goes on, or takes back what it has made. Let go when the container runs. */
 	int lock_fd;
+	int turn_fd; /* of host_admit(), until the config is recorded; -EBADF: none */
 	struct cgroup cg;
 	bool has_cgroup;
 	struct seccomp_program seccomp;
