@@ -65,6 +65,41 @@ local u = assert(assert(lxmgr.open("a", P)):usage())
 eq(u.pids.limit, 30); eq(u.memory.limit, 67108864); eq(u.memory.unit, "bytes"); eq(u.cpus.limit, nil)
 assert(u.pids.fails > 0 and u["memory.oom"].fails > 0)'
 
+# The tenant sees the same, in a file that is written when it is opened.
+table() { lx attach a -- cat /dev/lxmgr/usage; }
+row() { table | awk -v r="$1" '$1 == r { print $6 }'; } # row RESOURCE: its fails
+ok 'a table inside' bash -c "lxmgr-attach -P '$TREE' a -- test -r /dev/lxmgr/usage"
+says '^# 20[0-9-]+T[0-9:]+Z$' 'with the time' table
+says '^resource +unit +current +peak +limit +fails$' 'and what its columns are' table
+says '^pids +processes +[0-9]+ +([0-9]+|-) +30 +[0-9]+$' 'tells limits' table
+ok 'and what was refused' test "$(row pids)" -gt 0 -a "$(row memory.oom)" -gt 0
+is "$(of pids fails) $(of memory.oom fails)" 'the same numbers as outside' echo "$(row pids) $(row memory.oom)"
+had=$(row pids)
+lx attach a -- sh -c 'for i in $(seq 60); do sleep 1 & done' 2>/dev/null
+refused_more() { [ "$(row pids)" -gt "$had" ]; }
+ok 'more refusals are there within a moment' eventually refused_more
+status 1 'it cannot be written' lx attach a -- sh -c 'echo 1 >/dev/lxmgr/usage'
+status 1 'nor deleted' lx attach a -- rm -f /dev/lxmgr/usage
+ok 'they end' eventually few
+# Two thousand openings are as many tables as seconds pass, and one more at either end.
+said=$(lx attach a -- sh -c 's=$(date +%s); for i in $(seq 2000); do read -r a b </dev/lxmgr/usage; echo "$b"; done | sort -u | wc -l; echo $(($(date +%s) - s + 2))')
+# shellcheck disable=SC2086
+set -- $said
+ok 'whoever opens it without end has one table a second' test "$1" -ge 1 -a "$1" -le "$2"
+# Without whom it is written it is as it was, and nobody waits.
+kill -9 "$(lx info --json a | jq .monitor_pid)"
+says '^pids ' 'its monitor is dead: it can be read' timeout 60 lxmgr-attach -P "$TREE" a -- cat /dev/lxmgr/usage
+# The program that writes it hangs: who opens the file waits for it, but not for ever.
+program=$(dirname "$(type -P lxmgr-usage)")/../libexec/lxmgr/lxmgr-table
+busybox c
+printf '#!/bin/sh\nsleep 20\n' >"$TREE/.hangs"
+chmod 755 "$TREE/.hangs"
+# shellcheck disable=SC2016
+unshare --mount --propagation private sh -c 'mount --bind "$1" "$2" && exec lxmgr-start -P "$3" c' x "$TREE/.hangs" "$program" "$TREE" ||
+	result 1 'start with a program that hangs'
+is 0 'it is not waited for without end' timeout 15 lxmgr-attach -P "$TREE" c -- sh -c 'wc -c </dev/lxmgr/usage'
+is RUNNING 'its monitor goes on' lx info -s -H c
+
 # One that cannot be read does not hide the others.
 mkdir "$TREE/broken"
 echo 'lxmgr.nonsense = 1' >"$TREE/broken/config"

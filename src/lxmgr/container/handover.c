@@ -84,6 +84,8 @@ int start_handover(struct start *s, struct lxmgr_err *err)
 	if (*s->base)
 		r |= strlist_addf(&argv, "--base=%s", s->base);
 	r |= pass(&argv, "ready", s->ready_fd);
+	r |= pass(&argv, "usage", s->usage_fd);
+	r |= pass(&argv, "usage-ask", s->usage_ask_fd);
 	r |= pass(&argv, "ready-out", s->ready_out);
 	if (cfg->console_buffer_size)
 		r |= strlist_addf(&argv, "--ring=%llu",

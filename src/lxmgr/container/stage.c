@@ -430,7 +430,7 @@ int stage_dev(struct start *s, struct lxmgr_err *err)
 		r = bind_features(cfg, dev, err);
 	if (r == 0 && cfg->start_ready == START_READY_INIT)
 		r = make_ready_socket(s, dev, err);
-	return r;
+	return r == 0 ? stage_usage(s, dev, err) : r;
 }
 
 int stage_attach(int root, int mnt, const struct mount_spec *m, struct lxmgr_err *err)

@@ -52,6 +52,7 @@ void start_init(struct start *s, struct lxmgr_container *c)
 	s->run_fd = s->state_fd = s->report_fd = s->sock = s->child_sock = s->pidfd = -EBADF;
 	s->ct_fd = s->init_fd = s->preload_sock = s->host_proc_fd = -EBADF;
 	s->ready_fd = s->ready_out = s->lock_fd = s->turn_fd = -EBADF;
+	s->usage_fd = s->usage_ask_fd = -EBADF;
 	s->host_mnt_fd = s->userns_fd = s->netns_fd = s->stage_fd = s->root_fd = -EBADF;
 	s->empty_file = s->empty_dir = s->control_fd = s->log_fd = -EBADF;
 	s->cg.into_fd = -1;
@@ -68,7 +69,8 @@ void start_release(struct start *s)
 			     &s->host_mnt_fd, &s->userns_fd,	&s->netns_fd,	  &s->stage_fd,
 			     &s->root_fd,     &s->empty_file,	&s->empty_dir,	  &s->control_fd,
 			     &s->log_fd,      &s->preload_sock, &s->host_proc_fd, &s->ready_fd,
-			     &s->ready_out,   &s->lock_fd,	&s->turn_fd };
+			     &s->ready_out,   &s->lock_fd,	&s->turn_fd,	  &s->usage_fd,
+			     &s->usage_ask_fd };
 
 	for (size_t i = 0; i < ARRAY_SIZE(fds); i++)
 		fd_close(fds[i]);

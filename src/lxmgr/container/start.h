@@ -64,9 +64,10 @@ struct start {
 	 * unit's, with the journal as its output */
 	char base[256];
 	bool service;
-	int ready_fd;	  /* where the guest's init says that it is up, -EBADF: it is not asked */
-	int ready_out;	  /* and who is told */
-	int preload_sock; /* from the process that loads programs for them, or -EBADF */
+	int ready_fd;  /* where the guest's init says that it is up, -EBADF: it is not asked */
+	int ready_out; /* and who is told */
+	int usage_fd, usage_ask_fd; /* stage_usage(); -EBADF: none */
+	int preload_sock;	    /* from the process that loads programs for them, or -EBADF */
 	pid_t preload_pid;
 };
 
@@ -117,6 +118,9 @@ int stage_enter(struct start *s, struct lxmgr_err *err); /* private namespace, t
 int stage_root(struct start *s, struct lxmgr_err *err);
 int stage_dev(struct start *s, struct lxmgr_err *err);
 int stage_mounts(struct start *s, struct lxmgr_err *err);
+/* stage_usage.c: in the new /dev, a file that tells the container its usage; none where the kernel
+ * cannot ask for it. */
+int stage_usage(struct start *s, int dev, struct lxmgr_err *err);
 int stage_entries(struct start *s, struct lxmgr_err *err); /* send the child its sources */
 int stage_lxcfs(struct start *s, struct lxmgr_err *err);   /* and lxcfs' files, where it runs */
 int stage_guest(struct start *s, struct lxmgr_err *err);

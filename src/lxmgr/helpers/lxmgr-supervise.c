@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #include "container/control.h"
+#include "helpers/usagewatch.h"
 #include "kernel/natquery.h"
 #include "util/msg.h"
 
@@ -48,6 +49,7 @@ static struct monitor {
 	int tty[MAX_TTYS];		 /* masters, -1: none */
 	int owner[MAX_TTYS];		 /* client fd that has it, -1: free */
 	int client[MAX_CLIENTS];
+	struct usage_watch usage;
 	char *ring; /* the console's last bytes */
 	uint64_t ring_size, ring_pos;
 } m;
@@ -159,6 +161,14 @@ static int health_timeout(void)
 	return left > 0 ? (int)left : 0;
 }
 
+/* Until the first of what is due. */
+static int timeout(void)
+{
+	int health = health_timeout(), usage = usage_watch_timeout(&m.usage, now());
+
+	return health < 0 || (usage >= 0 && usage < health) ? usage : health;
+}
+
 static void parse(const char *arg)
 {
 	const char *v;
@@ -186,6 +196,10 @@ static void parse(const char *arg)
 		m.ready = take(v);
 	} else if ((v = after(arg, "--ready-out="))) {
 		m.ready_out = take(v);
+	} else if ((v = after(arg, "--usage="))) {
+		m.usage.file = take(v);
+	} else if ((v = after(arg, "--usage-ask="))) {
+		m.usage.ask = take(v);
 	} else if (!strcmp(arg, "--watch-nat")) {
 		m.nat = watch_nat();
 	} else if ((v = after(arg, "--ring="))) {
@@ -478,6 +492,7 @@ static void finish(void)
 		    after(m.argv[i], "--service"))
 			argv[n++] = m.argv[i];
 	argv[n] = NULL;
+	usage_watch_end(&m.usage);
 	execve(LIBEXECDIR "/lxmgr-finish", (char *const *)argv, environ);
 	_exit(126);
 }
@@ -496,6 +511,8 @@ static size_t fill_poll(struct pollfd *p, int *what)
 	what[n++] = -5;
 	p[n] = (struct pollfd){ .fd = m.ready, .events = POLLIN };
 	what[n++] = -6;
+	p[n] = (struct pollfd){ .fd = usage_watch_fd(&m.usage), .events = POLLIN };
+	what[n++] = -7;
 	p[n] = (struct pollfd){ .fd = m.owner[0] < 0 ? m.tty[0] : -1, .events = POLLIN };
 	what[n++] = -4;
 	for (int i = 0; i < MAX_CLIENTS; i++)
@@ -527,6 +544,9 @@ static void dispatch(int what)
 	case -6:
 		hear_ready();
 		break;
+	case -7:
+		usage_watch_event(&m.usage, now(), spawn);
+		break;
 	default:
 		serve(what);
 		break;
@@ -535,14 +555,15 @@ static void dispatch(int what)
 
 int main(int argc, char **argv)
 {
-	struct pollfd p[MAX_CLIENTS + 6];
-	int what[MAX_CLIENTS + 6];
+	struct pollfd p[MAX_CLIENTS + 7];
+	int what[MAX_CLIENTS + 7];
 
 	if (argc < 4 || argc > MAX_ARGS)
 		return 64;
 	m.argc = argc;
 	m.argv = argv;
 	m.pidfd = m.control = m.report = m.log = m.nat = m.ready = m.ready_out = -1;
+	m.usage = (struct usage_watch){ .file = -1, .ask = -1, .done = -1 };
 	memset(m.tty, 0xff, sizeof(m.tty));
 	memset(m.owner, 0xff, sizeof(m.owner));
 	memset(m.client, 0xff, sizeof(m.client));
@@ -552,6 +573,8 @@ int main(int argc, char **argv)
 		return 64;
 	prctl(PR_SET_NAME, "lxmgr-supervise");
 	signal(SIGPIPE, SIG_IGN);
+	m.usage.name = argv[1];
+	m.usage.path = argv[2];
 	if (m.report >= 0)
 		m.owner[0] = m.report;
 	/* While nothing inside has the console open, poll() would report a hang-up without end:
@@ -567,7 +590,10 @@ int main(int argc, char **argv)
 	for (;;) {
 		size_t n = fill_poll(p, what);
 
-		if (poll(p, n, health_timeout()) <= 0)
+		int got = poll(p, n, timeout());
+
+		usage_watch_due(&m.usage, now());
+		if (got <= 0)
 			continue;
 		for (size_t i = 0; i < n; i++)
 			if (p[i].revents)
