@@ -160,7 +160,7 @@ static int make_plan(struct start *s, struct lxmgr_err *err)
 /* Who restarts had it already. */
 static int admit(const struct start *s, int *ret_turn, struct lxmgr_err *err)
 {
-	if (!s->opts || s->opts->force || service_was_forced(s->c, s->opts))
+	if (!s->opts || s->forced)
 		return 0;
 	return host_admit(s->c, &s->c->config, true, ret_turn, err);
 }
@@ -598,6 +598,7 @@ static int start(struct lxmgr_container *c, const struct lxmgr_start_opts *opts,
 	start_init(&s, c);
 	s.opts = opts;
 	s.service = opts->service;
+	s.forced = opts->force || service_was_forced(c, opts);
 	r = container_load_config(c, err);
 	if (r == 0)
 		r = apply_defines(c, opts, err);

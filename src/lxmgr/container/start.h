@@ -23,6 +23,7 @@ struct start {
 	struct lxmgr_container *c;
 	const struct lxmgr_start_opts *opts; /* NULL at a reboot */
 	struct plan plan;
+	bool forced;  /* whatever the host has promised */
 	int restarts; /* by lxmgr.start.restart, in a row; -1: the monitor does not restart it */
 	int run_fd, state_fd;
 	int report_fd; /* to the tool that waits, -1: nobody does */
