@@ -138,6 +138,8 @@ static const struct sample {
 	{ "net.3.hwaddr", "00:16:3e:00:00:ff", "00:16:3e:00:00" },
 	{ "net.3.mtu", "1400", "67" },
 	{ "net.3.l2proxy", "1", "x" },
+	{ "net.3.rate.in", "1.5gbit/64k", "7kbit", "1500mbit/65536" },
+	{ "net.3.rate.out", "100mbit", "10mbit/1K" },
 	{ "net.3.ipv4.address", "10.0.0.2/20", "10.0.0.2/33" },
 	{ "net.3.ipv4.gateway", "auto", "10.0.0.1/24" },
 	{ "net.3.ipv6.address", "fd00::2/64", "fd00:::2/64" },

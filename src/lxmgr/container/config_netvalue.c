@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "container/config_value.h"
 #include "util/cleanup.h"
@@ -326,3 +327,88 @@ static void print_vlan_id(const struct value_ctx *v, struct strbuf *out)
 }
 
 const struct value_type value_vlan_id = { "1 to 4094", set_vlan_id, NULL, print_vlan_id, false };
+
+static const struct {
+	const char *name;
+	uint64_t bits;
+} rate_units[] = {
+	{ "gbit", 1000000000 },
+	{ "mbit", 1000000 },
+	{ "kbit", 1000 },
+	{ "bit", 1 },
+};
+
+#define MIN_RATE  8000
+#define MAX_RATE  1000000000000
+#define MIN_BURST 16384
+#define MAX_BURST INT32_MAX
+
+/* "100mbit", "1.5gbit", "64000". */
+static int parse_bits(const char *text, uint64_t *ret)
+{
+	size_t n = strspn(text, "0123456789.");
+	char number[32];
+	uint64_t unit = text[n] ? 0 : 1, milli;
+
+	for (size_t i = 0; i < ARRAY_SIZE(rate_units); i++)
+		if (!strcasecmp(text + n, rate_units[i].name))
+			unit = rate_units[i].bits;
+	if (!unit || n >= sizeof(number))
+		return -EINVAL;
+	snprintf(number, sizeof(number), "%.*s", (int)n, text);
+	if (parse_milli(number, MAX_RATE, &milli) < 0)
+		return -EINVAL;
+	/* Nothing that is in range overflows. */
+	if (milli / 1000 > MAX_RATE / unit)
+		return -ERANGE;
+	*ret = milli * unit / 1000;
+	return *ret >= MIN_RATE && *ret <= MAX_RATE ? 0 : -ERANGE;
+}
+
+static int set_rate(const struct value_ctx *v, const char *value, struct lxmgr_err *err)
+{
+	cleanup_free char *text = strdup(value);
+	struct rate rate = { RATE_NONE, 0 }, *field = v->field;
+	char *slash = text ? strchr(text, '/') : NULL;
+
+	if (!text)
+		return err_set(err, -ENOMEM, "config");
+	if (slash)
+		*slash++ = '\0';
+	if (str_eq(value, "max")) {
+		*field = rate;
+		return 0;
+	}
+	if (parse_bits(text, &rate.bits) < 0)
+		return err_msg(err, -EINVAL,
+			       "'%s' is no rate from 8kbit to 1000gbit (10mbit, 1.5gbit), or max",
+			       text);
+	if (slash && (parse_size(slash, &rate.burst) < 0 || rate.burst < MIN_BURST ||
+		      rate.burst > MAX_BURST))
+		return err_msg(err, -EINVAL, "'%s' is no burst from 16K to 2G", slash);
+	*field = rate;
+	return 0;
+}
+
+static void clear_rate(const struct value_ctx *v)
+{
+	*(struct rate *)v->field = (struct rate){ RATE_NONE, 0 };
+}
+
+static void print_rate(const struct value_ctx *v, struct strbuf *out)
+{
+	const struct rate *r = v->field;
+	size_t i = 0;
+
+	if (r->bits == RATE_NONE)
+		return;
+	while (r->bits % rate_units[i].bits)
+		i++;
+	strbuf_addf(out, "%llu%s", (unsigned long long)(r->bits / rate_units[i].bits),
+		    rate_units[i].name);
+	if (r->burst)
+		strbuf_addf(out, "/%llu", (unsigned long long)r->burst);
+	strbuf_addf(out, "\n");
+}
+
+const struct value_type value_rate = { "rate or max", set_rate, clear_rate, print_rate, false };

@@ -157,6 +157,8 @@ const struct config_key config_keys[] = {
 	{ "net.[i].script.up", &value_string, N(script_up), "run on the host when it is there", NULL, KEY_NET },
 	{ "net.[i].script.down", &value_string, N(script_down), "run on the host when it goes", NULL, KEY_NET },
 	{ "net.[i].antispoof", &value_bool, N(antispoof), "only its own addresses may be sent from", NULL, KEY_NET | KEY_OURS },
+	{ "net.[i].rate.in", &value_rate, N(rate_in), "bits a second to the container", NULL, KEY_NET | KEY_OURS },
+	{ "net.[i].rate.out", &value_rate, N(rate_out), "bits a second from the container", NULL, KEY_NET | KEY_OURS },
 	{ "net.[i].veth.pair", &value_ifname, N(veth_pair), "name of the host end", NULL, KEY_NET },
 	{ "net.[i].veth.mode", &value_enum, N(veth_mode), "bridge or router", veth_modes, KEY_NET },
 	{ "net.[i].veth.n_rxqueues", &value_u32, N(n_rxqueues), "receive queues", NULL, KEY_NET },

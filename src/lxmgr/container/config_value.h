@@ -53,7 +53,7 @@ extern const struct value_type value_idmap, value_mount, value_api, value_ns_mas
 	value_refused, value_true_only, value_features;
 extern const struct value_type value_net_type, value_net_flags, value_mac, value_addr4, value_addr6,
 	value_gw4, value_gw6, value_route4, value_route6, value_vlan_none, value_vlan_tagged,
-	value_vlan_id, value_mtu;
+	value_vlan_id, value_mtu, value_rate;
 
 /* The table, and a search: sets *ret_suffix to the variable part, *ret_net to i of net.i (-1). */
 extern const struct config_key config_keys[];

@@ -79,12 +79,11 @@ int io_start(const struct lxmgr_container *c, struct cgroup *cg, struct lxmgr_er
 }
 
 int io_change(struct cgroup *cg, const struct config *cfg, const struct disks *disks,
-	      struct cgroup_io_now *was, struct lxmgr_err *err)
+	      struct lxmgr_err *err)
 {
 	uint64_t want[IO_LIMITS];
 
 	for (size_t i = 0; i < IO_LIMITS; i++)
 		want[i] = cfg->cgroup.io[i] == LIMIT_UNSET ? LIMIT_MAX : cfg->cgroup.io[i];
-	cgroup_io_get(cg, disks, was);
 	return cgroup_io_set(cg, want, disks, err);
 }

@@ -13,9 +13,8 @@ int io_check(const struct lxmgr_container *c, const struct config *cfg, struct d
 	     struct lxmgr_err *err);
 /* What c's config asks for, on the group of a container that starts. */
 int io_start(const struct lxmgr_container *c, struct cgroup *cg, struct lxmgr_err *err);
-/* What cfg asks for, on that of one that runs; what it does not name is no limit. was: what the
- * group had, for cgroup_io_restore(), also after a failure. */
+/* What cfg asks for, on that of one that runs; what it does not name is no limit. */
 int io_change(struct cgroup *cg, const struct config *cfg, const struct disks *disks,
-	      struct cgroup_io_now *was, struct lxmgr_err *err);
+	      struct lxmgr_err *err);
 
 #endif

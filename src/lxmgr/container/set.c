@@ -15,6 +15,7 @@
 #include "container/edit.h"
 #include "container/host.h"
 #include "container/io.h"
+#include "container/rates.h"
 #include "container/teardown.h"
 #include "kernel/cgroup.h"
 #include "util/cleanup.h"
@@ -27,6 +28,7 @@ enum when {
 	WHEN_LIMIT, /* at once, in its cgroup */
 	WHEN_CPUS,  /* the same */
 	WHEN_IO,    /* the same, on the disks of its root */
+	WHEN_RATE,  /* at once, on the host's ends of its interfaces */
 	WHEN_DISK,  /* at once, as a limit of the root, whether it runs or not */
 	WHEN_USED,  /* nothing that runs has it: it is read where it is needed */
 };
@@ -67,8 +69,11 @@ static const struct {
 
 static enum when when_of(const char *key)
 {
-	const char *name = str_after(key, "lxmgr.");
+	const char *name = str_after(key, "lxmgr."), *rest = name ? str_after(name, "net.") : NULL;
 
+	if (rest && (str_eq(rest + strspn(rest, "0123456789"), ".rate.in") ||
+		     str_eq(rest + strspn(rest, "0123456789"), ".rate.out")))
+		return WHEN_RATE;
 	for (size_t i = 0; name && i < ARRAY_SIZE(known); i++)
 		if (str_eq(known[i].key, name))
 			return known[i].when;
@@ -84,10 +89,11 @@ struct set {
 	struct cgroup cg;	   /* if runs */
 	struct disk_job disk;	   /* if on_disk */
 	struct disks disks;	   /* if io */
-	bool runs, limits, cpus, io, on_disk, saved;
+	bool runs, limits, cpus, io, rates, on_disk, saved;
 	uint64_t before[LIMIT_COUNT];
 	char *cpus_before;
 	struct cgroup_io_now io_before;
+	struct rates rates_before;
 };
 
 /* What is really another value, told in the order it was asked for. */
@@ -102,7 +108,8 @@ static int compare(struct set *s, lxmgr_set_fn *fn, void *arg, struct lxmgr_err 
 			r = config_get(s->edit.config, s->changes[i].key, &new, err);
 		if (r)
 			return r;
-		if (str_eq(old, new) && when != WHEN_LIMIT && when != WHEN_CPUS && when != WHEN_IO)
+		if (str_eq(old, new) && when != WHEN_LIMIT && when != WHEN_CPUS &&
+		    when != WHEN_IO && when != WHEN_RATE)
 			continue;
 		if (s->runs && when == WHEN_NEVER)
 			return err_status(err, STATUS_WRONG_STATE, -EBUSY,
@@ -112,6 +119,7 @@ static int compare(struct set *s, lxmgr_set_fn *fn, void *arg, struct lxmgr_err 
 		s->limits = s->limits || when == WHEN_LIMIT;
 		s->cpus = s->cpus || when == WHEN_CPUS;
 		s->io = s->io || when == WHEN_IO;
+		s->rates = s->rates || when == WHEN_RATE;
 		s->on_disk = s->on_disk || when == WHEN_DISK;
 		if (fn && !str_eq(old, new))
 			fn(s->changes[i].key, old, new, arg);
@@ -154,25 +162,44 @@ static int read_back(struct set *s, const uint64_t *want, struct lxmgr_err *err)
 	return 0;
 }
 
+/* What there is, for take_back(). */
+static int remember(struct set *s, struct lxmgr_err *err)
+{
+	int r = 0;
+
+	if (!s->runs)
+		return 0;
+	if (s->limits)
+		cgroup_get_limits(&s->cg, s->before);
+	if (s->io)
+		cgroup_io_get(&s->cg, &s->disks, &s->io_before);
+	if (s->cpus)
+		r = cgroup_get_cpus(&s->cg, &s->cpus_before, err);
+	if (r == 0 && s->rates)
+		r = rates_get(&s->state, &s->rates_before, err);
+	return r;
+}
+
 static int bring_into_force(struct set *s, struct lxmgr_err *err)
 {
+	const struct config *cfg = s->running.config;
 	uint64_t want[LIMIT_COUNT];
 	int r = 0;
 
-	if (s->runs && s->limits)
-		cgroup_get_limits(&s->cg, s->before);
-	if (s->runs && s->cpus)
-		r = cgroup_get_cpus(&s->cg, &s->cpus_before, err);
-	if (r == 0 && s->runs && s->limits) {
-		wanted(s->running.config, want);
+	if (!s->runs)
+		return 0;
+	if (s->limits) {
+		wanted(cfg, want);
 		r = cgroup_set_limits(&s->cg, want, err);
 		if (r == 0)
 			r = read_back(s, want, err);
 	}
-	if (r == 0 && s->runs && s->cpus)
-		r = cgroup_set_cpus(&s->cg, s->running.config->cgroup.cpuset, err);
-	if (r == 0 && s->runs && s->io)
-		r = io_change(&s->cg, s->running.config, &s->disks, &s->io_before, err);
+	if (r == 0 && s->cpus)
+		r = cgroup_set_cpus(&s->cg, cfg->cgroup.cpuset, err);
+	if (r == 0 && s->io)
+		r = io_change(&s->cg, cfg, &s->disks, err);
+	if (r == 0 && s->rates)
+		r = rates_change(&s->state, cfg, err);
 	return r;
 }
 
@@ -226,6 +253,8 @@ static void take_back(struct set *s, struct lxmgr_err *err)
 		err_hint(err, "the former CPUs cannot be set again: %s", why.text);
 	if (s->io && cgroup_io_restore(&s->cg, &s->io_before, &why) < 0)
 		err_hint(err, "the former limits of disks cannot be set again: %s", why.text);
+	if (s->rates && rates_restore(&s->state, &s->rates_before, &why) < 0)
+		err_hint(err, "the former rates cannot be set again: %s", why.text);
 	if (edit_write_running(s->c, s->running.before, &why) < 0)
 		err_hint(err, "%s", why.text);
 }
@@ -301,10 +330,14 @@ static int set(struct lxmgr_container *c, const struct lxmgr_change *changes, si
 		r = check_host(&s, &turn, err);
 	if (r == 0 && s.io)
 		r = io_check(c, s.edit.config, &s.disks, err);
+	if (r == 0 && s.rates)
+		r = rates_check(s.edit.config, err);
 	if (r == 0)
 		r = open_cgroup(&s, err);
 	if (r == 0)
 		r = open_disk(&s, err);
+	if (r == 0 && !(flags & LXMGR_SET_DRY_RUN))
+		r = remember(&s, err);
 	if (r == 0 && !(flags & LXMGR_SET_DRY_RUN)) {
 		r = bring_into_force(&s, err);
 		if (r == 0 && s.on_disk && disk_job_grows(&s.disk, s.edit.config))

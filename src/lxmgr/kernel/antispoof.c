@@ -532,36 +532,19 @@ int antispoof_load(const struct antispoof_spec *s, struct lxmgr_err *err)
 	return r;
 }
 
-static struct nl_msg *tc_msg(int type, int flags, int ifindex, uint32_t handle, uint32_t parent,
-			     uint32_t info, const char *kind)
-{
-	struct tcmsg head = { .tcm_family = AF_UNSPEC,
-			      .tcm_ifindex = ifindex,
-			      .tcm_handle = handle,
-			      .tcm_parent = parent,
-			      .tcm_info = info };
-	struct nl_msg *m = netlink_msg(type, flags, &head, sizeof(head));
-
-	if (m && kind && nla_put_string(m, TCA_KIND, kind) < 0) {
-		nlmsg_free(m);
-		return NULL;
-	}
-	return m;
-}
-
 int antispoof_attach(struct netlink *nl, int ifindex, int program, struct lxmgr_err *err)
 {
 	struct nlattr *opt;
 	struct nl_msg *m;
 	int r;
 
-	r = netlink_talk(nl, tc_msg(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, ifindex,
-				    TC_H_MAKE(TC_H_CLSACT, 0), TC_H_CLSACT, 0, "clsact"));
+	r = netlink_talk(nl, netlink_tc_msg(RTM_NEWQDISC, NLM_F_CREATE | NLM_F_EXCL, ifindex,
+					    TC_H_MAKE(TC_H_CLSACT, 0), TC_H_CLSACT, 0, "clsact"));
 	if (r < 0 && r != -EEXIST)
 		return err_set(err, r, "make the filter point of anti-spoofing");
-	m = tc_msg(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, ifindex, 0,
-		   TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), TC_H_MAKE(1U << 16, htons(ETH_P_ALL)),
-		   "bpf");
+	m = netlink_tc_msg(RTM_NEWTFILTER, NLM_F_CREATE | NLM_F_EXCL, ifindex, 0,
+			   TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS),
+			   TC_H_MAKE(1U << 16, htons(ETH_P_ALL)), "bpf");
 	opt = m ? nla_nest_start(m, TCA_OPTIONS) : NULL;
 	if (!opt || nla_put_u32(m, TCA_BPF_FD, (uint32_t)program) < 0 ||
 	    nla_put_string(m, TCA_BPF_NAME, PROG_NAME) < 0 ||
@@ -596,8 +579,8 @@ bool antispoof_is_on(struct netlink *nl, int ifindex)
 	bool found = false;
 
 	return netlink_dump(nl,
-			    tc_msg(RTM_GETTFILTER, 0, ifindex, 0,
-				   TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), 0, NULL),
+			    netlink_tc_msg(RTM_GETTFILTER, 0, ifindex, 0,
+					   TC_H_MAKE(TC_H_CLSACT, TC_H_MIN_INGRESS), 0, NULL),
 			    find_program, &found) == 0 &&
 	       found;
 }

@@ -136,6 +136,30 @@ int netlink_talk(struct netlink *nl, struct nl_msg *m)
 	return r;
 }
 
+int netlink_ask(struct netlink *nl, struct nl_msg *m, int (*fn)(struct nlmsghdr *, void *),
+		void *data)
+{
+	struct nlmsghdr *h;
+	char buf[16384];
+	int r = m ? send_msg(nl, m, 0) : -ENOMEM;
+
+	nlmsg_free(m);
+	while (r == 0) {
+		ssize_t n = recv(nl->fd, buf, sizeof(buf), 0);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -errno;
+		h = (struct nlmsghdr *)(void *)buf;
+		if (h->nlmsg_seq != nl->seq)
+			continue;
+		return h->nlmsg_type == NLMSG_ERROR ? ((struct nlmsgerr *)nlmsg_data(h))->error
+						    : fn(h, data);
+	}
+	return r;
+}
+
 int netlink_dump(struct netlink *nl, struct nl_msg *m, int (*fn)(struct nlmsghdr *, void *),
 		 void *data)
 {
@@ -264,36 +288,21 @@ int link_list(struct netlink *nl, int (*fn)(const struct link_info *, void *), v
 	return netlink_dump(nl, link_msg(RTM_GETLINK, 0, 0, 0, 0), visit_link, &v);
 }
 
+static int found_link(struct nlmsghdr *h, void *data)
+{
+	parse_link(h, data);
+	return 0;
+}
+
 int link_get(struct netlink *nl, const char *name, struct link_info *ret)
 {
 	struct nl_msg *m = link_msg(RTM_GETLINK, 0, 0, 0, 0);
-	char buf[16384];
-	ssize_t n;
-	int r;
 
-	if (!m || nla_put_string(m, IFLA_IFNAME, name) < 0) {
+	if (m && nla_put_string(m, IFLA_IFNAME, name) < 0) {
 		nlmsg_free(m);
-		return -ENOMEM;
+		m = NULL;
 	}
-	r = send_msg(nl, m, 0);
-	nlmsg_free(m);
-	if (r < 0)
-		return r;
-	for (;;) {
-		struct nlmsghdr *h = (struct nlmsghdr *)(void *)buf;
-
-		n = recv(nl->fd, buf, sizeof(buf), 0);
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return -errno;
-		if (h->nlmsg_seq != nl->seq)
-			continue;
-		if (h->nlmsg_type == NLMSG_ERROR)
-			return ((struct nlmsgerr *)nlmsg_data(h))->error;
-		parse_link(h, ret);
-		return 0;
-	}
+	return netlink_ask(nl, m, found_link, ret);
 }
 
 struct addr_visit {
@@ -593,6 +602,23 @@ static int put_kind_data(struct nl_msg *m, const struct link_new *l)
 	}
 	nla_nest_end(m, data);
 	return r ? -ENOMEM : 0;
+}
+
+struct nl_msg *netlink_tc_msg(int type, int flags, int ifindex, uint32_t handle, uint32_t parent,
+			      uint32_t info, const char *kind)
+{
+	struct tcmsg head = { .tcm_family = AF_UNSPEC,
+			      .tcm_ifindex = ifindex,
+			      .tcm_handle = handle,
+			      .tcm_parent = parent,
+			      .tcm_info = info };
+	struct nl_msg *m = netlink_msg(type, flags, &head, sizeof(head));
+
+	if (m && kind && nla_put_string(m, TCA_KIND, kind) < 0) {
+		nlmsg_free(m);
+		return NULL;
+	}
+	return m;
 }
 
 int link_create(struct netlink *nl, const struct link_new *l)

@@ -70,6 +70,8 @@ int net_check(const struct net_spec *specs, size_t n, struct lxmgr_err *err)
 
 		if (r == 0)
 			r = l2proxy_check(&specs[i], err);
+		if (r == 0)
+			r = net_rate_check(&specs[i], err);
 		if (r < 0)
 			return r;
 	}

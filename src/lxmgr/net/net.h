@@ -13,6 +13,7 @@
 #include <sys/types.h>
 
 #include "kernel/netlink.h"
+#include "kernel/traffic.h"
 
 struct lxmgr_err;
 struct strlist;
@@ -70,9 +71,10 @@ struct net_spec {
 	enum net_macvlan_mode macvlan_mode;
 	enum net_ipvlan_mode ipvlan_mode;
 	enum net_ipvlan_isolation ipvlan_isolation;
-	bool antispoof; /* lxmgr.net.[i].antispoof, default on for veth */
-	int program;	/* fd of the program that net_preload() gave; 0: it is loaded when needed */
-	bool managed;	/* addresses come from the address manager: no ipv4/ipv6.address given
+	bool antispoof;		       /* lxmgr.net.[i].antispoof, default on for veth */
+	struct rate rate_in, rate_out; /* lxmgr.net.[i].rate.*, as the container sees it */
+	int program;  /* fd of the program that net_preload() gave; 0: it is loaded when needed */
+	bool managed; /* addresses come from the address manager: no ipv4/ipv6.address given
 			 * and link is the managed bridge */
 };
 
@@ -119,6 +121,21 @@ bool net_default_mac(const struct net_spec *spec, const char *tag, uint8_t mac[6
  * the container: a MAC that is not given is derived from it. */
 int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, const char *tag,
 	       struct net_live *live, struct lxmgr_err *err);
+/*
+ * Rates (net/rate.c), of interfaces with a host end: to the container it sends no faster; from it all
+ * goes through an ifb of its own, for the kernel lets only what is sent wait. The ifb's name comes
+ * from that of the host end, so that it is found again without a record of its own.
+ */
+/* -EOPNOTSUPP, by key: the interface has no end on the host. */
+int net_rate_check(const struct net_spec *n, struct lxmgr_err *err);
+/* Bring both into force, read them back; after a failure some may have changed. */
+int net_rate_set(struct netlink *nl, const struct net_live *live, const struct rate *in,
+		 const struct rate *out, struct lxmgr_err *err);
+/* Those in force. */
+int net_rate_get(struct netlink *nl, const struct net_live *live, struct rate_now *ret_in,
+		 struct rate_now *ret_out, struct lxmgr_err *err);
+/* Take away what is beside the host end; 0 also where there is nothing. */
+int net_rate_end(struct netlink *nl, const struct net_live *live);
 /* spec may be NULL, see net_ops. */
 void net_destroy(struct netlink *nl, enum net_type type, const struct net_spec *spec,
 		 const struct net_live *live, int netns_fd);

@@ -264,6 +264,8 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 	if (r == 0)
 		r = n->veth_mode == NET_VETH_ROUTER ? router(nl, n, live, err)
 						    : bridge_port(nl, n, live, mac, err);
+	if (r == 0 && (n->rate_in.bits != RATE_NONE || n->rate_out.bits != RATE_NONE))
+		r = net_rate_set(nl, live, &n->rate_in, &n->rate_out, err);
 	for (size_t i = 0; r == 0 && i < n->n_route; i++) {
 		r = route_add(nl, live->host_index, &n->route[i], NULL);
 		if (r < 0)
@@ -272,6 +274,7 @@ static int create(struct netlink *nl, const struct net_spec *n, int netns_fd, st
 	if (r < 0) {
 		if (n->l2proxy)
 			l2proxy_del(nl, n);
+		net_rate_end(nl, live);
 		link_delete(nl, live->host_index);
 		*live->host_name = '\0';
 	}
@@ -287,6 +290,8 @@ static void destroy(struct netlink *nl, const struct net_spec *n, const struct n
 
 	if (n && n->l2proxy)
 		l2proxy_del(nl, n);
+	if (*live->host_name)
+		net_rate_end(nl, live);
 	if (!*live->host_name || (n && !*n->veth_pair))
 		return;
 	if (link_get(nl, live->host_name, &l) == 0 && l.index == live->host_index)
