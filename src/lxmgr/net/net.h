@@ -122,9 +122,9 @@ bool net_default_mac(const struct net_spec *spec, const char *tag, uint8_t mac[6
 int net_create(struct netlink *nl, const struct net_spec *spec, int netns_fd, const char *tag,
 	       struct net_live *live, struct lxmgr_err *err);
 /*
- * Rates (net/rate.c), of interfaces with a host end: to the container it sends no faster; from it all
- * goes through an ifb of its own, for the kernel lets only what is sent wait. The ifb's name comes
- * from that of the host end, so that it is found again without a record of its own.
+ * Rates (net/rate.c), of interfaces with a host end: to the container it sends no faster; from it
+ * all goes through an ifb of its own, for the kernel lets only what is sent wait. The ifb's name
+ * comes from that of the host end, so that it is found again without a record of its own.
  */
 /* -EOPNOTSUPP, by key: the interface has no end on the host. */
 int net_rate_check(const struct net_spec *n, struct lxmgr_err *err);
