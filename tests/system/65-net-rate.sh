@@ -42,6 +42,16 @@ host=$(lx info -H -i a | head -n 1 | sed 's/\.[0-9]*$/.1/')
 ok 'the host is reached' lx attach a -- ping -c 2 -W 5 "$host"
 ok 'and it from there' ping -c 2 -W 5 "$(lx info -H -i a | head -n 1)"
 
+# What is more than may wait is dropped, which is told.
+of() { lx usage --json a | jq -r --arg r "$1" ".[0].resources[] | select(.resource == \$r) | .$2"; }
+lx set -q a --rate-out 100kbit/16K
+lx attach a -- sh -c 'for i in 1 2 3 4 5 6 7 8; do ping -c 200 -i 0.01 -s 1400 -W 1 "$1" >/dev/null & done; wait' x "$host"
+ok 'packets were dropped' test "$(of rate.out fails)" -gt 0
+ok 'others were not' test "$(of rate.out current)" -gt 16384
+is 'null' 'nor is there a limit of bytes' of rate.out limit
+is "$(of rate.out fails)" 'the container sees that' bash -c "lxmgr-attach -P $TREE a -- awk '\$1 == \"rate.out\" { print \$6 }' /dev/lxmgr/usage"
+lx set -q a --rate-out 10mbit/64K
+
 # What is forged is dropped before, and uses none of the rate.
 sent() { tc -s -j qdisc show dev "$(ifbs)" root | jq '.[0].bytes'; }
 before=$(sent)

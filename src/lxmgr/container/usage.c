@@ -5,6 +5,7 @@
 
 #include "container/container.h"
 #include "container/disk.h"
+#include "container/rates.h"
 #include "kernel/cgroup.h"
 #include "util/cleanup.h"
 #include "util/err.h"
@@ -28,7 +29,7 @@ static const struct {
 	[CGROUP_IO_STALL] = { "io.stalled", "microseconds" },
 };
 
-#define USAGES (CGROUP_RESOURCES + 2)
+#define USAGES (CGROUP_RESOURCES + 4)
 
 /* No limit and one that is not known are the same to who reads. */
 static uint64_t told(uint64_t v)
@@ -83,6 +84,32 @@ static void add_disk(struct lxmgr_container *c, struct lxmgr_usage *v, size_t *n
 	    &(struct cgroup_counter){ d.inodes, LIMIT_UNSET, d.max_inodes, LIMIT_UNSET });
 }
 
+/* Of all interfaces together; nothing is asked where the config has no rate. */
+static void add_rates(const struct lxmgr_container *c, const struct state *s, struct lxmgr_usage *v,
+		      size_t *n)
+{
+	struct cgroup_counter in = { 0, LIMIT_UNSET, LIMIT_UNSET, 0 }, out = in;
+	bool has_in = false, has_out = false;
+	struct rates now;
+
+	for (size_t i = 0; c->config_loaded && i < c->config.n_nets; i++) {
+		has_in |= c->config.nets[i].rate_in.bits != RATE_NONE;
+		has_out |= c->config.nets[i].rate_out.bits != RATE_NONE;
+	}
+	if ((!has_in && !has_out) || rates_get(s, &now, NULL) < 0)
+		return;
+	for (size_t i = 0; i < s->n_net; i++) {
+		in.current += now.in[i].bytes;
+		in.fails += now.in[i].drops;
+		out.current += now.out[i].bytes;
+		out.fails += now.out[i].drops;
+	}
+	if (has_in)
+		add(v, n, "rate.in", "bytes", &in);
+	if (has_out)
+		add(v, n, "rate.out", "bytes", &out);
+}
+
 int lxmgr_container_usage(struct lxmgr_container *c, struct lxmgr_usage **ret, size_t *ret_n,
 			  struct lxmgr_err *err)
 {
@@ -109,6 +136,8 @@ int lxmgr_container_usage(struct lxmgr_container *c, struct lxmgr_usage **ret, s
 	}
 	if (c->dir_fd >= 0)
 		add_disk(c, v, &n);
+	if (!stale)
+		add_rates(c, &s, v, &n);
 	*ret = take_ptr(v);
 	*ret_n = n;
 	return 0;
