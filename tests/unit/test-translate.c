@@ -286,7 +286,8 @@ static void test_pct(void **state)
 	      "lxmgr.features = nesting", "lxmgr.nameserver = 1.1.1.1", "lxmgr.net.0.type = veth",
 	      "lxmgr.net.0.name = eth0", "lxmgr.net.0.link = vmbr0", "lxmgr.net.0.flags = up",
 	      "lxmgr.net.0.hwaddr = bc:24:11:0a:0b:0c", "lxmgr.net.0.mtu = 1400",
-	      "lxmgr.net.0.veth.vlan.id = 7", "lxmgr.net.0.ipv4.address = 192.168.7.50/24",
+	      "lxmgr.net.0.veth.vlan.id = 7", "lxmgr.net.0.rate.in = 100mbit",
+	      "lxmgr.net.0.rate.out = 100mbit", "lxmgr.net.0.ipv4.address = 192.168.7.50/24",
 	      "lxmgr.net.0.ipv4.gateway = 192.168.7.1",
 	      "lxmgr.net.0.ipv6.address = 2001:db8:7::50/64", "lxmgr.net.0.ipv6.gateway = fe80::1",
 	      "lxmgr.net.1.name = eth1", "lxmgr.start.auto = 1", "lxmgr.start.order = 999999",
@@ -297,7 +298,7 @@ static void test_pct(void **state)
 	LACKS("net.1.flags", "net.1.ipv4", "never", "net.9", "/tank/media", "226:0", "idmap");
 	SAYS("mount=nfs;cifs", "mp0: the volume", "mp1 is left out: it gives '/tank/media'",
 	     "lxmgr.mount.entry = /tank/media media none bind,create=dir,ro", "mp2 is left out",
-	     "firewall", "rate=12.5", "searchdomain", "unused0",
+	     "firewall", "searchdomain", "unused0",
 	     "lxc.cgroup2.devices.allow = c 226:0 rwm is left out");
 	assert_int_equal(idmap_uid_out(&t.ids, 0), 100000);
 	assert_int_equal(idmap_gid_out(&t.ids, 65535), 165535);

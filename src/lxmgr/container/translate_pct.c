@@ -74,6 +74,23 @@ static void set_addresses(struct pct *p, unsigned int i, int family, const char 
 		translate_gateway(&p->t, i, family, v);
 }
 
+/* "12.5": megabytes a second, both ways. */
+static void set_rate(struct pct *p, unsigned int i, const char *value)
+{
+	uint64_t milli;
+	char text[32];
+
+	/* What is too large for lxmgr is no limit that anybody would notice. */
+	if (parse_milli(value, 125000, &milli) < 0 || !milli) {
+		translate_note(&p->t, "net%u: rate=%s is left out: it is no rate of lxmgr's", i,
+			       value);
+		return;
+	}
+	snprintf(text, sizeof(text), "%llukbit", (unsigned long long)milli * 8);
+	translate_net(&p->t, i, "rate.in", text);
+	translate_net(&p->t, i, "rate.out", text);
+}
+
 static void set_net(struct pct *p, unsigned int i, const char *value)
 {
 	static const char *const same[][2] = {
@@ -83,7 +100,7 @@ static void set_net(struct pct *p, unsigned int i, const char *value)
 	static const char *const known[] = { "name",   "bridge", "hwaddr",    "mtu",	  "tag",
 					     "trunks", "type",	 "link_down", "ip",	  "gw",
 					     "ip6",    "gw6",	 "rate",      "firewall", NULL };
-	char buf[128], rate[64];
+	char buf[128];
 	const char *v;
 
 	if (i >= CONFIG_MAX_NETS) {
@@ -111,9 +128,8 @@ static void set_net(struct pct *p, unsigned int i, const char *value)
 			       "net%u: the rules of Proxmox's firewall are left out; "
 			       "addresses that are not its own cannot be sent from",
 			       i);
-	if (option(value, "rate", rate, sizeof(rate)))
-		translate_note(&p->t, "net%u: rate=%s is left out: lxmgr limits no bandwidth", i,
-			       rate);
+	if (option(value, "rate", buf, sizeof(buf)))
+		set_rate(p, i, buf);
 	snprintf(buf, sizeof(buf), "net%u", i);
 	other_options(p, buf, value, known, "lxmgr has no such thing");
 }
