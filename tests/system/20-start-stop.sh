@@ -82,4 +82,11 @@ for s in $(places $(sed -n 's/^\t{ "\([a-z-]*\)", [a-z_]* },.*/\1/p' ../../src/l
 	is 'STOPPED' "and after $s it is stopped" lx info -s -H a
 done
 ok 'after all that it starts' lx start a
+# Whatever the caller keeps from others.
+busybox u
+(umask 077 && lx start u)
+is 'drwxr-xr-x -r--r--r-- drwxr-xr-x' 'started by somebody with another umask it has the same /dev' \
+	bash -c "lxmgr-attach -P $TREE u -- ls -ld /dev/net /dev/lxmgr /dev/lxmgr/usage | awk '{ print \$1 }' | paste -sd ' '"
+is 0022 'and its init the usual one' bash -c "awk '/^Umask/ { print \$2 }' /proc/$(lx info -p -H u)/status"
+lx stop -k u
 finish

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/single_threaded.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -304,6 +305,8 @@ int start_in_monitor(struct start *s, struct lxmgr_err *err)
 static void be_monitor(void)
 {
 	prctl(PR_SET_NAME, "lxmgr-supervise");
+	/* Not the caller's: what is made in /dev is everybody's in the container. */
+	umask(022);
 	signal(SIGPIPE, SIG_IGN);
 	signal(SIGHUP, SIG_IGN);
 	signal(SIGINT, SIG_IGN);
