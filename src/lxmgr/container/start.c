@@ -10,8 +10,8 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <sys/single_threaded.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
